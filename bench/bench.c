@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The benchmark: the library's functions against other ways to the same end, all in one process. In each round every
+ * contestant of a group has one turn, in random order, so that whatever disturbs the machine disturbs all alike. The
+ * times themselves say more about the machine than about the library; the ratios are the result. */
+
+#define _GNU_SOURCE
+
+#include "bench.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WARM_UP = 50, DEFAULT_ROUNDS = 8000 };
+
+static const struct group *const groups[] = { &spawn_group, &getpid_group, &fork_group };
+
+enum { GROUPS = sizeof groups / sizeof *groups };
+
+const char *child_path;
+
+void
+die (const char *what, int error)
+{
+  fprintf (stderr, "bench: %s%s%s\n", what, error ? ": " : "", error ? strerror (error) : "");
+  exit (1);
+}
+
+void *
+allocate (size_t count, size_t size)
+{
+  void *memory = calloc (count, size);
+  if (!memory)
+    die ("memory", ENOMEM);
+  return memory;
+}
+
+static double
+microseconds_between (const struct timespec *from, const struct timespec *to)
+{
+  return (double) (to->tv_sec - from->tv_sec) * 1e6 + (double) (to->tv_nsec - from->tv_nsec) / 1e3;
+}
+
+/* Returns an error number; the time goes to *sample. */
+static int
+take_sample (const struct group *group, const struct contestant *contestant, double *sample)
+{
+  struct timespec before, after;
+  int result = -1;
+  clock_gettime (CLOCK_MONOTONIC, &before);
+  int error = contestant->call (&result);
+  clock_gettime (CLOCK_MONOTONIC, &after);
+  if (error != 0)
+    return error;
+  group->finish (result);
+  *sample = microseconds_between (&before, &after);
+  return 0;
+}
+
+static void
+shuffle (int *order, int count)
+{
+  for (int i = count - 1; i > 0; i--)
+    {
+      int j = (int) random_below ((unsigned) i + 1);
+      int kept = order[i];
+      order[i] = order[j];
+      order[j] = kept;
+    }
+}
+
+/* Leaves out the contestants that fail now; returns how many are left, by index in order. */
+static int
+find_missing (const struct group *group, struct result *result, int *order)
+{
+  int count = 0;
+  for (int i = 0; i < group->contestant_count; i++)
+    {
+      double sample;
+      result->missing[i] = take_sample (group, &group->contestants[i], &sample);
+      if (result->missing[i] == 0)
+        order[count++] = i;
+    }
+  return count;
+}
+
+static void
+run_rounds (const struct group *group, int *order, int count, double **samples, int rounds)
+{
+  for (int round = -WARM_UP; round < rounds; round++)
+    {
+      shuffle (order, count);
+      for (int i = 0; i < count; i++)
+        {
+          double ignored;
+          double *sample = round < 0 ? &ignored : &samples[order[i]][round];
+          int error = take_sample (group, &group->contestants[order[i]], sample);
+          if (error != 0)
+            die (group->contestants[order[i]].name, error);
+        }
+    }
+}
+
+static void
+evaluate (struct result *result, double **samples)
+{
+  const struct group *group = result->group;
+  for (int i = 0; i < group->contestant_count; i++)
+    if (result->missing[i] == 0)
+      result->summaries[i] = summarise (samples[i], result->rounds);
+  for (int i = 0; i < group->comparison_count; i++)
+    {
+      const struct comparison *pair = &group->comparisons[i];
+      if (result->missing[pair->of] == 0 && result->missing[pair->to] == 0)
+        result->ratios[i] = compare (samples[pair->of], samples[pair->to], result->rounds);
+    }
+}
+
+static void
+run_group (const struct group *group, int rounds, struct result *result)
+{
+  int order[MAX_CONTESTANTS];
+  double *samples[MAX_CONTESTANTS];
+  *result = (struct result) { .group = group, .rounds = rounds };
+  for (int i = 0; i < group->contestant_count; i++)
+    samples[i] = allocate ((size_t) rounds, sizeof **samples);
+
+  if (group->set_up)
+    group->set_up ();
+  int count = find_missing (group, result, order);
+  run_rounds (group, order, count, samples, rounds);
+  if (group->tear_down)
+    group->tear_down ();
+
+  evaluate (result, samples);
+  for (int i = 0; i < group->contestant_count; i++)
+    free (samples[i]);
+}
+
+/* The program "child" beside this one. */
+static const char *
+default_child (void)
+{
+  static char path[PATH_MAX + sizeof "child"];
+  ssize_t length = readlink ("/proc/self/exe", path, PATH_MAX);
+  if (length < 0)
+    die ("/proc/self/exe", errno);
+  path[length] = 0;
+  strcpy (strrchr (path, '/') + 1, "child");
+  return path;
+}
+
+static int
+parse_rounds (const char *text)
+{
+  char *end;
+  long rounds = strtol (text, &end, 10);
+  if (*end || rounds < 10 || rounds > 10000000)
+    die ("--rounds takes a number from 10 to 10000000", 0);
+  return (int) rounds;
+}
+
+static void
+save_json (const char *path, const struct result *results)
+{
+  FILE *file = fopen (path, "we");
+  if (!file)
+    die (path, errno);
+  write_json (file, results, GROUPS);
+  if (fclose (file) != 0)
+    die (path, errno);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct option options[] = { { "rounds", required_argument, NULL, 'r' },
+                                           { "json", required_argument, NULL, 'j' },
+                                           { "child", required_argument, NULL, 'c' },
+                                           { NULL, 0, NULL, 0 } };
+  int rounds = DEFAULT_ROUNDS;
+  const char *json_path = NULL;
+  int option;
+  while ((option = getopt_long (argc, argv, "", options, NULL)) != -1)
+    switch (option)
+      {
+      case 'r':
+        rounds = parse_rounds (optarg);
+        break;
+      case 'j':
+        json_path = optarg;
+        break;
+      case 'c':
+        child_path = optarg;
+        break;
+      default:
+        fprintf (stderr, "usage: %s [--rounds N] [--json FILE] [--child PROGRAM]\n", argv[0]);
+        return 2;
+      }
+  if (!child_path)
+    child_path = default_child ();
+  if (access (child_path, X_OK) != 0)
+    die (child_path, errno);
+
+  static struct result results[GROUPS];
+  print_context ();
+  for (int i = 0; i < GROUPS; i++)
+    {
+      /* A forked child shares this process's unwritten output. */
+      fflush (stdout);
+      run_group (groups[i], rounds, &results[i]);
+      print_result (&results[i]);
+    }
+  if (json_path)
+    save_json (json_path, results);
+  return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The process ID behind a pidfd: the library against what programs do today, which is to read /proc/self/fdinfo. */
+
+#define _GNU_SOURCE
+
+#include "bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pidfd_spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int own_pidfd;
+
+static void
+open_own_pidfd (void)
+{
+  int error = open_process (getpid (), &own_pidfd);
+  if (error != 0)
+    die ("pidfd_open", error);
+}
+
+static void
+close_own_pidfd (void)
+{
+  close (own_pidfd);
+}
+
+static void
+expect_own_pid (int pid)
+{
+  if (pid != getpid ())
+    die ("not this process's ID", 0);
+}
+
+static int
+by_library (int *pid)
+{
+  *pid = pidfd_getpid (own_pidfd);
+  return *pid < 0 ? errno : 0;
+}
+
+static int
+by_fdinfo (int *pid)
+{
+  char path[64], text[512];
+  snprintf (path, sizeof path, "/proc/self/fdinfo/%d", own_pidfd);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return errno;
+  ssize_t length = read (fd, text, sizeof text - 1);
+  int error = length < 0 ? errno : 0;
+  close (fd);
+  if (error != 0)
+    return error;
+  text[length] = 0;
+  const char *line = strstr (text, "\nPid:");
+  if (!line)
+    return EBADF;
+  *pid = atoi (line + 5);
+  return 0;
+}
+
+enum { LIBRARY, FDINFO };
+
+const struct group getpid_group = {
+  .title = "the process ID of a pidfd",
+  .set_up = open_own_pidfd,
+  .finish = expect_own_pid,
+  .tear_down = close_own_pidfd,
+  .contestant_count = 2,
+  .contestants = { [LIBRARY] = { "pidfd_getpid", by_library },
+                   [FDINFO] = { "reading /proc/self/fdinfo", by_fdinfo } },
+  .comparison_count = 1,
+  .comparisons = { { LIBRARY, FDINFO } },
+};

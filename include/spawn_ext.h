@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid.
+ *
+ * Generated from src/capi.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what is
+ * needed to use a pidfd. */
+
+#ifndef PIDFD_SPAWN_EXT_H
+#define PIDFD_SPAWN_EXT_H
+
+#include <spawn.h>
+#include <sys/types.h>
+
+/* The words of the C library's own headers where it has them, so that declaring a function twice is no conflict. */
+#if defined __THROW
+# define PIDFD_SPAWN_NOTHROW __THROW
+#elif defined __cplusplus && __cplusplus >= 201103L
+# define PIDFD_SPAWN_NOTHROW noexcept (true)
+#elif defined __cplusplus
+# define PIDFD_SPAWN_NOTHROW throw ()
+#elif defined __GNUC__
+# define PIDFD_SPAWN_NOTHROW __attribute__ ((__nothrow__))
+#else
+# define PIDFD_SPAWN_NOTHROW
+#endif
+/* pidfd_fork calls back into the program's own pthread_atfork handlers. */
+#if defined __THROWNL
+# define PIDFD_SPAWN_NOTHROW_CALLBACK __THROWNL
+#else
+# define PIDFD_SPAWN_NOTHROW_CALLBACK PIDFD_SPAWN_NOTHROW
+#endif
+#if defined __GNUC__
+# define PIDFD_SPAWN_NONNULL(parameters) __attribute__ ((__nonnull__ parameters))
+#else
+# define PIDFD_SPAWN_NONNULL(parameters)
+#endif
+
+/**
+ * Flag of pidfd_fork: run no pthread_atfork handler, so that the call is async-signal-safe.
+ */
+#ifndef PIDFDFORK_ASYNCSAFE
+# define PIDFDFORK_ASYNCSAFE (1U << 1)
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif /* __cplusplus */
+
+/**
+ * Starts the program at PATH in a new process and gives a pidfd for it.
+ *
+ * Like posix_spawn, but the child is named by a file descriptor, which can never come to mean another process.
+ *
+ * PARAMETERS
+ *   pidfd  Where the descriptor is stored: close-on-exec, the caller's to close.  May be NULL: then the child is made
+ *          and no descriptor is left.  Untouched on failure.
+ *   path   The program.  A relative path is resolved after the file actions.  Not NULL.
+ *   facts  File actions made with the posix_spawn_file_actions_* functions of the C library, performed in the order
+ *          in which they were added.  May be NULL.
+ *   attrp  Attributes made with its posix_spawnattr_* functions.  May be NULL.
+ *   argv   The argument strings, ended by NULL.  Not NULL.
+ *   envp   The environment strings, ended by NULL.
+ *
+ * RETURN VALUE
+ *   0, and errno as it was; otherwise a positive error number, which is also stored in errno.  After an error there is
+ *   no child, not even a zombie, and no new descriptor.
+ *
+ * ERRORS
+ *   Of starting the program, those of execve, among them:
+ *   E2BIG         The arguments and the environment are too large.
+ *   EACCES        No permission to execute the file, or to search a directory of its path; or it is not a file.
+ *   ENOENT        The file does not exist, or the interpreter that it names.
+ *   ENOEXEC       The file is in no format that the kernel executes.  It is never handed to a shell.
+ *   ELOOP, ENAMETOOLONG, ENOTDIR, ETXTBSY, EIO, EISDIR, ELIBBAD, EPERM
+ *   Of making the process:
+ *   EAGAIN        The limit on the number of processes or threads is reached.
+ *   EMFILE        No descriptor is free in the process, and no child was made.
+ *   ENFILE        No more files can be open in the system.
+ *   ENOMEM        Not enough memory.
+ *   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or the C library keeps its attributes and
+ *                 actions in a way that is not known.
+ *   Of the attributes and file actions:
+ *   EINVAL        A flag or a file action is not known; a scheduling policy, priority or process group is not valid;
+ *                 the cgroup is -1.
+ *   EOPNOTSUPP    A cgroup is asked for, and the kernel cannot start a process in one (Linux 5.7, clone3).
+ *   EBADF         An action names a descriptor that is not open, or that cannot be; or the cgroup does.
+ *   EPERM, ESRCH, EBUSY, ENODEV, ENOTTY and what open, dup2, chdir, fchdir, tcsetpgrp, setpgid, setsid,
+ *                 sched_setscheduler and setresuid say.
+ *
+ * SAFETY
+ *   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
+ *   Not promised to be async-signal-safe, but takes no lock and allocates nothing.  No cancellation point:
+ *   cancellation never acts inside the call.
+ *
+ * ORIGIN
+ *   glibc 2.39, whose signature and meaning it has; POSIX.1-2024 for posix_spawn.
+ */
+int pidfd_spawn(int *__restrict pidfd,
+                const char *__restrict path,
+                const posix_spawn_file_actions_t *__restrict facts,
+                const posix_spawnattr_t *__restrict attrp,
+                char *const *__restrict argv,
+                char *const *__restrict envp) PIDFD_SPAWN_NONNULL ((2, 5));
+
+/**
+ * As pidfd_spawn, but looks for FILE in the directories that PATH lists.
+ *
+ * The PATH is the one in the caller's environment, not that in ENVP; where it is not set, the C library's default
+ * applies.  An empty element is the current directory.  A name that contains a slash is not looked for.  The search goes
+ * on after EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV and ETIMEDOUT; any other error ends it.
+ *
+ * PARAMETERS
+ *   file   The program's name.  Not NULL.  All others are those of pidfd_spawn.
+ *
+ * RETURN VALUE
+ *   As pidfd_spawn.
+ *
+ * ERRORS
+ *   As pidfd_spawn, and:
+ *   EACCES        Nothing could be executed, and at least one file was there without permission.
+ *   ENOENT        No directory has the file, or its name is empty.
+ *   ENAMETOOLONG  The name is longer than a file name can be.
+ *
+ * SAFETY
+ *   As pidfd_spawn.  Needs about 5 KiB of stack.
+ *
+ * ORIGIN
+ *   glibc 2.39; POSIX.1-2024 for posix_spawnp.
+ */
+int pidfd_spawnp(int *__restrict pidfd,
+                 const char *__restrict file,
+                 const posix_spawn_file_actions_t *__restrict facts,
+                 const posix_spawnattr_t *__restrict attrp,
+                 char *const *__restrict argv,
+                 char *const *__restrict envp) PIDFD_SPAWN_NONNULL ((2, 5));
+
+/**
+ * Makes a copy of the calling process, as fork does, and gives a pidfd for it.
+ *
+ * With FLAGS 0 it is fork: the handlers of pthread_atfork run (with all signals blocked), and the child may go on to use
+ * the whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with several
+ * threads may only call async-signal-safe functions.
+ *
+ * PARAMETERS
+ *   flags  0 or PIDFDFORK_ASYNCSAFE.
+ *
+ * RETURN VALUE
+ *   In the parent the child's pidfd: close-on-exec, the caller's to close, never 0.  In the child 0.  On failure -1
+ *   with errno set, and there is no child.  errno is as it was on success.
+ *
+ * ERRORS
+ *   EINVAL        A flag is not known.
+ *   EAGAIN        The limit on the number of processes or threads is reached.
+ *   EMFILE        No descriptor is free in the process, and no child was made.  A process with several threads, or
+ *                 with SIGCHLD ignored, needs two for a moment.
+ *   ENFILE        No more files can be open in the system.
+ *   ENOMEM        Not enough memory.
+ *   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4).
+ *   ESRCH         The child was killed before it could be named.  It never returned from the call.
+ *
+ * SAFETY
+ *   MT-Safe.  Async-signal-safe with PIDFDFORK_ASYNCSAFE.  No cancellation point: cancellation never acts inside the
+ *   call.
+ *
+ * ORIGIN
+ *   The interface proposed for glibc in 2023, where it was not included; fork and _Fork of POSIX.1-2024.
+ */
+int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
+
+/**
+ * Gives the process ID of the process that a pidfd names.
+ *
+ * PARAMETERS
+ *   fd     A pidfd.
+ *
+ * RETURN VALUE
+ *   The process ID, as the caller's PID namespace numbers it; also that of a zombie.  On failure -1 with errno set.
+ *   errno is as it was on success.
+ *
+ * ERRORS
+ *   EBADF         The descriptor is negative, not open, or no pidfd.
+ *   EREMOTE       The process is in a PID namespace from which it has no number in the caller's.
+ *   ESRCH         The process has ended and was waited for.
+ *   Before Linux 6.13 only, where procfs is needed:
+ *   ENOENT        procfs is not mounted on /proc.
+ *   EMFILE, ENFILE, ENOMEM
+ *                 procfs cannot be read without a free descriptor or memory.
+ *
+ * SAFETY
+ *   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.
+ *
+ * ORIGIN
+ *   glibc 2.39.
+ */
+pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
+
+#ifdef __cplusplus
+}
+#endif  /* __cplusplus */
+
+#undef PIDFD_SPAWN_NOTHROW
+#undef PIDFD_SPAWN_NOTHROW_CALLBACK
+#undef PIDFD_SPAWN_NONNULL
+
+#endif  /* PIDFD_SPAWN_EXT_H */

@@ -1,0 +1,77 @@
+//! Links the shared library: its soname, no undefined symbols, and a C library without version numbers.
+//!
+//! A reference to a symbol of the libc carries the version that the libc of the build machine gives it, and the library
+//! would then refuse to load into processes with an older one.  So it is linked against a stub that is called libc.so.6
+//! and defines the few functions that are used without any version.  At run time such a reference finds the oldest
+//! definition that the libc has; each of these functions means the same in all versions.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+/// Everything that the library takes from the libc.  A name that is missing here is an error of the linker.
+const LIBC: &[&str] = &[
+    "__errno_location",
+    "abort",
+    "fork",
+    "getenv",
+    "posix_spawn_file_actions_addclose",
+    "posix_spawn_file_actions_adddup2",
+    "posix_spawn_file_actions_addopen",
+    "posix_spawn_file_actions_destroy",
+    "posix_spawn_file_actions_init",
+    "posix_spawnattr_destroy",
+    "posix_spawnattr_init",
+    "posix_spawnattr_setflags",
+    "posix_spawnattr_setpgroup",
+    "posix_spawnattr_setsigdefault",
+    "posix_spawnattr_setsigmask",
+    "pthread_setcancelstate",
+    "strcmp",
+];
+
+/// Taken if the libc has them: see src/libc_abi/weak.rs.
+const LIBC_WEAK: &[&str] = &[
+    "_Fork",
+    "dlsym",
+    "gnu_get_libc_version",
+    "posix_spawn_file_actions_addchdir_np",
+    "posix_spawn_file_actions_addclosefrom_np",
+    "posix_spawn_file_actions_addfchdir_np",
+    "posix_spawn_file_actions_addtcsetpgrp_np",
+    "posix_spawnattr_setcgroup_np",
+    "posix_spawnattr_setschedparam",
+    "posix_spawnattr_setschedpolicy",
+];
+
+/// The compiler may call these at any place.
+const COMPILER: &[&str] = &["memcmp", "memcpy", "memmove", "memset", "strlen", "bcmp"];
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let stub = stub_of_the_libc();
+    println!("cargo:rustc-link-search=native={}", stub.display());
+    for argument in ["-Wl,-soname,libpidfd_spawn.so.0", "-Wl,-z,defs", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack"] {
+        println!("cargo:rustc-cdylib-link-arg={argument}");
+    }
+}
+
+/// A folder with a libc.so that the linker finds before the real one.
+fn stub_of_the_libc() -> PathBuf {
+    let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("stub");
+    fs::create_dir_all(&folder).expect("the build folder is writable");
+    let source = folder.join("stub.c");
+    let functions: String = LIBC.iter().chain(LIBC_WEAK).chain(COMPILER).map(|name| format!("void {name}(void) {{}}\n")).collect();
+    fs::write(&source, functions).expect("the build folder is writable");
+    let status = cc::Build::new()
+        .get_compiler()
+        .to_command()
+        .args(["-shared", "-nostdlib", "-fPIC", "-fno-builtin", "-w", "-Wl,-soname,libc.so.6", "-o"])
+        .arg(folder.join("libc.so"))
+        .arg(&source)
+        .status();
+    match status {
+        Ok(status) if status.success() => folder,
+        other => panic!("the C compiler did not make the stub of the libc: {other:?}; install gcc and libc6-dev"),
+    }
+}

@@ -1,0 +1,269 @@
+//! The C functions: raw pointers and the two ways of returning an error end here.
+//!
+//! The comments of the functions are the reference documentation; `include/spawn_ext.h` is generated from them.
+
+// Sound because: each function passes on to the modules inside exactly what its documentation asks of the caller.
+#![allow(unsafe_code)]
+// What a caller must guarantee stands under PARAMETERS, in the words of C.
+#![allow(clippy::missing_safety_doc)]
+
+use crate::cancel;
+use crate::errno::{self, Errno, Result};
+use crate::fork::{self, Forked};
+use crate::getpid;
+use crate::host::{self, Host, NativeSpawn};
+use crate::kernel::fd::OwnedFd;
+use crate::libc_abi::{Attributes, FileActions, Libc};
+use crate::spawn::{self, Program, Request, SearchBuffer};
+use libc::{c_char, c_int, c_uint, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
+
+/// Flag of pidfd_fork: run no pthread_atfork handler, so that the call is async-signal-safe.
+pub const PIDFDFORK_ASYNCSAFE: c_uint = 2;
+
+const _: () = assert!(PIDFDFORK_ASYNCSAFE == fork::ASYNC_SAFE);
+
+/// Starts the program at PATH in a new process and gives a pidfd for it.
+///
+/// Like posix_spawn, but the child is named by a file descriptor, which can never come to mean another process.
+///
+/// PARAMETERS
+///   pidfd  Where the descriptor is stored: close-on-exec, the caller's to close.  May be NULL: then the child is made
+///          and no descriptor is left.  Untouched on failure.
+///   path   The program.  A relative path is resolved after the file actions.  Not NULL.
+///   facts  File actions made with the posix_spawn_file_actions_* functions of the C library, performed in the order
+///          in which they were added.  May be NULL.
+///   attrp  Attributes made with its posix_spawnattr_* functions.  May be NULL.
+///   argv   The argument strings, ended by NULL.  Not NULL.
+///   envp   The environment strings, ended by NULL.
+///
+/// RETURN VALUE
+///   0, and errno as it was; otherwise a positive error number, which is also stored in errno.  After an error there is
+///   no child, not even a zombie, and no new descriptor.
+///
+/// ERRORS
+///   Of starting the program, those of execve, among them:
+///   E2BIG         The arguments and the environment are too large.
+///   EACCES        No permission to execute the file, or to search a directory of its path; or it is not a file.
+///   ENOENT        The file does not exist, or the interpreter that it names.
+///   ENOEXEC       The file is in no format that the kernel executes.  It is never handed to a shell.
+///   ELOOP, ENAMETOOLONG, ENOTDIR, ETXTBSY, EIO, EISDIR, ELIBBAD, EPERM
+///   Of making the process:
+///   EAGAIN        The limit on the number of processes or threads is reached.
+///   EMFILE        No descriptor is free in the process, and no child was made.
+///   ENFILE        No more files can be open in the system.
+///   ENOMEM        Not enough memory.
+///   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or the C library keeps its attributes and
+///                 actions in a way that is not known.
+///   Of the attributes and file actions:
+///   EINVAL        A flag or a file action is not known; a scheduling policy, priority or process group is not valid;
+///                 the cgroup is -1.
+///   EOPNOTSUPP    A cgroup is asked for, and the kernel cannot start a process in one (Linux 5.7, clone3).
+///   EBADF         An action names a descriptor that is not open, or that cannot be; or the cgroup does.
+///   EPERM, ESRCH, EBUSY, ENODEV, ENOTTY and what open, dup2, chdir, fchdir, tcsetpgrp, setpgid, setsid,
+///                 sched_setscheduler and setresuid say.
+///
+/// SAFETY
+///   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
+///   Not promised to be async-signal-safe, but takes no lock and allocates nothing.  No cancellation point:
+///   cancellation never acts inside the call.
+///
+/// ORIGIN
+///   glibc 2.39, whose signature and meaning it has; POSIX.1-2024 for posix_spawn.
+#[no_mangle]
+pub unsafe extern "C" fn pidfd_spawn(
+    pidfd: *mut c_int,
+    path: *const c_char,
+    facts: *const posix_spawn_file_actions_t,
+    attrp: *const posix_spawnattr_t,
+    argv: *const *mut c_char,
+    envp: *const *mut c_char,
+) -> c_int {
+    let call = Call { name: path, pidfd, facts, attrp, argv, envp };
+    call.run(Host::get(), Program::Path(path), host::native_spawn)
+}
+
+/// As pidfd_spawn, but looks for FILE in the directories that PATH lists.
+///
+/// The PATH is the one in the caller's environment, not that in ENVP; where it is not set, the C library's default
+/// applies.  An empty element is the current directory.  A name that contains a slash is not looked for.  The search goes
+/// on after EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV and ETIMEDOUT; any other error ends it.
+///
+/// PARAMETERS
+///   file   The program's name.  Not NULL.  All others are those of pidfd_spawn.
+///
+/// RETURN VALUE
+///   As pidfd_spawn.
+///
+/// ERRORS
+///   As pidfd_spawn, and:
+///   EACCES        Nothing could be executed, and at least one file was there without permission.
+///   ENOENT        No directory has the file, or its name is empty.
+///   ENAMETOOLONG  The name is longer than a file name can be.
+///
+/// SAFETY
+///   As pidfd_spawn.  Needs about 5 KiB of stack.
+///
+/// ORIGIN
+///   glibc 2.39; POSIX.1-2024 for posix_spawnp.
+#[no_mangle]
+pub unsafe extern "C" fn pidfd_spawnp(
+    pidfd: *mut c_int,
+    file: *const c_char,
+    facts: *const posix_spawn_file_actions_t,
+    attrp: *const posix_spawnattr_t,
+    argv: *const *mut c_char,
+    envp: *const *mut c_char,
+) -> c_int {
+    let host = Host::get();
+    let buffer = SearchBuffer::new();
+    let mut path: *const c_char = libc::getenv(b"PATH\0".as_ptr().cast());
+    if path.is_null() {
+        path = host.libc().unwrap_or(Libc::Glibc).default_path().as_ptr().cast();
+    }
+    let call = Call { name: file, pidfd, facts, attrp, argv, envp };
+    call.run(host, Program::Search { name: file, path, buffer: &buffer }, host::native_spawnp)
+}
+
+/// Makes a copy of the calling process, as fork does, and gives a pidfd for it.
+///
+/// With FLAGS 0 it is fork: the handlers of pthread_atfork run (with all signals blocked), and the child may go on to use
+/// the whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with several
+/// threads may only call async-signal-safe functions.
+///
+/// PARAMETERS
+///   flags  0 or PIDFDFORK_ASYNCSAFE.
+///
+/// RETURN VALUE
+///   In the parent the child's pidfd: close-on-exec, the caller's to close, never 0.  In the child 0.  On failure -1
+///   with errno set, and there is no child.  errno is as it was on success.
+///
+/// ERRORS
+///   EINVAL        A flag is not known.
+///   EAGAIN        The limit on the number of processes or threads is reached.
+///   EMFILE        No descriptor is free in the process, and no child was made.  A process with several threads, or
+///                 with SIGCHLD ignored, needs two for a moment.
+///   ENFILE        No more files can be open in the system.
+///   ENOMEM        Not enough memory.
+///   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4).
+///   ESRCH         The child was killed before it could be named.  It never returned from the call.
+///
+/// SAFETY
+///   MT-Safe.  Async-signal-safe with PIDFDFORK_ASYNCSAFE.  No cancellation point: cancellation never acts inside the
+///   call.
+///
+/// ORIGIN
+///   The interface proposed for glibc in 2023, where it was not included; fork and _Fork of POSIX.1-2024.
+#[no_mangle]
+pub unsafe extern "C" fn pidfd_fork(flags: c_uint) -> c_int {
+    or_minus_one(|| {
+        if !Host::get().has_pidfds() {
+            return Err(Errno(libc::ENOSYS));
+        }
+        fork::fork(flags).map(|forked| match forked {
+            Forked::Child => 0,
+            Forked::Parent(pidfd) => pidfd.into_raw(),
+        })
+    })
+}
+
+/// Gives the process ID of the process that a pidfd names.
+///
+/// PARAMETERS
+///   fd     A pidfd.
+///
+/// RETURN VALUE
+///   The process ID, as the caller's PID namespace numbers it; also that of a zombie.  On failure -1 with errno set.
+///   errno is as it was on success.
+///
+/// ERRORS
+///   EBADF         The descriptor is negative, not open, or no pidfd.
+///   EREMOTE       The process is in a PID namespace from which it has no number in the caller's.
+///   ESRCH         The process has ended and was waited for.
+///   Before Linux 6.13 only, where procfs is needed:
+///   ENOENT        procfs is not mounted on /proc.
+///   EMFILE, ENFILE, ENOMEM
+///                 procfs cannot be read without a free descriptor or memory.
+///
+/// SAFETY
+///   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.
+///
+/// ORIGIN
+///   glibc 2.39.
+#[no_mangle]
+pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
+    or_minus_one(|| getpid::getpid(fd))
+}
+
+/// The arguments that the two spawn functions have in common, and the program's name for the libc's own function.
+struct Call {
+    name: *const c_char,
+    pidfd: *mut c_int,
+    facts: *const posix_spawn_file_actions_t,
+    attrp: *const posix_spawnattr_t,
+    argv: *const *mut c_char,
+    envp: *const *mut c_char,
+}
+
+impl Call {
+    unsafe fn run(&self, host: Host, program: Program, native: fn() -> Option<NativeSpawn>) -> c_int {
+        let errno = errno::get();
+        let result = match (host.has_pidfds(), host.libc()) {
+            (false, _) => Err(Errno(libc::ENOSYS)),
+            (true, Some(libc)) => self.spawn(libc, program),
+            (true, None) => self.spawn_natively(native),
+        };
+        match result {
+            Ok(()) => {
+                errno::set(errno);
+                0
+            }
+            Err(Errno(error)) => {
+                errno::set(error);
+                error
+            }
+        }
+    }
+
+    unsafe fn spawn(&self, libc: Libc, program: Program) -> Result<()> {
+        let _no_cancellation = cancel::Disabled::new();
+        let request = Request {
+            program,
+            actions: FileActions::new(libc, self.facts.cast()),
+            attributes: Attributes::new(libc, self.attrp.cast())?,
+            argv: self.argv,
+            envp: self.envp,
+        };
+        self.store(spawn::spawn(&request)?);
+        Ok(())
+    }
+
+    unsafe fn store(&self, child: OwnedFd) {
+        if !self.pidfd.is_null() {
+            *self.pidfd = child.into_raw();
+        }
+    }
+
+    /// For a libc whose layouts are not known: only its own function can read them.
+    unsafe fn spawn_natively(&self, native: fn() -> Option<NativeSpawn>) -> Result<()> {
+        let function = native().ok_or(Errno(libc::ENOSYS))?;
+        match function(self.pidfd, self.name, self.facts.cast(), self.attrp.cast(), self.argv, self.envp) {
+            0 => Ok(()),
+            error => Err(Errno(error)),
+        }
+    }
+}
+
+/// -1 and errno, the convention of the functions that return a number.
+fn or_minus_one(function: impl FnOnce() -> Result<c_int>) -> c_int {
+    let errno = errno::get();
+    match function() {
+        Ok(number) => {
+            errno::set(errno);
+            number
+        }
+        Err(Errno(error)) => {
+            errno::set(error);
+            -1
+        }
+    }
+}

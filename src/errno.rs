@@ -1,0 +1,26 @@
+//! Error numbers as values, and the thread's own `errno`.
+
+// Sound because: the only unsafe thing here is the libc's pointer to the calling thread's errno, which is valid for as
+// long as the thread lives and used by no other thread.
+#![allow(unsafe_code)]
+
+use libc::c_int;
+
+/// A positive error number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Errno(pub c_int);
+
+pub type Result<T> = core::result::Result<T, Errno>;
+
+/// The calling thread's errno.
+pub fn get() -> c_int {
+    // SAFETY: the libc gives a valid pointer to this thread's errno.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Sets the calling thread's errno.
+pub fn set(value: c_int) {
+    // SAFETY: as in `get`.
+    unsafe { *libc::__errno_location() = value }
+}

@@ -1,0 +1,137 @@
+//! pidfd_getpid: the process ID behind a pidfd.
+//!
+//! Linux 6.13 answers by one ioctl, without procfs and without a free descriptor.  Before that the number stands in the
+//! descriptor's fdinfo.  The ioctl is only sent to a file on pidfs: to an unknown device it could mean anything.
+
+use crate::cancel;
+use crate::errno::{Errno, Result};
+use crate::kernel::fd;
+use crate::kernel::uapi::{ANONYMOUS_INODES, PIDFS};
+use libc::{c_int, pid_t};
+
+pub fn getpid(pidfd: c_int) -> Result<pid_t> {
+    if pidfd < 0 {
+        return Err(Errno(libc::EBADF));
+    }
+    match fd::file_system(pidfd)? {
+        PIDFS => match fd::pidfd_info(pidfd) {
+            Ok(info) => Ok(info.pid as pid_t),
+            Err(error @ Errno(libc::EREMOTE | libc::EBADF)) => Err(error),
+            // Reaped, or on the first kernels with the ioctl also: in a foreign PID namespace.  Without procfs there is
+            // nobody to ask which.
+            Err(Errno(libc::ESRCH)) => match from_fdinfo(pidfd) {
+                Err(Errno(libc::EREMOTE)) => Err(Errno(libc::EREMOTE)),
+                _ => Err(Errno(libc::ESRCH)),
+            },
+            Err(_) => from_fdinfo(pidfd),
+        },
+        // Pidfds before Linux 6.9, and eventfds, timers and more.
+        ANONYMOUS_INODES => from_fdinfo(pidfd),
+        _ => Err(Errno(libc::EBADF)),
+    }
+}
+
+fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
+    let _no_cancellation = cancel::Disabled::new();
+    let file = fd::open_read_only(&fdinfo_path(pidfd))?;
+    // The line ends within the first hundred bytes; the files of other kinds of descriptors can be longer.
+    let mut text = [0_u8; 128];
+    let mut length = 0;
+    while length < text.len() {
+        match fd::read(file.raw(), text.get_mut(length..).unwrap_or_default())? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    match parse(text.get(..length).unwrap_or_default()) {
+        Some(-1) => Err(Errno(libc::ESRCH)),
+        Some(0) => Err(Errno(libc::EREMOTE)),
+        Some(pid) => Ok(pid),
+        None => Err(Errno(libc::EBADF)),
+    }
+}
+
+const DIRECTORY: &[u8] = b"/proc/self/fdinfo/";
+
+/// The path as a string.
+fn fdinfo_path(fd: c_int) -> [u8; DIRECTORY.len() + 11] {
+    let mut path = [0; DIRECTORY.len() + 11];
+    let mut digits = [0_u8; 10];
+    let mut rest = fd as u32;
+    let mut count = 0;
+    for digit in digits.iter_mut() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        count += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    let text = DIRECTORY.iter().chain(digits.iter().take(count).rev());
+    for (place, &byte) in path.iter_mut().zip(text) {
+        *place = byte;
+    }
+    path
+}
+
+/// The number on the line `Pid:<tab>N`, if there is such a line.
+fn parse(text: &[u8]) -> Option<pid_t> {
+    text.split(|&byte| byte == b'\n').find_map(|line| number(line.strip_prefix(b"Pid:\t")?))
+}
+
+fn number(text: &[u8]) -> Option<pid_t> {
+    if text == b"-1" {
+        return Some(-1);
+    }
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0, |value: pid_t, &byte| {
+        let digit = pid_t::from(byte.wrapping_sub(b'0'));
+        if digit > 9 {
+            return None;
+        }
+        value.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        let text = |fd| fdinfo_path(fd).iter().take_while(|&&byte| byte != 0).map(|&byte| byte as char).collect::<String>();
+        for fd in [0, 7, 10, 19, 1234567890, c_int::MAX] {
+            assert_eq!(text(fd), format!("/proc/self/fdinfo/{fd}"));
+            assert_eq!(fdinfo_path(fd).last(), Some(&0));
+        }
+    }
+
+    #[test]
+    fn the_line_is_found_among_others() {
+        let text = b"pos:\t0\nflags:\t02000002\nmnt_id:\t15\nino:\t1042\nPid:\t4711\nNSpid:\t4711\n";
+        assert_eq!(parse(text), Some(4711));
+        assert_eq!(parse(b"Pid:\t-1\n"), Some(-1));
+        assert_eq!(parse(b"Pid:\t0\nNSpid:\t0\n"), Some(0));
+        assert_eq!(parse(b"Pid:\t2147483647"), Some(2147483647));
+    }
+
+    #[test]
+    fn what_is_no_such_line_is_no_number() {
+        for text in [
+            &b""[..],
+            b"pos:\t0\nNSpid:\t12\n",
+            b"TracerPid:\t12\n",
+            b"Pid: 12\n",
+            b"Pid:\t\n",
+            b"Pid:\t12x\n",
+            b"Pid:\t-2\n",
+            b"Pid:\t+2\n",
+            b"Pid:\t2147483648\n",
+            b"Pid:\t99999999999999999999\n",
+        ] {
+            assert_eq!(parse(text), None, "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! System calls on descriptors and paths.
+
+// Sound because: each call gets exactly its arguments; paths and buffers are the caller's promise where the function is
+// unsafe and borrowed slices elsewhere.
+#![allow(unsafe_code)]
+
+use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, PIDFD_GET_INFO, PIDFD_INFO_PID};
+use super::{call, retry};
+use crate::errno::{Errno, Result};
+use core::mem::{size_of_val, MaybeUninit};
+use libc::{c_char, c_int, c_uint, mode_t, pid_t};
+
+/// A descriptor that is closed when it goes out of scope.  The child of a spawn never holds one: it leaves by execve or
+/// exit and would close nothing.
+#[derive(Debug)]
+pub struct OwnedFd(c_int);
+
+impl OwnedFd {
+    /// # Safety
+    /// `fd` is open and nobody else closes it.
+    pub unsafe fn from_raw(fd: c_int) -> Self {
+        OwnedFd(fd)
+    }
+
+    pub fn raw(&self) -> c_int {
+        self.0
+    }
+
+    /// The number, now the receiver's to close.
+    pub fn into_raw(self) -> c_int {
+        let fd = self.0;
+        core::mem::forget(self);
+        fd
+    }
+}
+
+impl Drop for OwnedFd {
+    fn drop(&mut self) {
+        let _ = close(self.0);
+    }
+}
+
+pub fn close(fd: c_int) -> Result<()> {
+    // SAFETY: closing takes no pointer; whose descriptor it is the caller knows.
+    unsafe { call!(libc::SYS_close, fd) }.map(drop)
+}
+
+/// close_range without flags.
+pub fn close_range(first: c_uint, last: c_uint) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_close_range, first, last, 0) }.map(drop)
+}
+
+/// # Safety
+/// `path` is a string.
+pub unsafe fn open(path: *const c_char, flags: c_int, mode: mode_t) -> Result<c_int> {
+    call!(libc::SYS_openat, libc::AT_FDCWD, path, flags | O_LARGEFILE, mode).map(|fd| fd as c_int)
+}
+
+/// The kernel's value: the libc's header says 0 where `off_t` has 64 bits anyway, but the flag is seen by F_GETFL.
+#[cfg(target_arch = "x86_64")]
+const O_LARGEFILE: c_int = 0o100000;
+
+/// Makes `to` a copy of `from`, which must be another number.
+pub fn dup_to(from: c_int, to: c_int, flags: c_int) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_dup3, from, to, flags) }.map(drop)
+}
+
+/// A close-on-exec copy with the lowest free number that is at least `lowest`.
+pub fn dup_from(fd: c_int, lowest: c_int) -> Result<c_int> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, lowest) }.map(|fd| fd as c_int)
+}
+
+pub fn is_open(fd: c_int) -> bool {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_fcntl, fd, libc::F_GETFD) }.is_ok()
+}
+
+/// Lets the descriptor live on across execve.
+pub fn clear_close_on_exec(fd: c_int) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe {
+        let flags = call!(libc::SYS_fcntl, fd, libc::F_GETFD)? as c_int;
+        call!(libc::SYS_fcntl, fd, libc::F_SETFD, flags & !libc::FD_CLOEXEC).map(drop)
+    }
+}
+
+pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: the kernel writes at most the slice's length into it.
+    retry(|| unsafe { call!(libc::SYS_read, fd, buffer.as_mut_ptr(), buffer.len()) })
+}
+
+pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: the kernel reads at most the slice's length from it.
+    retry(|| unsafe { call!(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) })
+}
+
+/// A close-on-exec pipe: the reading and the writing end.
+pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let mut ends: [c_int; 2] = [-1; 2];
+    // SAFETY: the kernel writes two numbers; both are new and nobody else's.
+    unsafe {
+        call!(libc::SYS_pipe2, ends.as_mut_ptr(), libc::O_CLOEXEC)?;
+        Ok((OwnedFd::from_raw(ends[0]), OwnedFd::from_raw(ends[1])))
+    }
+}
+
+/// A close-on-exec, non-blocking eventfd that holds 0.
+pub fn eventfd() -> Result<OwnedFd> {
+    // SAFETY: no pointer; the descriptor is new.
+    unsafe {
+        call!(libc::SYS_eventfd2, 0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)
+            .map(|fd| OwnedFd::from_raw(fd as c_int))
+    }
+}
+
+/// Waits without limit until one of the descriptors is ready.
+pub fn poll(fds: &mut [PollFd]) -> Result<usize> {
+    // SAFETY: the kernel writes `revents` of the slice's entries; there is no time limit and no mask.
+    retry(|| unsafe { call!(libc::SYS_ppoll, fds.as_mut_ptr(), fds.len(), 0, 0, 0) })
+}
+
+/// # Safety
+/// `path` is a string.
+pub unsafe fn chdir(path: *const c_char) -> Result<()> {
+    call!(libc::SYS_chdir, path).map(drop)
+}
+
+pub fn fchdir(fd: c_int) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_fchdir, fd) }.map(drop)
+}
+
+/// Calls the function with the name of each entry of the directory.
+pub fn for_each_entry(directory: c_int, mut function: impl FnMut(&[u8])) -> Result<()> {
+    let mut buffer = MaybeUninit::<[u64; 64]>::uninit();
+    loop {
+        let size = size_of_val(&buffer);
+        // SAFETY: the kernel writes at most that many bytes of whole entries into the buffer.
+        let filled = unsafe { call!(libc::SYS_getdents64, directory, buffer.as_mut_ptr(), size) }?;
+        if filled == 0 {
+            return Ok(());
+        }
+        let mut entry = buffer.as_ptr().cast::<u8>();
+        // SAFETY: as above; an entry has its own length at byte 16 and its name, ended by a NUL, at byte 19.
+        unsafe {
+            let end = entry.add(filled);
+            while entry < end {
+                let name = entry.add(19);
+                let mut length = 0;
+                while core::ptr::read_volatile(name.add(length)) != 0 {
+                    length += 1;
+                }
+                function(core::slice::from_raw_parts(name, length));
+                entry = entry.add(usize::from(entry.add(16).cast::<u16>().read()));
+            }
+        }
+    }
+}
+
+/// Makes the process group the foreground group of the terminal.
+pub fn set_foreground_group(terminal: c_int, group: pid_t) -> Result<()> {
+    // SAFETY: the kernel reads one pid_t.
+    unsafe { call!(libc::SYS_ioctl, terminal, libc::TIOCSPGRP, &group as *const pid_t) }.map(drop)
+}
+
+/// The soft and the hard limit of descriptor numbers.
+pub fn descriptor_limit() -> Result<Rlimit> {
+    let mut limit = Rlimit::default();
+    // SAFETY: the kernel writes one struct rlimit64 for this process.
+    unsafe { call!(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, 0, &mut limit as *mut Rlimit) }.map(|_| limit)
+}
+
+/// The type of the file system that the descriptor's file is on.
+pub fn file_system(fd: c_int) -> Result<u64> {
+    let mut status = Statfs::new();
+    // SAFETY: the kernel writes one struct statfs, for which there is more than enough room.
+    unsafe { call!(libc::SYS_fstatfs, fd, &mut status as *mut Statfs) }.map(|_| status.kind as u64)
+}
+
+pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
+    // SAFETY: no pointer; the descriptor is new.
+    unsafe { call!(libc::SYS_pidfd_open, pid, 0).map(|fd| OwnedFd::from_raw(fd as c_int)) }
+}
+
+/// Asks a descriptor on pidfs for the process ID of what it names.
+pub fn pidfd_info(fd: c_int) -> Result<PidfdInfo> {
+    let mut info = PidfdInfo { mask: PIDFD_INFO_PID, ..PidfdInfo::default() };
+    // SAFETY: the request carries the size of the structure that the kernel fills.
+    unsafe { call!(libc::SYS_ioctl, fd, PIDFD_GET_INFO, &mut info as *mut PidfdInfo) }?;
+    if info.mask & PIDFD_INFO_PID == 0 {
+        return Err(Errno(libc::ENOTTY));
+    }
+    Ok(info)
+}
+
+/// Opens an existing file for reading, close-on-exec.  The path ends at its first NUL, which it must have.
+pub fn open_read_only(path: &[u8]) -> Result<OwnedFd> {
+    if !path.contains(&0) {
+        return Err(Errno(libc::EINVAL));
+    }
+    // SAFETY: a NUL ends the path within the slice; the descriptor is new.
+    unsafe { open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC, 0).map(|fd| OwnedFd::from_raw(fd)) }
+}

@@ -1,0 +1,59 @@
+//! System calls as typed functions that return a `Result` and never touch errno.
+//!
+//! `fd`, `process` and `signal` hold the calls by what they act on, `uapi` the kernel's structures, `arch` the
+//! instructions.  Everything here may be called in a child that shares its parent's memory: no function calls the libc,
+//! allocates or panics.
+
+pub mod arch;
+pub mod fd;
+pub mod process;
+pub mod signal;
+pub mod uapi;
+
+use crate::errno::{Errno, Result};
+
+/// The kernel returns an error number negated; the highest is 4095.
+fn check(result: isize) -> Result<usize> {
+    if (-4095..0).contains(&result) {
+        Err(Errno(-result as libc::c_int))
+    } else {
+        Ok(result as usize)
+    }
+}
+
+/// One system call with up to six integer or pointer arguments, as a `Result`.
+macro_rules! call {
+    ($number:expr) => { call!($number, 0, 0, 0) };
+    ($number:expr, $a:expr) => { call!($number, $a, 0, 0) };
+    ($number:expr, $a:expr, $b:expr) => { call!($number, $a, $b, 0) };
+    ($number:expr, $a:expr, $b:expr, $c:expr) => {
+        $crate::kernel::check($crate::kernel::arch::syscall3(
+            $number as usize,
+            $a as usize,
+            $b as usize,
+            $c as usize,
+        ))
+    };
+    ($number:expr, $a:expr, $b:expr, $c:expr, $d:expr $(, $e:expr $(, $f:expr)?)?) => {
+        $crate::kernel::check($crate::kernel::arch::syscall6(
+            $number as usize,
+            $a as usize,
+            $b as usize,
+            $c as usize,
+            $d as usize,
+            0 $(+ $e as usize)?,
+            0 $($(+ $f as usize)?)?,
+        ))
+    };
+}
+use call;
+
+/// Stops a search at the first result that is not an interrupted call.
+fn retry<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match attempt() {
+            Err(Errno(libc::EINTR)) => {}
+            result => return result,
+        }
+    }
+}

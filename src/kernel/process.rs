@@ -1,0 +1,186 @@
+//! System calls on processes: making, waiting, identity, scheduling.
+
+// Sound because: each call gets exactly its arguments; what reaches into memory is either borrowed for the call or an
+// unsafe function whose caller promises it.
+#![allow(unsafe_code)]
+
+use super::uapi::{self, CloneArgs, RobustList, SigInfo, P_PID, P_PIDFD};
+use super::{arch, call, check, retry};
+use crate::errno::{Errno, Result};
+use libc::{c_char, c_int, c_void, gid_t, pid_t, uid_t};
+
+/// What a child runs that shares its parent's memory.
+pub type ChildEntry = unsafe extern "C" fn(*const c_void) -> !;
+
+/// clone3 for a child that calls `entry(argument)` on the caller's stack while the caller is suspended.
+///
+/// # Safety
+/// As `arch::vfork_calling`; the flags must include CLONE_VM and CLONE_VFORK and no stack.
+#[inline(always)]
+pub unsafe fn clone3_vfork(args: &CloneArgs, size: usize, entry: ChildEntry, argument: *const c_void) -> Result<pid_t> {
+    let args = args as *const CloneArgs as usize;
+    check(arch::vfork_calling(libc::SYS_clone3 as usize, args, size, 0, entry, argument)).map(|pid| pid as pid_t)
+}
+
+/// The same by the older clone, which has room for 32 bits of flags and no cgroup.
+///
+/// # Safety
+/// As `clone3_vfork`; `pidfd` points to where the kernel may put the descriptor.
+pub unsafe fn clone_vfork(flags: u64, pidfd: *mut c_int, entry: ChildEntry, argument: *const c_void) -> Result<pid_t> {
+    check(arch::vfork_calling(libc::SYS_clone as usize, flags as usize, 0, pidfd as usize, entry, argument))
+        .map(|pid| pid as pid_t)
+}
+
+/// clone as fork uses it: no stack, no shared memory, returns in both processes.  The child's thread ID is stored at
+/// `tid`, and cleared there when the child's thread ends.
+///
+/// # Safety
+/// The flags share no memory; the pointers are valid in both processes.
+pub unsafe fn clone_fork(flags: u64, pidfd: *mut c_int, tid: *mut c_int) -> Result<pid_t> {
+    call!(libc::SYS_clone, flags, 0, pidfd, tid, 0).map(|pid| pid as pid_t)
+}
+
+/// Only returns when it failed.
+///
+/// # Safety
+/// `path` is a string; `argv` and `envp` are what execve takes.
+pub unsafe fn execve(path: *const c_char, argv: *const *mut c_char, envp: *const *mut c_char) -> Errno {
+    match call!(libc::SYS_execve, path, argv, envp) {
+        Err(error) => error,
+        Ok(_) => Errno(libc::EINVAL),
+    }
+}
+
+pub fn exit(status: c_int) -> ! {
+    loop {
+        // SAFETY: no pointer, and it does not return.
+        let _ = unsafe { call!(libc::SYS_exit_group, status) };
+    }
+}
+
+/// Waits for the child that the pidfd names, and takes its status away.
+pub fn reap(pidfd: c_int) -> Result<()> {
+    wait(P_PIDFD, pidfd, libc::WEXITED | libc::__WALL)
+}
+
+/// Takes the status of that child away if it has one already.
+pub fn reap_if_dead(pidfd: c_int) -> Result<()> {
+    wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOHANG)
+}
+
+/// Whether the pidfd names a child of this process whose status was not taken yet.
+pub fn is_child(pidfd: c_int) -> bool {
+    wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT).is_ok()
+}
+
+/// Waits for the child of that number.
+pub fn reap_pid(pid: pid_t) -> Result<()> {
+    wait(P_PID, pid, libc::WEXITED | libc::__WALL)
+}
+
+fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<()> {
+    let mut info = SigInfo::new();
+    // SAFETY: the kernel writes one siginfo; there is no rusage.
+    retry(|| unsafe { call!(libc::SYS_waitid, kind, id, &mut info as *mut SigInfo, flags, 0) }).map(drop)
+}
+
+/// Whether the kernel has the whole pidfd interface.  The last piece was waitid(P_PIDFD), which tells a number that is
+/// no descriptor from a kind of ID that it does not know.
+pub fn waits_for_pidfds() -> bool {
+    wait(P_PIDFD, c_int::MAX, libc::WEXITED | libc::WNOHANG) == Err(Errno(libc::EBADF))
+}
+
+pub fn kill(pid: pid_t, signal: c_int) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_kill, pid, signal) }.map(drop)
+}
+
+fn id(number: libc::c_long) -> c_int {
+    // SAFETY: for the calls below, which take nothing and cannot fail.
+    unsafe { call!(number) }.unwrap_or(0) as c_int
+}
+
+pub fn process_id() -> pid_t {
+    id(libc::SYS_getpid)
+}
+
+pub fn thread_id() -> pid_t {
+    id(libc::SYS_gettid)
+}
+
+/// The caller's process group.
+pub fn process_group() -> pid_t {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_getpgid, 0) }.unwrap_or(0) as pid_t
+}
+
+pub fn real_user() -> uid_t {
+    id(libc::SYS_getuid) as uid_t
+}
+
+pub fn real_group() -> gid_t {
+    id(libc::SYS_getgid) as gid_t
+}
+
+/// The system call itself, for the calling task alone; the libc's function would change every thread.
+pub fn set_effective_user(user: uid_t) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_setresuid, -1_isize, user, -1_isize) }.map(drop)
+}
+
+/// As `set_effective_user`.
+pub fn set_effective_group(group: gid_t) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_setresgid, -1_isize, group, -1_isize) }.map(drop)
+}
+
+pub fn new_session() -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_setsid) }.map(drop)
+}
+
+/// Moves the caller to that process group; 0 is a new one.
+pub fn set_process_group(group: pid_t) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_setpgid, 0, group) }.map(drop)
+}
+
+/// struct sched_param has one member, the priority.
+pub fn set_scheduling_priority(priority: c_int) -> Result<()> {
+    // SAFETY: the kernel reads one int.
+    unsafe { call!(libc::SYS_sched_setparam, 0, &priority as *const c_int) }.map(drop)
+}
+
+pub fn set_scheduler(policy: c_int, priority: c_int) -> Result<()> {
+    // SAFETY: the kernel reads one int.
+    unsafe { call!(libc::SYS_sched_setscheduler, 0, policy, &priority as *const c_int) }.map(drop)
+}
+
+/// Whether the process has one thread and shares its memory with no other process: the kernel grants this request
+/// exactly then, and it has no effect.
+pub fn is_single_threaded() -> bool {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_unshare, uapi::CLONE_THREAD) }.is_ok()
+}
+
+/// Where the kernel clears the thread ID when the calling thread ends: the libc's own record of that ID.
+pub fn thread_id_address() -> Result<*mut c_int> {
+    let mut address: *mut c_int = core::ptr::null_mut();
+    // SAFETY: the kernel writes one pointer.
+    unsafe { call!(libc::SYS_prctl, libc::PR_GET_TID_ADDRESS, &mut address as *mut *mut c_int) }.map(|_| address)
+}
+
+/// The calling thread's list of robust mutexes and the size that it was registered with.
+pub fn robust_list() -> Result<(*mut RobustList, usize)> {
+    let mut head: *mut RobustList = core::ptr::null_mut();
+    let mut size = 0_usize;
+    // SAFETY: the kernel writes a pointer and a size.
+    unsafe { call!(libc::SYS_get_robust_list, 0, &mut head as *mut *mut RobustList, &mut size as *mut usize) }
+        .map(|_| (head, size))
+}
+
+/// # Safety
+/// `head` is a robust list of the calling thread and stays one.
+pub unsafe fn set_robust_list(head: *mut RobustList, size: usize) -> Result<()> {
+    call!(libc::SYS_set_robust_list, head, size).map(drop)
+}

@@ -1,0 +1,87 @@
+//! System calls on signal masks and dispositions.  The libc's functions would leave out the signals that it keeps for
+//! itself, and take a lock.
+
+// Sound because: the kernel reads and writes exactly the structures that are borrowed for the call, with their size.
+#![allow(unsafe_code)]
+
+use super::call;
+use super::uapi::{KernelSigaction, SignalSet};
+use crate::errno::Result;
+use core::mem::size_of;
+use core::ptr;
+use libc::c_int;
+
+/// Sets the calling thread's signal mask and gives the one before.
+pub fn swap_mask(mask: SignalSet) -> SignalSet {
+    let mut old = SignalSet::EMPTY;
+    // SAFETY: the kernel reads one set and writes one.  With these arguments it cannot fail.
+    let _ = unsafe {
+        call!(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &mask as *const SignalSet,
+            &mut old as *mut SignalSet,
+            size_of::<SignalSet>()
+        )
+    };
+    old
+}
+
+/// Sets the calling thread's signal mask.
+pub fn set_mask(mask: SignalSet) {
+    // SAFETY: as in `swap_mask`.
+    let _ = unsafe {
+        call!(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &mask as *const SignalSet, 0, size_of::<SignalSet>())
+    };
+}
+
+/// What happens on that signal.
+pub fn disposition(signal: c_int) -> Result<KernelSigaction> {
+    let mut action = KernelSigaction::DEFAULT;
+    // SAFETY: the kernel writes one struct sigaction.
+    unsafe {
+        call!(
+            libc::SYS_rt_sigaction,
+            signal,
+            ptr::null::<KernelSigaction>(),
+            &mut action as *mut KernelSigaction,
+            size_of::<SignalSet>()
+        )
+    }
+    .map(|_| action)
+}
+
+/// Gives the signal its default disposition.
+pub fn set_default(signal: c_int) -> Result<()> {
+    // SAFETY: the kernel reads one struct sigaction.
+    unsafe {
+        call!(
+            libc::SYS_rt_sigaction,
+            signal,
+            &KernelSigaction::DEFAULT as *const KernelSigaction,
+            0,
+            size_of::<SignalSet>()
+        )
+    }
+    .map(drop)
+}
+
+/// All signals blocked in the calling thread, also those that the libc keeps for itself, until this goes out of scope.
+pub struct Blocked(SignalSet);
+
+impl Blocked {
+    pub fn all() -> Self {
+        Blocked(swap_mask(SignalSet::ALL))
+    }
+
+    /// The mask before.
+    pub fn before(&self) -> SignalSet {
+        self.0
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        set_mask(self.0);
+    }
+}

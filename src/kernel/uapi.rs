@@ -1,0 +1,168 @@
+//! The kernel's own structures and numbers, apart from what a libc calls by the same name.
+
+use core::mem::{size_of, MaybeUninit};
+use libc::c_int;
+
+pub const CLONE_VM: u64 = 0x100;
+pub const CLONE_PIDFD: u64 = 0x1000;
+pub const CLONE_VFORK: u64 = 0x4000;
+pub const CLONE_THREAD: u64 = 0x1_0000;
+pub const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
+pub const CLONE_CHILD_SETTID: u64 = 0x100_0000;
+pub const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+pub const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// struct clone_args, as of Linux 5.7.
+#[repr(C)]
+#[derive(Default)]
+pub struct CloneArgs {
+    pub flags: u64,
+    pub pidfd: u64,
+    pub child_tid: u64,
+    pub parent_tid: u64,
+    pub exit_signal: u64,
+    pub stack: u64,
+    pub stack_size: u64,
+    pub tls: u64,
+    pub set_tid: u64,
+    pub set_tid_size: u64,
+    pub cgroup: u64,
+}
+
+impl CloneArgs {
+    /// The first published size.  A kernel refuses a larger structure than it knows, so the later members are shown to
+    /// it only when they are used.
+    pub const SIZE_WITHOUT_CGROUP: usize = 64;
+}
+
+const _: () = assert!(size_of::<CloneArgs>() == 88);
+
+pub const P_PID: c_int = 1;
+pub const P_PIDFD: c_int = 3;
+
+/// Room for a struct siginfo, which waitid fills and nobody here reads.
+#[repr(C, align(8))]
+pub struct SigInfo(MaybeUninit<[u8; 128]>);
+
+impl SigInfo {
+    pub const fn new() -> Self {
+        SigInfo(MaybeUninit::uninit())
+    }
+}
+
+/// A signal set.  Bit n stands for signal n + 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct SignalSet(pub u64);
+
+impl SignalSet {
+    pub const EMPTY: Self = SignalSet(0);
+    pub const ALL: Self = SignalSet(!0);
+
+    pub const fn contains(self, signal: c_int) -> bool {
+        self.0 >> (signal - 1) & 1 != 0
+    }
+
+    /// Everything that can be blocked: what the kernel shows after a request to block all.
+    pub const BLOCKABLE: Self = SignalSet(!(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1)));
+}
+
+/// The highest signal number.
+pub const NSIG: c_int = 64;
+
+pub const SIG_DFL: usize = 0;
+pub const SIG_IGN: usize = 1;
+
+/// struct sigaction as rt_sigaction wants it.
+#[repr(C)]
+pub struct KernelSigaction {
+    pub handler: usize,
+    pub flags: usize,
+    pub restorer: usize,
+    pub mask: SignalSet,
+}
+
+impl KernelSigaction {
+    pub const DEFAULT: Self = KernelSigaction { handler: SIG_DFL, flags: 0, restorer: 0, mask: SignalSet::EMPTY };
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<KernelSigaction>() == 32);
+
+/// struct pidfd_info in its first published size.
+#[repr(C)]
+#[derive(Default)]
+pub struct PidfdInfo {
+    pub mask: u64,
+    pub cgroupid: u64,
+    pub pid: u32,
+    pub tgid: u32,
+    pub ppid: u32,
+    pub ruid: u32,
+    pub rgid: u32,
+    pub euid: u32,
+    pub egid: u32,
+    pub suid: u32,
+    pub sgid: u32,
+    pub fsuid: u32,
+    pub fsgid: u32,
+    pub spare: u32,
+}
+
+const _: () = assert!(size_of::<PidfdInfo>() == 64);
+
+pub const PIDFD_INFO_PID: u64 = 1;
+
+/// _IOWR(0xFF, 11, struct pidfd_info)
+pub const PIDFD_GET_INFO: u32 = 3 << 30 | (size_of::<PidfdInfo>() as u32) << 16 | 0xFF << 8 | 11;
+
+/// File system types as fstatfs tells them.
+pub const PIDFS: u64 = 0x5049_4446;
+pub const ANONYMOUS_INODES: u64 = 0x0904_1934;
+
+/// struct statfs: the type comes first, the rest is only room.
+#[repr(C)]
+pub struct Statfs {
+    pub kind: usize,
+    rest: MaybeUninit<[u8; 248]>,
+}
+
+impl Statfs {
+    pub const fn new() -> Self {
+        Statfs { kind: 0, rest: MaybeUninit::uninit() }
+    }
+}
+
+#[repr(C)]
+pub struct PollFd {
+    pub fd: c_int,
+    pub events: i16,
+    pub revents: i16,
+}
+
+impl PollFd {
+    pub const fn new(fd: c_int, events: i16) -> Self {
+        PollFd { fd, events, revents: 0 }
+    }
+
+    pub const fn is_ready(&self) -> bool {
+        self.revents & self.events != 0
+    }
+}
+
+pub const POLLIN: i16 = 1;
+pub const POLLOUT: i16 = 4;
+
+/// struct rlimit64
+#[repr(C)]
+#[derive(Default)]
+pub struct Rlimit {
+    pub current: u64,
+    pub maximum: u64,
+}
+
+/// struct robust_list_head, whose first member is the list.
+#[repr(C)]
+pub struct RobustList {
+    pub next: *mut RobustList,
+}

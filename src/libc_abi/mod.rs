@@ -1,0 +1,160 @@
+//! What the running libc keeps in its spawn attributes and file actions, in a form that names no libc.
+//!
+//! The layouts are private to each libc, so they are trusted only after the libc's own functions were seen to produce
+//! them: see `check`.  `glibc` and `musl` are the two decoders; both are always compiled, because one library serves
+//! both kinds of processes.  `weak` finds functions that the running libc may or may not have.
+
+// Sound because: every function here reads objects that the caller of the C interface promised to be initialised by the
+// libc's functions and not changed during the call.
+#![allow(unsafe_code)]
+
+mod check;
+mod glibc;
+mod musl;
+pub mod weak;
+
+use crate::errno::{Errno, Result};
+use crate::kernel::uapi::SignalSet;
+use libc::{c_char, c_int, c_void, mode_t, pid_t};
+
+pub use check::recognise;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Libc {
+    Glibc,
+    Musl,
+}
+
+impl Libc {
+    /// Where programs are looked for when PATH is not set, ended by a NUL.
+    pub fn default_path(self) -> &'static [u8] {
+        match self {
+            Libc::Glibc => b"/bin:/usr/bin\0",
+            Libc::Musl => b"/usr/local/bin:/bin:/usr/bin\0",
+        }
+    }
+}
+
+/// One thing for the child to do, in the words of posix_spawn_file_actions_add*.
+#[derive(Clone, Copy, Debug)]
+pub enum FileAction {
+    Close { fd: c_int },
+    Dup2 { from: c_int, to: c_int },
+    Open { fd: c_int, path: *const c_char, flags: c_int, mode: mode_t },
+    Chdir { path: *const c_char },
+    Fchdir { fd: c_int },
+    CloseFrom { first: c_int },
+    SetForegroundGroup { terminal: c_int },
+}
+
+/// The caller's list of file actions, oldest first.  An action that is not known comes out as an error.
+#[derive(Clone, Copy)]
+pub enum FileActions {
+    None,
+    Glibc(glibc::Actions),
+    Musl(musl::Actions),
+}
+
+impl FileActions {
+    /// # Safety
+    /// `actions` is NULL or an object that was initialised by this libc's functions.
+    pub unsafe fn new(libc: Libc, actions: *const c_void) -> Self {
+        if actions.is_null() {
+            return FileActions::None;
+        }
+        match libc {
+            Libc::Glibc => FileActions::Glibc(glibc::Actions::new(actions)),
+            Libc::Musl => FileActions::Musl(musl::Actions::new(actions)),
+        }
+    }
+}
+
+impl Iterator for FileActions {
+    type Item = Result<FileAction>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            FileActions::None => None,
+            FileActions::Glibc(actions) => actions.next(),
+            FileActions::Musl(actions) => actions.next(),
+        }
+    }
+}
+
+/// The error for an action that is not known: skipping it would start a program with other descriptors than it was
+/// promised.
+const UNKNOWN_ACTION: Errno = Errno(libc::EINVAL);
+
+/// posix_spawnattr_setflags, with the numbers that both libcs use.
+pub mod flag {
+    pub const RESETIDS: u32 = 0x01;
+    pub const SETPGROUP: u32 = 0x02;
+    pub const SETSIGDEF: u32 = 0x04;
+    pub const SETSIGMASK: u32 = 0x08;
+    pub const SETSCHEDPARAM: u32 = 0x10;
+    pub const SETSCHEDULER: u32 = 0x20;
+    pub const USEVFORK: u32 = 0x40;
+    pub const SETSID: u32 = 0x80;
+    pub const SETCGROUP: u32 = 0x100;
+
+    /// What every spawn attribute object can carry.
+    pub const COMMON: u32 =
+        RESETIDS | SETPGROUP | SETSIGDEF | SETSIGMASK | SETSCHEDPARAM | SETSCHEDULER | USEVFORK | SETSID;
+}
+
+/// The caller's attributes; a member counts only if its flag is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    pub flags: u32,
+    pub group: pid_t,
+    pub default_signals: SignalSet,
+    pub mask: SignalSet,
+    pub priority: c_int,
+    pub policy: c_int,
+    pub cgroup: c_int,
+}
+
+impl Attributes {
+    const NONE: Self = Attributes {
+        flags: 0,
+        group: 0,
+        default_signals: SignalSet::EMPTY,
+        mask: SignalSet::EMPTY,
+        priority: 0,
+        policy: 0,
+        cgroup: -1,
+    };
+
+    /// EINVAL when a flag is set that is not known.
+    ///
+    /// # Safety
+    /// `attributes` is NULL or an object that was initialised by this libc's functions.
+    pub unsafe fn new(libc: Libc, attributes: *const c_void) -> Result<Self> {
+        if attributes.is_null() {
+            return Ok(Self::NONE);
+        }
+        let (decoded, known) = match libc {
+            Libc::Glibc => (glibc::attributes(attributes), flag::COMMON | flag::SETCGROUP),
+            Libc::Musl => (musl::attributes(attributes), flag::COMMON),
+        };
+        if decoded.flags & !known != 0 {
+            return Err(Errno(libc::EINVAL));
+        }
+        Ok(decoded)
+    }
+
+    pub fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// sigset_t in both libcs: 1024 bits in machine words, of which the kernel knows 64.
+type LibcSignalSet = [usize; 128 / core::mem::size_of::<usize>()];
+
+fn kernel_set(set: &LibcSignalSet) -> SignalSet {
+    #[cfg(target_pointer_width = "64")]
+    return SignalSet(set[0] as u64);
+    #[cfg(target_pointer_width = "32")]
+    return SignalSet(set[0] as u64 | (set[1] as u64) << 32);
+}

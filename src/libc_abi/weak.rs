@@ -1,0 +1,58 @@
+//! Functions that the running libc may or may not have.
+//!
+//! Stable Rust has no weak references, the assembler has: a table in read-only relocated data holds their addresses,
+//! filled by the dynamic loader, 0 where the libc lacks one.  So nothing is looked up by name when the library runs.
+
+// Sound because: each entry of the table is null or the address of the libc's function of that name, whose C signature
+// is the one written here.
+#![allow(unsafe_code)]
+
+use core::arch::global_asm;
+use core::mem::transmute;
+use libc::{c_char, c_int, c_void, pid_t, sched_param};
+use libc::{posix_spawn_file_actions_t as Actions, posix_spawnattr_t as Attr};
+
+macro_rules! weak_functions {
+    ($($(#[$meta:meta])* $index:literal $name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
+        global_asm!(
+            ".pushsection .data.rel.ro.libpidfd_spawn,\"aw\",%progbits",
+            ".balign 8",
+            ".hidden libpidfd_spawn_weak",
+            ".globl libpidfd_spawn_weak",
+            "libpidfd_spawn_weak:",
+            $(
+                concat!(".weak ", stringify!($name)),
+                concat!(".dc.a ", stringify!($name)),
+            )*
+            ".popsection",
+        );
+
+        $(
+            $(#[$meta])*
+            #[allow(non_snake_case)]
+            pub fn $name() -> Option<unsafe extern "C" fn($($argument),*) -> $result> {
+                // SAFETY: null or a function of this signature.
+                unsafe { transmute(libpidfd_spawn_weak[$index]) }
+            }
+        )*
+    };
+}
+
+extern "C" {
+    static libpidfd_spawn_weak: [*const c_void; 10];
+}
+
+weak_functions! {
+    /// Where it exists the libc is glibc.
+    0 gnu_get_libc_version: fn() -> *const c_char;
+    /// glibc 2.34, musl 1.2.2
+    1 _Fork: fn() -> pid_t;
+    2 dlsym: fn(*mut c_void, *const c_char) -> *mut c_void;
+    3 posix_spawn_file_actions_addchdir_np: fn(*mut Actions, *const c_char) -> c_int;
+    4 posix_spawn_file_actions_addfchdir_np: fn(*mut Actions, c_int) -> c_int;
+    5 posix_spawn_file_actions_addclosefrom_np: fn(*mut Actions, c_int) -> c_int;
+    6 posix_spawn_file_actions_addtcsetpgrp_np: fn(*mut Actions, c_int) -> c_int;
+    7 posix_spawnattr_setschedparam: fn(*mut Attr, *const sched_param) -> c_int;
+    8 posix_spawnattr_setschedpolicy: fn(*mut Attr, c_int) -> c_int;
+    9 posix_spawnattr_setcgroup_np: fn(*mut Attr, c_int) -> c_int;
+}

@@ -1,0 +1,135 @@
+//! The file actions, as the child performs them.  Same conditions as in `child`.
+
+// Sound because: the paths in the actions are strings that the libc copied, and the object is unchanged during the call.
+#![allow(unsafe_code)]
+
+use super::Report;
+use crate::errno::{Errno, Result};
+use crate::kernel::{fd, process};
+use crate::libc_abi::{FileAction, FileActions};
+use libc::{c_char, c_int, c_uint, mode_t};
+
+pub unsafe fn perform(actions: FileActions, report: &Report) -> Result<()> {
+    for action in actions {
+        match action? {
+            FileAction::Close { fd } => close(fd, report)?,
+            FileAction::Dup2 { from, to } => dup2(from, to, report)?,
+            FileAction::Open { fd, path, flags, mode } => open(fd, path, flags, mode, report)?,
+            FileAction::Chdir { path } => fd::chdir(path)?,
+            FileAction::Fchdir { fd } => fd::fchdir(own(fd, report)?)?,
+            FileAction::CloseFrom { first } => close_from(first, report)?,
+            FileAction::SetForegroundGroup { terminal } => {
+                fd::set_foreground_group(own(terminal, report)?, process::process_group())?
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The number, if it does not belong to the report: for the caller that one is not open.
+fn own(fd: c_int, report: &Report) -> Result<c_int> {
+    if report.holds(fd) {
+        Err(Errno(libc::EBADF))
+    } else {
+        Ok(fd)
+    }
+}
+
+/// A descriptor that is not open is fine, a number that can never be one is not.
+fn close(fd: c_int, report: &Report) -> Result<()> {
+    if report.holds(fd) || fd::close(fd).is_ok() {
+        return Ok(());
+    }
+    if fd < 0 || fd as u64 >= fd::descriptor_limit()?.current {
+        return Err(Errno(libc::EBADF));
+    }
+    Ok(())
+}
+
+/// Onto itself, the descriptor survives the exec; POSIX wants that, and dup2 would leave it close-on-exec.
+fn dup2(from: c_int, to: c_int, report: &Report) -> Result<()> {
+    let from = own(from, report)?;
+    if from == to {
+        return fd::clear_close_on_exec(from);
+    }
+    report.vacate(to)?;
+    fd::dup_to(from, to, 0)
+}
+
+/// The old file is closed first: at the descriptor limit there would be no number for the new one, and some devices can
+/// be open only once.
+unsafe fn open(fd: c_int, path: *const c_char, flags: c_int, mode: mode_t, report: &Report) -> Result<()> {
+    report.vacate(fd)?;
+    let _ = fd::close(fd);
+    let opened = fd::open(path, flags, mode)?;
+    if opened != fd {
+        fd::dup_to(opened, fd, 0)?;
+        let _ = fd::close(opened);
+    }
+    Ok(())
+}
+
+fn close_from(first: c_int, report: &Report) -> Result<()> {
+    if first < 0 {
+        return Err(Errno(libc::EBADF));
+    }
+    let kept = report.number();
+    if kept < first {
+        return close_all(first as c_uint, c_uint::MAX, kept);
+    }
+    if kept > first {
+        close_all(first as c_uint, kept as c_uint - 1, kept)?;
+    }
+    close_all(kept as c_uint + 1, c_uint::MAX, kept)
+}
+
+fn close_all(first: c_uint, last: c_uint, kept: c_int) -> Result<()> {
+    // Missing before Linux 5.9, and sandboxes refuse it in several ways.
+    if fd::close_range(first, last).is_ok() {
+        return Ok(());
+    }
+    close_listed(first, last, kept).or_else(|_| close_each(first, last))
+}
+
+/// Closes what procfs lists.  Closing while reading is fine: the kernel goes on from a number, not from a place in a
+/// list.
+fn close_listed(first: c_uint, last: c_uint, kept: c_int) -> Result<()> {
+    // There must be a number for the directory.
+    if first <= last {
+        let _ = fd::close(first as c_int);
+    }
+    let directory = fd::open_read_only(b"/proc/self/fd\0")?.into_raw();
+    let result = fd::for_each_entry(directory, |name| {
+        if let Some(number) = decimal(name) {
+            let wanted = (first..=last).contains(&number);
+            if wanted && number as c_int != directory && number as c_int != kept {
+                let _ = fd::close(number as c_int);
+            }
+        }
+    });
+    let _ = fd::close(directory);
+    result
+}
+
+fn decimal(text: &[u8]) -> Option<c_uint> {
+    let mut value: c_uint = 0;
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.wrapping_mul(10).wrapping_add(c_uint::from(digit));
+    }
+    Some(value)
+}
+
+/// Without procfs there is nothing better than to try every number that the process could ever have had.
+fn close_each(first: c_uint, last: c_uint) -> Result<()> {
+    let end = fd::descriptor_limit()?.maximum.min(u64::from(last) + 1);
+    let mut number = u64::from(first);
+    while number < end {
+        let _ = fd::close(number as c_int);
+        number += 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The child's half of a spawn: from the clone to the exec.
+//!
+//! Everything here runs in the caller's memory while the caller is suspended.  It makes system calls, reads the request
+//! and writes the frame's error; it calls no libc function, allocates nothing, cannot panic and drops nothing.
+
+// Sound because: `main` is only entered by a clone whose argument is a `Frame` that outlives the child's use of it.
+#![allow(unsafe_code)]
+
+use super::{actions, exec, Birth, Frame};
+use crate::errno::Result;
+use crate::kernel::process;
+use crate::kernel::signal;
+use crate::kernel::uapi::{SignalSet, NSIG, SIG_DFL, SIG_IGN};
+use crate::libc_abi::{flag, Attributes};
+use core::sync::atomic::Ordering;
+use libc::{c_int, c_void};
+
+/// What a shell uses for a program that could not be executed; nobody sees it, for the caller reaps the child.
+const NOT_EXECUTED: c_int = 127;
+
+pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
+    let frame = &*frame.cast::<Frame>();
+    frame.report.open();
+    let request = frame.request;
+    let error = match prepare(frame) {
+        Ok(()) => exec::execute(&request.program, request.argv, request.envp),
+        Err(error) => error,
+    };
+    frame.error.store(error.0, Ordering::Relaxed);
+    frame.report.send(error);
+    process::exit(NOT_EXECUTED)
+}
+
+/// Everything that is asked for before the program is executed, in the order that the contract gives.
+unsafe fn prepare(frame: &Frame) -> Result<()> {
+    let attributes = &frame.request.attributes;
+    let mask = match frame.birth {
+        Birth::Blocked(mask) => mask,
+        Birth::Clean if has_work(frame) => signal::swap_mask(SignalSet::ALL),
+        Birth::Clean => return Ok(()),
+    };
+    set_dispositions(frame.birth, attributes)?;
+    apply(attributes)?;
+    actions::perform(frame.request.actions, &frame.report)?;
+    signal::set_mask(if attributes.has(flag::SETSIGMASK) { attributes.mask } else { mask });
+    Ok(())
+}
+
+fn has_work(frame: &Frame) -> bool {
+    let mut actions = frame.request.actions;
+    frame.request.attributes.flags & !(flag::USEVFORK | flag::SETCGROUP) != 0 || actions.next().is_some()
+}
+
+/// Handlers become default, for they are code of a memory that the program will not have; ignored signals stay ignored
+/// unless the caller wants them default.
+fn set_dispositions(birth: Birth, attributes: &Attributes) -> Result<()> {
+    let chosen = if attributes.has(flag::SETSIGDEF) { attributes.default_signals } else { SignalSet::EMPTY };
+    if birth == Birth::Clean && chosen == SignalSet::EMPTY {
+        return Ok(());
+    }
+    for number in 1..=NSIG {
+        let changeable = SignalSet::BLOCKABLE.contains(number);
+        if changeable && (chosen.contains(number) || birth != Birth::Clean && has_handler(number)?) {
+            signal::set_default(number)?;
+        }
+    }
+    Ok(())
+}
+
+fn has_handler(number: c_int) -> Result<bool> {
+    Ok(!matches!(signal::disposition(number)?.handler, SIG_DFL | SIG_IGN))
+}
+
+fn apply(attributes: &Attributes) -> Result<()> {
+    if attributes.has(flag::SETSCHEDULER) {
+        process::set_scheduler(attributes.policy, attributes.priority)?;
+    } else if attributes.has(flag::SETSCHEDPARAM) {
+        process::set_scheduling_priority(attributes.priority)?;
+    }
+    if attributes.has(flag::SETSID) {
+        process::new_session()?;
+    }
+    if attributes.has(flag::SETPGROUP) {
+        process::set_process_group(attributes.group)?;
+    }
+    if attributes.has(flag::RESETIDS) {
+        process::set_effective_user(process::real_user())?;
+        process::set_effective_group(process::real_group())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! The parent's half of pidfd_spawn and pidfd_spawnp.
+//!
+//! The child shares the caller's memory and the caller is suspended until the child has exec'd or is gone
+//! (CLONE_VM | CLONE_VFORK): nothing is copied, so the cost does not grow with the caller's size.  The hazards of that,
+//! and how each is met:
+//!
+//! 1. A signal handler of the caller that ran in the child would change the caller's memory.  The child is born without
+//!    handlers (CLONE_CLEAR_SIGHAND).  Where the kernel has no such flag, all signals are blocked before the clone and
+//!    the child resets its dispositions before it unblocks any.
+//! 2. The child must not disturb the caller's stack.  It runs below the caller's frame, where nothing is kept
+//!    (`kernel::arch::vfork_calling`).
+//! 3. The libc's records (errno, thread ID, cancellation, locks) are the caller's, not the child's.  The child makes
+//!    system calls only and never calls the libc; the mutable memory that it shares is `Frame` alone.
+//! 4. Other threads of the caller go on running.  The child uses nothing that they may be changing except what the
+//!    caller must leave alone during the call anyway: its arguments and PATH.
+//! 5. A child that stops before its exec would suspend the caller for as long.  Changing the foreground process group
+//!    raises SIGTTOU, so signals are blocked while file actions run.
+//! 6. Cancellation in the middle would lose a child and a descriptor.  The system calls here are no cancellation points,
+//!    and `cancel::Disabled` keeps the asynchronous kind out.
+//! 7. Error paths must not leave the child.  It is reaped through its pidfd, which cannot name another process, before
+//!    the error is returned.
+
+// Sound because: the callers of `spawn` promise valid arguments, and the frame outlives the child's use of it: the
+// caller is suspended in the clone until the child has left this memory.
+#![allow(unsafe_code)]
+
+mod actions;
+mod child;
+mod clone;
+mod exec;
+mod report;
+
+use crate::errno::{Errno, Result};
+use crate::kernel::fd::OwnedFd;
+use crate::kernel::uapi::SignalSet;
+use crate::libc_abi::{flag, Attributes, FileActions};
+use core::sync::atomic::AtomicI32;
+use libc::{c_char, c_int};
+
+pub use exec::{Program, SearchBuffer};
+use report::Report;
+
+/// What to start and how.
+pub struct Request<'a> {
+    pub program: Program<'a>,
+    pub actions: FileActions,
+    pub attributes: Attributes,
+    pub argv: *const *mut c_char,
+    pub envp: *const *mut c_char,
+}
+
+/// How the child was made, as far as it must know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Birth {
+    /// Without signal handlers, with the caller's mask.
+    Clean,
+    /// With the caller's dispositions and all signals blocked; this was the caller's mask.
+    Blocked(SignalSet),
+}
+
+/// The memory that parent and child both use.
+struct Frame<'a> {
+    request: &'a Request<'a>,
+    birth: Birth,
+    /// Where the child reports its error if it got a copy of this memory.
+    report: Report,
+    /// Written by the kernel.
+    pidfd: AtomicI32,
+    /// Written by the child: why it did not become the program; 0 while it has not failed.
+    error: AtomicI32,
+}
+
+impl<'a> Frame<'a> {
+    fn new(request: &'a Request<'a>, birth: Birth, report: Report) -> Self {
+        Frame { request, birth, report, pidfd: AtomicI32::new(-1), error: AtomicI32::new(0) }
+    }
+
+    /// Where the kernel stores the pidfd.
+    fn pidfd_address(&self) -> *mut c_int {
+        &self.pidfd as *const AtomicI32 as *mut c_int
+    }
+}
+
+/// Starts the program and gives its pidfd; an error means that there is no child.
+///
+/// # Safety
+/// The request's pointers are what execve takes, and its actions and attributes are valid; all stay unchanged during
+/// the call.
+pub unsafe fn spawn(request: &Request) -> Result<OwnedFd> {
+    let wants_cgroup = request.attributes.has(flag::SETCGROUP);
+    if wants_cgroup && request.attributes.cgroup < 0 {
+        return Err(Errno(libc::EINVAL));
+    }
+    match clone::clean(request) {
+        Ok(outcome) => outcome,
+        // clone has no room for a cgroup.
+        Err(error) if wants_cgroup && clone::is_refusal(error) => Err(Errno(libc::EOPNOTSUPP)),
+        Err(error) if clone::is_refusal(error) => clone::fallback(request),
+        Err(error) => Err(error),
+    }
+}

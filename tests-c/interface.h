@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * What a test calls, for each way of use.  Exactly one of these is defined by the build:
+ *
+ *   WAY_LINKED     linked with libpidfd_spawn.so; everything comes from <pidfd_spawn.h>
+ *   WAY_STATIC     the same, linked with libpidfd_spawn.a
+ *   WAY_PRELOADED  built without knowing the library: weak declarations, run with LD_PRELOAD
+ *   WAY_REFERENCE  the libc's own posix_spawn stands in for pidfd_spawn, to show that a test is right
+ *
+ * SPAWN and SPAWNP are the call under test.  HAVE_LIBRARY guards what posix_spawn cannot express. */
+
+#ifndef INTERFACE_H
+#define INTERFACE_H
+
+#include <spawn.h>
+#include <sys/types.h>
+
+#if defined WAY_LINKED
+# define WAY "linked"
+#elif defined WAY_STATIC
+# define WAY "static"
+#elif defined WAY_PRELOADED
+# define WAY "preloaded"
+#elif defined WAY_REFERENCE
+# define WAY "reference"
+#else
+# error "define one of WAY_LINKED, WAY_STATIC, WAY_PRELOADED, WAY_REFERENCE"
+#endif
+
+#if defined WAY_REFERENCE
+
+# define HAVE_LIBRARY 0
+int reference_spawn (int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+                     const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+int reference_spawnp (int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
+                      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+# define SPAWN reference_spawn
+# define SPAWNP reference_spawnp
+
+#else
+
+# define HAVE_LIBRARY 1
+# if defined WAY_PRELOADED
+extern int pidfd_spawn (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                        char *const[], char *const[]) __attribute__ ((weak));
+extern int pidfd_spawnp (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                         char *const[], char *const[]) __attribute__ ((weak));
+extern int pidfd_fork (unsigned int) __attribute__ ((weak));
+extern pid_t pidfd_getpid (int) __attribute__ ((weak));
+#  define PIDFDFORK_ASYNCSAFE (1U << 1)
+# else
+#  include <pidfd_spawn.h>
+# endif
+# define SPAWN pidfd_spawn
+# define SPAWNP pidfd_spawnp
+
+#endif
+
+/* The system calls themselves, so that a test does not depend on what the libc wraps. */
+int sys_pidfd_open (pid_t pid, unsigned int flags);
+int sys_pidfd_send_signal (int pidfd, int signal, void *info, unsigned int flags);
+int sys_pidfd_getfd (int pidfd, int fd, unsigned int flags);
+
+#endif

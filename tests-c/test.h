@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The harness of the C suite.
+ *
+ * A file holds one family of tests.  Each TEST runs in a process of its own, under a time limit, and when its body
+ * returns the harness checks that nothing was left behind: no child, no descriptor, no changed signal mask, working
+ * directory, umask or cancel state.  A failed CHECK ends the test.  CHILD is a body for the program when it is started
+ * anew as somebody's child (see child_argv).
+ *
+ * The same text is built for several ways of use; see interface.h. */
+
+#ifndef TEST_H
+#define TEST_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "interface.h"
+
+struct test {
+  const char *name;
+  void (*body) (void);
+  bool leaves; /* The body may leave descriptors or a changed state behind; children never. */
+  struct test *next;
+};
+
+struct child {
+  const char *name;
+  int (*body) (int argc, char **argv); /* argv[0] is the first argument after the name */
+  struct child *next;
+};
+
+void test_register (struct test *);
+void child_register (struct child *);
+
+#define TEST_WITH(name_, leaves_)                                                                                      \
+  static void body_of_##name_ (void);                                                                                     \
+  __attribute__ ((constructor)) static void register_of_##name_ (void)                                               \
+  {                                                                                                                    \
+    static struct test self = { #name_, body_of_##name_, leaves_, NULL };                                                 \
+    test_register (&self);                                                                                             \
+  }                                                                                                                    \
+  static void body_of_##name_ (void)
+
+#define TEST(name_) TEST_WITH (name_, false)
+
+/* For the rare body that cannot put everything back (it dropped privileges, say). */
+#define TEST_LEAVING(name_) TEST_WITH (name_, true)
+
+#define CHILD(name_)                                                                                                   \
+  static int child_body_of_##name_ (int argc, char **argv);                                                                    \
+  __attribute__ ((constructor)) static void register_child_##name_ (void)                                              \
+  {                                                                                                                    \
+    static struct child self = { #name_, child_body_of_##name_, NULL };                                                        \
+    child_register (&self);                                                                                            \
+  }                                                                                                                    \
+  static int child_body_of_##name_ (int argc __attribute__ ((unused)), char **argv __attribute__ ((unused)))
+
+/* Ends the test (or the forked child that calls it) as failed or as skipped. */
+_Noreturn void test_fail (const char *file, int line, const char *format, ...) __attribute__ ((format (printf, 3, 4)));
+_Noreturn void test_skip (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
+
+#define FAIL(...) test_fail (__FILE__, __LINE__, __VA_ARGS__)
+#define SKIP(...) test_skip (__VA_ARGS__)
+
+#define CHECK(condition)                                                                                               \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      if (!(condition))                                                                                                \
+        FAIL ("%s (errno %d, %s)", #condition, errno, strerror (errno));                                               \
+    }                                                                                                                  \
+  while (0)
+
+#define CHECK_EQ(got, want)                                                                                            \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      long long got_ = (got), want_ = (want);                                                                          \
+      if (got_ != want_)                                                                                               \
+        FAIL ("%s is %lld, wanted %s = %lld", #got, got_, #want, want_);                                               \
+    }                                                                                                                  \
+  while (0)
+
+#define CHECK_STR(got, want)                                                                                           \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      const char *got_ = (got), *want_ = (want);                                                                       \
+      if (strcmp (got_, want_) != 0)                                                                                   \
+        FAIL ("%s is \"%s\", wanted \"%s\"", #got, got_, want_);                                                       \
+    }                                                                                                                  \
+  while (0)
+
+/* -1 and this errno. */
+#define CHECK_ERRNO(call, error)                                                                                       \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      errno = 0;                                                                                                       \
+      long long got_ = (call);                                                                                         \
+      int errno_ = errno;                                                                                              \
+      if (got_ != -1 || errno_ != (error))                                                                             \
+        FAIL ("%s is %lld with errno %d (%s), wanted -1 with %s", #call, got_, errno_, strerror (errno_), #error);     \
+    }                                                                                                                  \
+  while (0)
+
+/* A spawn function's failure: this error returned, and left in errno too (which posix_spawn need not do). */
+#define CHECK_ERROR(call, error)                                                                                       \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      errno = 0;                                                                                                       \
+      int got_ = (call), errno_ = errno;                                                                               \
+      if (got_ != (error) || (HAVE_LIBRARY && errno_ != (error)))                                                      \
+        FAIL ("%s is %d with errno %d, wanted %s = %d in both", #call, got_, errno_, #error, error);                   \
+    }                                                                                                                  \
+  while (0)
+
+/* The running test program, for spawning it anew: argv for "run the CHILD of this name with these arguments", ended by
+   NULL.  The array is allocated and lives as long as the test. */
+extern const char *const self_path;
+char **child_argv (const char *name, ...) __attribute__ ((sentinel));
+
+/* A directory for the running test alone; removed with its contents afterwards. */
+const char *test_dir (void);
+/* "test_dir()/name", allocated, lives as long as the test. */
+char *test_path (const char *name);
+
+void write_file (const char *path, const char *content, mode_t mode);
+/* The whole file as a string, allocated. */
+char *read_file (const char *path);
+
+/* printf into an allocated string. */
+char *format (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
+
+/* Waits for the child that the descriptor names, closes the descriptor, and gives what waitid said. */
+siginfo_t reap (int pidfd);
+void check_exit_at (const char *file, int line, int pidfd, int status);
+void check_killed_at (const char *file, int line, int pidfd, int signal);
+#define CHECK_EXIT(pidfd, status) check_exit_at (__FILE__, __LINE__, pidfd, status)
+#define CHECK_KILLED(pidfd, signal) check_killed_at (__FILE__, __LINE__, pidfd, signal)
+
+/* Runs the body in a forked child and gives its wait status; for things that would spoil the test process.  A SKIP in
+   the body skips the test. */
+int in_fork (void (*body) (void *), void *argument);
+
+/* How many descriptors are open. */
+int open_descriptors (void);
+bool is_open (int fd);
+/* What each open descriptor is (file and flags) as text, allocated; takes no descriptor itself. */
+char *descriptor_table (void);
+/* Fails the test unless no child is left, waited for or not. */
+void check_no_child_at (const char *file, int line);
+#define CHECK_NO_CHILD() check_no_child_at (__FILE__, __LINE__)
+
+/* The two calls under test, for what they have in common: a path with a slash means the same to both. */
+typedef int spawn_call (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                        char *const[], char *const[]);
+extern spawn_call *const both_calls[2];
+
+/* What /proc says about a living process.  Bit n - 1 of the sets stands for signal n. */
+struct process_state {
+  pid_t pid, group, session;
+  uid_t uid, euid;
+  gid_t gid, egid;
+  int policy, priority; /* priority is that of the real-time policies */
+  uint64_t blocked, ignored, caught;
+};
+struct process_state state_of (pid_t pid);
+/* The process ID that the pidfd stands for, found without the library. */
+pid_t pid_of (int pidfd);
+/* Waits until one of our children, of whatever thread, sleeps, and gives its process ID.  A child that opens a FIFO
+   in a file action can so be met by another thread before it executes its program. */
+pid_t sleeping_child (void);
+
+/* From now on the system call fails with the error in this process and its children, by a seccomp filter; the second
+   only when the low half of its argument (counted from 0) is the value.  Skips where filters are not to be had. */
+void refuse_call (long call, int error);
+void refuse_call_when (long call, unsigned int argument, uint32_t value, int error);
+
+/* Skips the test unless it runs as root. */
+void need_root (void);
+
+extern char **environ;
+
+#endif

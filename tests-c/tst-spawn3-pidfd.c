@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * A small descriptor limit.  With no descriptor left for the pidfd there must not be a child, not even for a moment;
+ * with one left the actions must manage with what they close themselves. */
+
+#include "test.h"
+
+enum { LIMIT = 24 };
+
+/* The descriptors that the test opened, in order. */
+static int mine[LIMIT], mine_count;
+
+static void
+use_up_descriptors (void)
+{
+  struct rlimit limit = { LIMIT, LIMIT };
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  int fd;
+  while ((fd = open ("/dev/null", O_RDONLY)) >= 0)
+    mine[mine_count++] = fd;
+  CHECK_EQ (errno, EMFILE);
+  if (mine_count < 8)
+    SKIP ("only %d descriptors below %d were free", mine_count, LIMIT);
+}
+
+static void
+give_back_descriptors (void)
+{
+  while (mine_count > 0)
+    close (mine[--mine_count]);
+}
+
+/* A shell with this command, as the arguments of a program. */
+static char **
+shell (const char *command)
+{
+  char **argv = calloc (4, sizeof *argv);
+  argv[0] = (char *) "sh";
+  argv[1] = (char *) "-c";
+  argv[2] = format ("%s", command);
+  return argv;
+}
+
+#if HAVE_LIBRARY
+
+/* A child that is made and taken back at once leaves no zombie, but it has sent its SIGCHLD. */
+static volatile sig_atomic_t chld_count;
+
+static void
+count_chld (int signal)
+{
+  (void) signal;
+  chld_count++;
+}
+
+TEST (no_free_descriptor_is_EMFILE_with_spawn)
+{
+  use_up_descriptors ();
+  char *before = descriptor_table ();
+  int pidfd = -1;
+  CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
+  CHECK_EQ (pidfd, -1);
+  CHECK_NO_CHILD ();
+  CHECK_STR (descriptor_table (), before);
+  give_back_descriptors ();
+}
+
+TEST (no_free_descriptor_is_EMFILE_with_spawnp)
+{
+  use_up_descriptors ();
+  char *before = descriptor_table ();
+  int pidfd = -1;
+  CHECK_ERROR (SPAWNP (&pidfd, "sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
+  CHECK_EQ (pidfd, -1);
+  CHECK_NO_CHILD ();
+  CHECK_STR (descriptor_table (), before);
+  give_back_descriptors ();
+}
+
+TEST (no_free_descriptor_is_EMFILE_before_any_other_error)
+{
+  /* With a program that does not exist, ENOENT would show that a child had tried. */
+  use_up_descriptors ();
+  int pidfd = -1;
+  CHECK_ERROR (SPAWN (&pidfd, "/there/is/no/such/program", NULL, NULL, shell ("exit 0"), environ), EMFILE);
+  CHECK_EQ (pidfd, -1);
+  give_back_descriptors ();
+}
+
+TEST (a_limit_below_what_is_open_is_EMFILE)
+{
+  struct rlimit none = { 0, 0 };
+  CHECK (setrlimit (RLIMIT_NOFILE, &none) == 0);
+  int pidfd = -1;
+  CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
+  CHECK_EQ (pidfd, -1);
+}
+
+TEST (with_no_free_descriptor_nothing_runs)
+{
+  use_up_descriptors ();
+  int pidfd = -1;
+  char *command = format ("echo yes >%s", test_path ("executed"));
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init (&actions);
+  for (int i = 0; i < mine_count; i++)
+    CHECK_EQ (posix_spawn_file_actions_addclose (&actions, mine[i]), 0);
+  CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", &actions, NULL, shell (command), environ), EMFILE);
+  CHECK_ERROR (SPAWNP (&pidfd, "sh", &actions, NULL, shell (command), environ), EMFILE);
+  give_back_descriptors ();
+  CHECK (access (test_path ("executed"), F_OK) != 0);
+  posix_spawn_file_actions_destroy (&actions);
+}
+
+TEST (with_no_free_descriptor_no_child_ends)
+{
+  struct sigaction counting = { .sa_handler = count_chld };
+  CHECK (sigaction (SIGCHLD, &counting, NULL) == 0);
+  use_up_descriptors ();
+  int pidfd = -1;
+  for (int i = 0; i < 10; i++)
+    CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
+  give_back_descriptors ();
+  CHECK_EQ (chld_count, 0);
+}
+
+static pid_t
+next_pid (void)
+{
+  pid_t pid = fork ();
+  CHECK (pid >= 0);
+  if (pid == 0)
+    _exit (0);
+  CHECK_EQ (waitpid (pid, NULL, 0), pid);
+  return pid;
+}
+
+static void
+spawn_as_init (void *argument)
+{
+  (void) argument;
+  use_up_descriptors ();
+  pid_t before = next_pid ();
+  int pidfd = -1;
+  for (int i = 0; i < 10; i++)
+    {
+      CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
+      CHECK_ERROR (SPAWNP (&pidfd, "sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
+    }
+  CHECK_EQ (next_pid (), before + 1);
+}
+
+static void
+enter_pid_namespace (void *argument)
+{
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  CHECK_EQ (in_fork (spawn_as_init, argument), 0);
+}
+
+TEST (with_no_free_descriptor_no_process_id_is_used_up)
+{
+  /* In a PID namespace of its own the test alone takes numbers. */
+  need_root ();
+  CHECK_EQ (in_fork (enter_pid_namespace, NULL), 0);
+}
+
+#endif
+
+/* One descriptor is free, and the pidfd needs it.  The shell will want some to load its libraries, so that the closes
+   count as well. */
+struct squeezed {
+  int freed;
+  posix_spawn_file_actions_t actions;
+};
+
+static void
+squeeze (struct squeezed *squeezed)
+{
+  use_up_descriptors ();
+  squeezed->freed = mine[--mine_count];
+  CHECK (close (squeezed->freed) == 0);
+  posix_spawn_file_actions_init (&squeezed->actions);
+}
+
+static void
+add_closes (struct squeezed *squeezed, int from)
+{
+  for (int i = from; i < mine_count; i++)
+    CHECK_EQ (posix_spawn_file_actions_addclose (&squeezed->actions, mine[i]), 0);
+}
+
+static void
+release (struct squeezed *squeezed)
+{
+  posix_spawn_file_actions_destroy (&squeezed->actions);
+  give_back_descriptors ();
+}
+
+TEST (the_one_free_descriptor_becomes_the_pidfd)
+{
+  struct squeezed squeezed;
+  squeeze (&squeezed);
+  add_closes (&squeezed, 0);
+  int pidfd = -1;
+  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", &squeezed.actions, NULL, shell ("exit 7"), environ), 0);
+  CHECK_EQ (pidfd, squeezed.freed);
+  CHECK_EQ (open ("/dev/null", O_RDONLY), -1);
+  CHECK_EXIT (pidfd, 7);
+  release (&squeezed);
+}
+
+TEST (an_open_action_at_the_limit_closes_first)
+{
+  struct squeezed squeezed;
+  squeeze (&squeezed);
+  int pidfd = -1;
+  CHECK_EQ (posix_spawn_file_actions_addopen (&squeezed.actions, mine[1], test_path ("out"), O_WRONLY | O_CREAT, 0600),
+            0);
+  add_closes (&squeezed, 2);
+  CHECK_EQ (posix_spawn_file_actions_adddup2 (&squeezed.actions, mine[1], 1), 0);
+  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", &squeezed.actions, NULL, shell ("echo written"), environ), 0);
+  CHECK_EXIT (pidfd, 0);
+  release (&squeezed);
+  CHECK_STR (read_file (test_path ("out")), "written\n");
+}
+
+TEST (the_shells_own_pid_is_that_of_the_child)
+{
+  struct squeezed squeezed;
+  squeeze (&squeezed);
+  int pidfd = -1;
+  CHECK_EQ (posix_spawn_file_actions_addopen (&squeezed.actions, mine[0], test_path ("out"), O_WRONLY | O_CREAT, 0600),
+            0);
+  CHECK_EQ (posix_spawn_file_actions_adddup2 (&squeezed.actions, mine[0], 1), 0);
+  add_closes (&squeezed, 0);
+  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", &squeezed.actions, NULL, shell ("echo $$"), environ), 0);
+#if HAVE_LIBRARY
+  pid_t known = pidfd_getpid (pidfd);
+#endif
+  siginfo_t info = reap (pidfd);
+  CHECK_EQ (info.si_code, CLD_EXITED);
+  CHECK_EQ (info.si_status, 0);
+  release (&squeezed);
+  CHECK_STR (read_file (test_path ("out")), format ("%d\n", (int) info.si_pid));
+#if HAVE_LIBRARY
+  CHECK_EQ (known, info.si_pid);
+#endif
+}
+
+TEST (dup2_at_the_limit_onto_a_closed_and_onto_an_open_number)
+{
+  struct squeezed squeezed;
+  squeeze (&squeezed);
+  int pidfd = -1;
+  CHECK_EQ (posix_spawn_file_actions_addopen (&squeezed.actions, mine[0], test_path ("out"), O_WRONLY | O_CREAT, 0600),
+            0);
+  CHECK_EQ (posix_spawn_file_actions_addclose (&squeezed.actions, 1), 0);
+  CHECK_EQ (posix_spawn_file_actions_adddup2 (&squeezed.actions, mine[0], 1), 0);
+  CHECK_EQ (posix_spawn_file_actions_adddup2 (&squeezed.actions, mine[0], 2), 0);
+  add_closes (&squeezed, 0);
+  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", &squeezed.actions, NULL, shell ("echo one; echo two >&2"), environ), 0);
+  CHECK_EXIT (pidfd, 0);
+  release (&squeezed);
+  CHECK_STR (read_file (test_path ("out")), "one\ntwo\n");
+}

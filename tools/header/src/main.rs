@@ -1,0 +1,133 @@
+//! Generates the C header from the functions in src/capi.rs and their comments.
+//!
+//! cbindgen writes the prototypes; what it has no words for (restrict, nonnull, nothrow) is put in afterwards, and each
+//! such change must apply exactly once, so that a change of the source cannot pass it by silently.
+//!
+//! Usage: header CAPI.RS > spawn_ext.h
+
+use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
+use std::process::ExitCode;
+
+const HEAD: &str = "\
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid.
+ *
+ * Generated from src/capi.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what is
+ * needed to use a pidfd. */";
+
+const AFTER_INCLUDES: &str = "
+/* The words of the C library's own headers where it has them, so that declaring a function twice is no conflict. */
+#if defined __THROW
+# define PIDFD_SPAWN_NOTHROW __THROW
+#elif defined __cplusplus && __cplusplus >= 201103L
+# define PIDFD_SPAWN_NOTHROW noexcept (true)
+#elif defined __cplusplus
+# define PIDFD_SPAWN_NOTHROW throw ()
+#elif defined __GNUC__
+# define PIDFD_SPAWN_NOTHROW __attribute__ ((__nothrow__))
+#else
+# define PIDFD_SPAWN_NOTHROW
+#endif
+/* pidfd_fork calls back into the program's own pthread_atfork handlers. */
+#if defined __THROWNL
+# define PIDFD_SPAWN_NOTHROW_CALLBACK __THROWNL
+#else
+# define PIDFD_SPAWN_NOTHROW_CALLBACK PIDFD_SPAWN_NOTHROW
+#endif
+#if defined __GNUC__
+# define PIDFD_SPAWN_NONNULL(parameters) __attribute__ ((__nonnull__ parameters))
+#else
+# define PIDFD_SPAWN_NONNULL(parameters)
+#endif";
+
+const TRAILER: &str = "
+#undef PIDFD_SPAWN_NOTHROW
+#undef PIDFD_SPAWN_NOTHROW_CALLBACK
+#undef PIDFD_SPAWN_NONNULL";
+
+/// Search and replace; each must be found exactly once in the prototype of the function.
+const CHANGES: &[(&str, &[(&str, &str)])] = &[
+    ("int pidfd_spawn(", SPAWN),
+    ("int pidfd_spawn(", &[(");", ") PIDFD_SPAWN_NONNULL ((2, 5));")]),
+    ("int pidfd_spawnp(", SPAWN),
+    // glibc promises the compiler that the first is not NULL either; here NULL is legal for both functions.
+    ("int pidfd_spawnp(", &[(");", ") PIDFD_SPAWN_NONNULL ((2, 5));")]),
+    ("int pidfd_fork(", &[(");", ") PIDFD_SPAWN_NOTHROW_CALLBACK;")]),
+    ("pid_t pidfd_getpid(", &[(");", ") PIDFD_SPAWN_NOTHROW;")]),
+    (
+        "#define PIDFDFORK_ASYNCSAFE",
+        &[("#define PIDFDFORK_ASYNCSAFE 2", "#ifndef PIDFDFORK_ASYNCSAFE\n# define PIDFDFORK_ASYNCSAFE (1U << 1)\n#endif")],
+    ),
+];
+
+const SPAWN: &[(&str, &str)] = &[
+    ("int *pidfd", "int *__restrict pidfd"),
+    ("const char *", "const char *__restrict "),
+    ("*facts", "*__restrict facts"),
+    ("*attrp", "*__restrict attrp"),
+    ("char *const *argv", "char *const *__restrict argv"),
+    ("char *const *envp", "char *const *__restrict envp"),
+];
+
+fn main() -> ExitCode {
+    let Some(source) = std::env::args_os().nth(1) else {
+        eprintln!("usage: header CAPI.RS > spawn_ext.h");
+        return ExitCode::from(2);
+    };
+    let config = Config {
+        language: Language::C,
+        style: Style::Type,
+        header: Some(HEAD.into()),
+        include_guard: Some("PIDFD_SPAWN_EXT_H".into()),
+        no_includes: true,
+        sys_includes: vec!["spawn.h".into(), "sys/types.h".into()],
+        after_includes: Some(AFTER_INCLUDES.into()),
+        trailer: Some(TRAILER.into()),
+        cpp_compat: true,
+        documentation_style: DocumentationStyle::Doxy,
+        line_length: 100,
+        ..Config::default()
+    };
+    let bindings = match Builder::new().with_config(config).with_src(&source).generate() {
+        Ok(bindings) => bindings,
+        Err(error) => {
+            eprintln!("header: {}: {error}", source.to_string_lossy());
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    match finish(String::from_utf8(text).expect("cbindgen writes UTF-8")) {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("header: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Puts in what cbindgen cannot write.
+fn finish(mut text: String) -> Result<String, String> {
+    for (declaration, changes) in CHANGES {
+        let start = text.find(declaration).ok_or(format!("no declaration `{declaration}`"))?;
+        let length = text[start..].find(['\n', ';']).filter(|_| declaration.starts_with('#'));
+        let length = length.or(text[start..].find(';').map(|end| end + 1)).ok_or("unfinished declaration")?;
+        let mut prototype = text[start..start + length].to_string();
+        for (from, to) in *changes {
+            if prototype.matches(from).count() != 1 {
+                return Err(format!("`{from}` is not once in:\n{prototype}"));
+            }
+            prototype = prototype.replacen(from, to, 1);
+        }
+        text.replace_range(start..start + length, &prototype);
+    }
+    // C90 has no other comments, and the trailer belongs inside the guard.
+    let text = text.replace("// __cplusplus", "/* __cplusplus */").replace("}  // extern \"C\"", "}");
+    let guard_end = "#endif  /* PIDFD_SPAWN_EXT_H */\n";
+    let (body, trailer) = text.split_once(guard_end).ok_or("no end of the include guard")?;
+    Ok(format!("{}\n\n{}\n\n{guard_end}", body.trim_end(), trailer.trim()))
+}
