@@ -24,7 +24,7 @@
 #define SYS_pidfd_open 434
 #endif
 
-/* P_PIDFD is an enumerator in glibc 2.36 and a macro elsewhere, so that no #ifdef can ask for it. */
+/* Where a C library has P_PIDFD it is an enumerator, so that no #ifdef can ask for it. */
 #define WAIT_PIDFD ((idtype_t) 3)
 
 extern int pidfd_spawnp (int *restrict pidfd, const char *restrict file,

@@ -24,10 +24,10 @@
 
 #include "spawn_ext.h"
 
-/* glibc and musl have P_PIDFD as an enumerator, which the preprocessor cannot see: glibc since 2.33, musl since 1.2.0.
+/* glibc and musl have P_PIDFD as an enumerator, which the preprocessor cannot see: glibc since 2.36 at the latest, musl since 1.2.0.
    Where it exists the macro has the same value and type.  */
 #if defined __GLIBC__ && defined __GLIBC_PREREQ
-# if !__GLIBC_PREREQ (2, 33)
+# if !__GLIBC_PREREQ (2, 36)
 #  define PIDFD_SPAWN_NEED_P_PIDFD 1
 # endif
 #else

@@ -51,7 +51,9 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let stub = stub_of_the_libc();
     println!("cargo:rustc-link-search=native={}", stub.display());
-    for argument in ["-Wl,-soname,libpidfd_spawn.so.0", "-Wl,-z,defs", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack"] {
+    for argument in
+        ["-Wl,-soname,libpidfd_spawn.so.0", "-Wl,-z,defs", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack"]
+    {
         println!("cargo:rustc-cdylib-link-arg={argument}");
     }
 }
@@ -61,7 +63,8 @@ fn stub_of_the_libc() -> PathBuf {
     let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("stub");
     fs::create_dir_all(&folder).expect("the build folder is writable");
     let source = folder.join("stub.c");
-    let functions: String = LIBC.iter().chain(LIBC_WEAK).chain(COMPILER).map(|name| format!("void {name}(void) {{}}\n")).collect();
+    let functions: String =
+        LIBC.iter().chain(LIBC_WEAK).chain(COMPILER).map(|name| format!("void {name}(void) {{}}\n")).collect();
     fs::write(&source, functions).expect("the build folder is writable");
     let status = cc::Build::new()
         .get_compiler()

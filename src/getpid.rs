@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn paths() {
-        let text = |fd| fdinfo_path(fd).iter().take_while(|&&byte| byte != 0).map(|&byte| byte as char).collect::<String>();
+        let text =
+            |fd| fdinfo_path(fd).iter().take_while(|&&byte| byte != 0).map(|&byte| byte as char).collect::<String>();
         for fd in [0, 7, 10, 19, 1234567890, c_int::MAX] {
             assert_eq!(text(fd), format!("/proc/self/fdinfo/{fd}"));
             assert_eq!(fdinfo_path(fd).last(), Some(&0));

@@ -235,7 +235,7 @@ check_no_child_at (const char *file, int line)
     test_fail (file, line, "a child is left (pid %d)", (int) info.si_pid);
 }
 
-spawn_call *const both_calls[2] = { SPAWN, SPAWNP };
+spawn_call *both_calls[2];
 
 struct process_state
 state_of (pid_t pid)
@@ -591,6 +591,10 @@ run_child (int argc, char **argv)
 int
 main (int argc, char **argv)
 {
+  /* Not initialised statically: a linker may settle a weak reference in data before the preloaded library is there. */
+  both_calls[0] = SPAWN;
+  both_calls[1] = SPAWNP;
+
   ssize_t length = readlink ("/proc/self/exe", self, sizeof self - 1);
   if (length < 0)
     snprintf (self, sizeof self, "%s", argv[0]);

@@ -169,7 +169,7 @@ void check_no_child_at (const char *file, int line);
 /* The two calls under test, for what they have in common: a path with a slash means the same to both. */
 typedef int spawn_call (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
                         char *const[], char *const[]);
-extern spawn_call *const both_calls[2];
+extern spawn_call *both_calls[2];
 
 /* What /proc says about a living process.  Bit n - 1 of the sets stands for signal n. */
 struct process_state {

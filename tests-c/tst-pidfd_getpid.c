@@ -273,7 +273,7 @@ NO_PIDFD (a_device, open ("/dev/null", O_RDWR))
 NO_PIDFD (a_procfs_file, open ("/proc/self/stat", O_RDONLY))
 NO_PIDFD (a_procfs_process_directory, open ("/proc/self", O_RDONLY | O_DIRECTORY))
 NO_PIDFD (a_namespace, open ("/proc/self/ns/mnt", O_RDONLY))
-NO_PIDFD (a_sysfs_file, open ("/sys/kernel/mm", O_RDONLY | O_DIRECTORY))
+NO_PIDFD (a_sysfs_directory, open ("/sys/kernel/mm", O_RDONLY | O_DIRECTORY))
 NO_PIDFD (an_eventfd, eventfd (1, EFD_NONBLOCK))
 NO_PIDFD (a_timerfd, timerfd_create (CLOCK_MONOTONIC, 0))
 NO_PIDFD (an_epoll, epoll_create1 (0))
@@ -457,9 +457,9 @@ ask_about_all_kinds (void)
   CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
   end_idler (idler);
   CHECK_ERRNO (pidfd_getpid (idler.pidfd), ESRCH);
+  close (idler.pidfd);
   CHECK_ERRNO (pidfd_getpid (-1), EBADF);
   CHECK_ERRNO (pidfd_getpid (INT_MAX), EBADF);
-  check_no_pidfd_at (__LINE__, "eventfd", eventfd (0, 0));
   check_no_pidfd_at (__LINE__, "directory", open ("/", O_RDONLY | O_DIRECTORY));
 }
 
@@ -468,6 +468,32 @@ TEST (without_procfs_the_answers_are_the_same)
   if (!kernel_tells ())
     SKIP ("the kernel has no PIDFD_GET_INFO");
   without_procfs (ask_about_all_kinds);
+}
+
+/* An eventfd is of the file system that pidfds were of before they had their own, and harder to tell from one. */
+
+static void
+ask_about_an_eventfd (void)
+{
+  check_no_pidfd_at (__LINE__, "eventfd", eventfd (0, 0));
+}
+
+TEST (without_procfs_an_eventfd_is_EBADF)
+{
+  if (!kernel_tells ())
+    SKIP ("the kernel has no PIDFD_GET_INFO");
+  without_procfs (ask_about_an_eventfd);
+}
+
+TEST (with_no_free_descriptor_an_eventfd_is_EBADF)
+{
+  if (!kernel_tells ())
+    SKIP ("the kernel has no PIDFD_GET_INFO");
+  int fd = eventfd (0, 0);
+  use_up_descriptors ();
+  CHECK_ERRNO (pidfd_getpid (fd), EBADF);
+  give_back_descriptors ();
+  close (fd);
 }
 
 /* The older way. */
@@ -508,6 +534,12 @@ TEST (with_an_ioctl_of_ENOSYS_the_answers_are_the_same)
 {
   refuse_ioctl (ENOSYS);
   ask_about_all_kinds ();
+}
+
+TEST (without_the_ioctl_an_eventfd_is_EBADF)
+{
+  refuse_ioctl (ENOTTY);
+  ask_about_an_eventfd ();
 }
 
 TEST (without_the_ioctl_errno_and_descriptors_stay)

@@ -111,8 +111,7 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 pub fn eventfd() -> Result<OwnedFd> {
     // SAFETY: no pointer; the descriptor is new.
     unsafe {
-        call!(libc::SYS_eventfd2, 0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)
-            .map(|fd| OwnedFd::from_raw(fd as c_int))
+        call!(libc::SYS_eventfd2, 0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK).map(|fd| OwnedFd::from_raw(fd as c_int))
     }
 }
 

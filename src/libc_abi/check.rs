@@ -70,25 +70,24 @@ fn actions_read_back(libc: Libc) -> bool {
 
 /// False when the libc has no such action.
 unsafe fn add(object: *mut libc::posix_spawn_file_actions_t, action: FileAction) -> bool {
-    let result = match action {
-        FileAction::Close { fd } => libc::posix_spawn_file_actions_addclose(object, fd),
-        FileAction::Dup2 { from, to } => libc::posix_spawn_file_actions_adddup2(object, from, to),
-        FileAction::Open { fd, path, flags, mode } => {
-            libc::posix_spawn_file_actions_addopen(object, fd, path, flags, mode)
-        }
-        FileAction::Chdir { path } => {
-            weak::posix_spawn_file_actions_addchdir_np().map_or(libc::ENOSYS, |function| function(object, path))
-        }
-        FileAction::Fchdir { fd } => {
-            weak::posix_spawn_file_actions_addfchdir_np().map_or(libc::ENOSYS, |function| function(object, fd))
-        }
-        FileAction::CloseFrom { first } => {
-            weak::posix_spawn_file_actions_addclosefrom_np().map_or(libc::ENOSYS, |function| function(object, first))
-        }
-        FileAction::SetForegroundGroup { terminal } => {
-            weak::posix_spawn_file_actions_addtcsetpgrp_np().map_or(libc::ENOSYS, |function| function(object, terminal))
-        }
-    };
+    let result =
+        match action {
+            FileAction::Close { fd } => libc::posix_spawn_file_actions_addclose(object, fd),
+            FileAction::Dup2 { from, to } => libc::posix_spawn_file_actions_adddup2(object, from, to),
+            FileAction::Open { fd, path, flags, mode } => {
+                libc::posix_spawn_file_actions_addopen(object, fd, path, flags, mode)
+            }
+            FileAction::Chdir { path } => {
+                weak::posix_spawn_file_actions_addchdir_np().map_or(libc::ENOSYS, |function| function(object, path))
+            }
+            FileAction::Fchdir { fd } => {
+                weak::posix_spawn_file_actions_addfchdir_np().map_or(libc::ENOSYS, |function| function(object, fd))
+            }
+            FileAction::CloseFrom { first } => weak::posix_spawn_file_actions_addclosefrom_np()
+                .map_or(libc::ENOSYS, |function| function(object, first)),
+            FileAction::SetForegroundGroup { terminal } => weak::posix_spawn_file_actions_addtcsetpgrp_np()
+                .map_or(libc::ENOSYS, |function| function(object, terminal)),
+        };
     result == 0
 }
 

@@ -103,12 +103,7 @@ unsafe fn decode(record: &Record) -> Result<FileAction> {
     Ok(match record.tag {
         0 => FileAction::Close { fd: body.fd },
         1 => FileAction::Dup2 { from: body.dup2.from, to: body.dup2.to },
-        2 => FileAction::Open {
-            fd: body.open.fd,
-            path: body.open.path,
-            flags: body.open.flags,
-            mode: body.open.mode,
-        },
+        2 => FileAction::Open { fd: body.open.fd, path: body.open.path, flags: body.open.flags, mode: body.open.mode },
         3 => FileAction::Chdir { path: body.path },
         4 => FileAction::Fchdir { fd: body.fd },
         5 => FileAction::CloseFrom { first: body.fd },

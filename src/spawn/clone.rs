@@ -8,9 +8,7 @@ use super::report::Pipe;
 use super::{child, Birth, Frame, Report, Request};
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::OwnedFd;
-use crate::kernel::uapi::{
-    CloneArgs, CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM,
-};
+use crate::kernel::uapi::{CloneArgs, CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
 use crate::kernel::{process, signal};
 use crate::libc_abi::flag;
 use core::mem::size_of;
@@ -53,11 +51,8 @@ pub unsafe fn clean(request: &Request) -> Result<Result<OwnedFd>> {
 pub unsafe fn fallback(request: &Request) -> Result<OwnedFd> {
     let pipe = if shares_memory()? { None } else { Some(Pipe::new()?) };
     let blocked = signal::Blocked::all();
-    let frame = Frame::new(
-        request,
-        Birth::Blocked(blocked.before()),
-        pipe.as_ref().map_or(Report::none(), Pipe::child_end),
-    );
+    let frame =
+        Frame::new(request, Birth::Blocked(blocked.before()), pipe.as_ref().map_or(Report::none(), Pipe::child_end));
     let flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | libc::SIGCHLD as u64;
     let pid = clone(flags, frame.pidfd_address(), child::main, address(&frame))?;
     if frame.pidfd.load(Ordering::Relaxed) < 0 {
@@ -82,8 +77,13 @@ unsafe fn outcome(frame: &Frame, error: c_int) -> Result<OwnedFd> {
 
 /// clone, whose only reason for EINVAL here is a flag that it does not know.
 unsafe fn clone(flags: u64, pidfd: *mut c_int, entry: process::ChildEntry, argument: *const c_void) -> Result<pid_t> {
-    process::clone_vfork(flags, pidfd, entry, argument)
-        .map_err(|error| if error.0 == libc::EINVAL { Errno(libc::ENOSYS) } else { error })
+    process::clone_vfork(flags, pidfd, entry, argument).map_err(|error| {
+        if error.0 == libc::EINVAL {
+            Errno(libc::ENOSYS)
+        } else {
+            error
+        }
+    })
 }
 
 /// The clone was granted but CLONE_PIDFD was ignored: there is a child and no safe name for it.

@@ -14,7 +14,11 @@ use libc::c_char;
 pub enum Program<'a> {
     Path(*const c_char),
     /// Look for `name` in the directories of `path`.
-    Search { name: *const c_char, path: *const c_char, buffer: &'a SearchBuffer },
+    Search {
+        name: *const c_char,
+        path: *const c_char,
+        buffer: &'a SearchBuffer,
+    },
 }
 
 const PATH_MAX: usize = libc::PATH_MAX as usize;

@@ -57,7 +57,10 @@ const CHANGES: &[(&str, &[(&str, &str)])] = &[
     ("pid_t pidfd_getpid(", &[(");", ") PIDFD_SPAWN_NOTHROW;")]),
     (
         "#define PIDFDFORK_ASYNCSAFE",
-        &[("#define PIDFDFORK_ASYNCSAFE 2", "#ifndef PIDFDFORK_ASYNCSAFE\n# define PIDFDFORK_ASYNCSAFE (1U << 1)\n#endif")],
+        &[(
+            "#define PIDFDFORK_ASYNCSAFE 2",
+            "#ifndef PIDFDFORK_ASYNCSAFE\n# define PIDFDFORK_ASYNCSAFE (1U << 1)\n#endif",
+        )],
     ),
 ];
 

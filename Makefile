@@ -1,0 +1,122 @@
+# libpidfd_spawn: `make help` lists the targets.
+
+VERSION := 0.1.0
+SONAME := libpidfd_spawn.so.0
+CC ?= cc
+CARGO ?= cargo
+ARCH := $(shell uname -m)
+
+LIB := build/lib
+SO := $(LIB)/libpidfd_spawn.so
+ARCHIVE := $(LIB)/libpidfd_spawn.a
+HEADERS := include/spawn_ext.h include/pidfd_spawn.h
+RUST_SOURCES := $(shell find src packaging build.rs Cargo.toml Cargo.lock -name '*.rs' -o -name '*.toml' -o -name '*.lock')
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+##@ Building
+.PHONY: all
+all: $(SO) $(ARCHIVE) headers ## Build the libraries and the headers into build/ (the default)
+
+.PHONY: headers
+headers: $(HEADERS:include/%=build/include/%)
+
+build/include/%: include/%
+	@mkdir -p $(@D)
+	cp $< $@
+
+target/release/libpidfd_spawn_c.so target/release/libpidfd_spawn_c.a &: $(RUST_SOURCES)
+	@scripts/need cargo cc
+	$(CARGO) build --release --locked -p libpidfd_spawn
+	@touch -c target/release/libpidfd_spawn_c.so target/release/libpidfd_spawn_c.a
+
+$(SO): target/release/libpidfd_spawn_c.so
+	@mkdir -p $(@D)
+	cp $< $(SO).0.$(VERSION:0.%=%)
+	ln -sf libpidfd_spawn.so.$(VERSION) $(LIB)/$(SONAME)
+	ln -sf $(SONAME) $(SO)
+	@touch $(SO)
+
+$(ARCHIVE): target/release/libpidfd_spawn_c.a scripts/static-archive
+	@mkdir -p $(@D)
+	scripts/static-archive $< $@
+
+.PHONY: header
+header: ## Generate include/spawn_ext.h from the source
+	@scripts/need cargo
+	$(CARGO) run -q --locked --manifest-path tools/header/Cargo.toml --target-dir target/header -- src/capi.rs > build/spawn_ext.h.new
+	mv build/spawn_ext.h.new include/spawn_ext.h
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf build target
+
+##@ Seeing it work
+.PHONY: demo
+demo: build/examples/supervisor build/examples/weak-client ## Build everything and run the examples
+	build/examples/supervisor
+	@echo
+	@echo "A program that knows the functions as weak symbols only, without the library and with it preloaded:"
+	build/examples/weak-client
+	LD_PRELOAD=$(CURDIR)/$(SO) build/examples/weak-client --require
+
+EXAMPLE_FLAGS := -std=c99 -O2 -Wall -Wextra -Werror
+
+build/examples/supervisor: examples/supervisor.c all
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -o $@ $< -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../lib'
+
+build/examples/weak-client: examples/weak-client.c
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_FLAGS) -fPIE -pie -o $@ $< -ldl
+
+.PHONY: bench
+bench: build/bench/bench build/bench/child ## Measure against the libc and against the kernel's floor
+	build/bench/bench
+
+build/bench/bench: $(wildcard bench/*.[ch]) all
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -o $@ $(filter-out bench/child.c,$(wildcard bench/*.c)) -L$(LIB) -lpidfd_spawn -ldl -Wl,-rpath,'$$ORIGIN/../lib'
+
+build/bench/child: bench/child.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -Werror -static -nostdlib -o $@ $<
+
+##@ Checking
+.PHONY: check
+check: lint check-rust check-header check-abi check-c ## Run all checks; the C suite comes last
+
+.PHONY: lint
+lint: ## Formatting, clippy, shell scripts
+	@scripts/need cargo shellcheck
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy -q --locked --workspace --all-targets -- -D warnings
+	shellcheck scripts/* tests-c/run .ci/run
+
+.PHONY: check-rust
+check-rust: ## Unit tests of the engine
+	@scripts/need cargo cc
+	$(CARGO) test -q --locked -p pidfd_spawn
+
+.PHONY: check-header
+check-header: headers ## The committed header is what the source gives; both compile in every language mode
+	@scripts/need cargo cc g++ clang
+	scripts/check-header
+
+.PHONY: check-abi
+check-abi: $(SO) $(ARCHIVE) ## Exported symbols and the form of the shared library
+	@scripts/need readelf
+	scripts/check-abi $(SO) $(ARCHIVE) abilist/$(ARCH).abilist
+
+.PHONY: update-abi
+update-abi: $(SO) ## Rewrite the list of exported symbols
+	scripts/exported $(SO) > abilist/$(ARCH).abilist
+
+include tests-c/tests.mk
+
+##@
+.PHONY: help
+help: ## List the targets
+	@awk -F':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
