@@ -254,3 +254,49 @@ unsafe fn raw_fork() -> Result<Forked> {
         None => Ok(Forked::Parent(pidfd)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::getpid::getpid;
+
+    /// The child checks the libc's record of its thread ID, the parent that the pidfd names the child.
+    fn check(forked: Result<Forked>) {
+        match forked.expect("the kernel can fork") {
+            Forked::Child => {
+                let recorded = process::thread_id_address().map(|address| unsafe { *address });
+                process::exit(if recorded == Ok(process::process_id()) { 0 } else { 1 })
+            }
+            Forked::Parent(pidfd) => {
+                assert!(pidfd.raw() > 0);
+                assert!(process::is_child(pidfd.raw()));
+                let mut status = 0;
+                let pid = getpid(pidfd.raw()).unwrap();
+                assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+                assert_eq!(status, 0);
+                assert_eq!(getpid(pidfd.raw()), Err(Errno(libc::ESRCH)));
+            }
+        }
+    }
+
+    /// The test runs in a thread of its own beside the main thread, so this is the hand-over.
+    #[test]
+    fn several_threads() {
+        assert!(others_can_reap());
+        check(unsafe { fork(0) });
+        check(unsafe { fork(ASYNC_SAFE) });
+    }
+
+    #[test]
+    fn a_libc_without_underscore_fork() {
+        let _blocked = signal::Blocked::all();
+        check(unsafe { raw_fork() });
+    }
+
+    #[test]
+    fn an_unknown_flag_is_refused() {
+        for flag in (0..32).map(|bit| 1 << bit).filter(|&flag| flag != ASYNC_SAFE) {
+            assert_eq!(unsafe { fork(flag) }.unwrap_err(), Errno(libc::EINVAL));
+        }
+    }
+}

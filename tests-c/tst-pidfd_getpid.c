@@ -340,14 +340,16 @@ TEST (errno_is_kept_on_success)
 TEST (the_descriptor_table_stays)
 {
   struct idler idler = start_idler ();
+  int null = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   char *before = descriptor_table ();
   CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
   CHECK_ERRNO (pidfd_getpid (-1), EBADF);
-  CHECK_ERRNO (pidfd_getpid (0), EBADF);
+  CHECK_ERRNO (pidfd_getpid (null), EBADF);
   CHECK_STR (descriptor_table (), before);
   end_idler (idler);
   CHECK_ERRNO (pidfd_getpid (idler.pidfd), ESRCH);
   CHECK_STR (descriptor_table (), before);
+  close (null);
   close (idler.pidfd);
 }
 

@@ -291,6 +291,7 @@ TEST (an_error_after_it_still_arrives)
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init (&actions);
   ADD_CLOSEFROM (&actions, 0);
+  CHECK (setenv ("PATH", "/bin:/usr/bin", 1) == 0);
   char *before = descriptor_table ();
   int pidfd = -1;
   CHECK_ERROR (SPAWN (&pidfd, "/there/is/no/such/program", &actions, NULL, child_argv ("has", NULL), environ), ENOENT);

@@ -5,7 +5,7 @@
 // them; musl's decoder, which follows pointers, runs only after the first node looked right.
 #![allow(unsafe_code)]
 
-use super::{flag, glibc, musl, weak, Attributes, FileAction, FileActions, Libc};
+use super::{flag, glibc, musl, same, weak, Attributes, FileAction, FileActions, Libc};
 use crate::kernel::uapi::SignalSet;
 use core::mem::{size_of, MaybeUninit};
 use core::ptr;
@@ -110,26 +110,6 @@ unsafe fn reads_back(libc: Libc, object: *const c_void, added: &[bool; EXPECTED.
     actions.next().is_none()
 }
 
-unsafe fn same(one: FileAction, other: FileAction) -> bool {
-    use FileAction::*;
-    match (one, other) {
-        (Close { fd: a }, Close { fd: b })
-        | (Fchdir { fd: a }, Fchdir { fd: b })
-        | (CloseFrom { first: a }, CloseFrom { first: b })
-        | (SetForegroundGroup { terminal: a }, SetForegroundGroup { terminal: b }) => a == b,
-        (Dup2 { from: a, to: b }, Dup2 { from: c, to: d }) => a == c && b == d,
-        (Open { fd, path, flags, mode }, Open { fd: f, path: p, flags: l, mode: m }) => {
-            fd == f && flags == l && mode == m && same_string(path, p)
-        }
-        (Chdir { path: a }, Chdir { path: b }) => same_string(a, b),
-        _ => false,
-    }
-}
-
-unsafe fn same_string(one: *const c_char, other: *const c_char) -> bool {
-    !one.is_null() && libc::strcmp(one, other) == 0
-}
-
 fn attributes_read_back(libc: Libc) -> bool {
     let mut expected = Attributes {
         flags: flag::COMMON & !flag::SETSIGDEF,
@@ -179,5 +159,23 @@ fn attributes_read_back(libc: Libc) -> bool {
         let right = accepted && Attributes::new(libc, object.cast()) == Ok(expected);
         libc::posix_spawnattr_destroy(object);
         right
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_libc_of_the_tests_is_recognised() {
+        let expected = if cfg!(target_env = "musl") { Libc::Musl } else { Libc::Glibc };
+        assert_eq!(recognise(), Some(expected));
+    }
+
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn another_layout_is_not_taken_for_this_one() {
+        assert!(!actions_read_back(Libc::Musl));
+        assert!(!attributes_read_back(Libc::Musl) || !actions_read_back(Libc::Musl));
     }
 }

@@ -126,3 +126,103 @@ pub unsafe fn attributes(object: *const c_void) -> Attributes {
         cgroup: object.cgroup,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::errno::Errno;
+    use crate::kernel::uapi::SignalSet;
+    use crate::libc_abi::{flag, same, FileActions, Libc};
+    use std::mem::MaybeUninit;
+
+    /// An object with these records, each given by its 32-bit words.
+    fn decode_records(records: &[[u64; 4]]) -> Vec<Result<FileAction>> {
+        let object = ActionsObject {
+            allocated: 8,
+            used: records.len() as c_int,
+            records: records.as_ptr().cast(),
+            padding: [0; 16],
+        };
+        unsafe { FileActions::new(Libc::Glibc, (&object as *const ActionsObject).cast()) }.collect()
+    }
+
+    fn words(low: c_int, high: c_int) -> u64 {
+        low as u32 as u64 | (high as u32 as u64) << 32
+    }
+
+    #[cfg(all(target_pointer_width = "64", target_endian = "little"))]
+    #[test]
+    fn every_tag_is_decoded_from_its_place() {
+        let path = b"/some/file\0".as_ptr();
+        let decoded = decode_records(&[
+            [0, words(5, 0), 0, 0],
+            [1, words(6, 7), 0, 0],
+            [2, words(8, 0), path as u64, words(libc::O_RDWR, 0o640)],
+            [3, path as u64, 0, 0],
+            [4, words(9, 0), 0, 0],
+            [5, words(10, 0), 0, 0],
+            [6, words(11, 0), 0, 0],
+        ]);
+        let expected = [
+            FileAction::Close { fd: 5 },
+            FileAction::Dup2 { from: 6, to: 7 },
+            FileAction::Open { fd: 8, path: path.cast(), flags: libc::O_RDWR, mode: 0o640 },
+            FileAction::Chdir { path: path.cast() },
+            FileAction::Fchdir { fd: 9 },
+            FileAction::CloseFrom { first: 10 },
+            FileAction::SetForegroundGroup { terminal: 11 },
+        ];
+        assert_eq!(decoded.len(), expected.len());
+        for (action, expected) in decoded.into_iter().zip(expected) {
+            assert!(unsafe { same(action.unwrap(), expected) }, "{action:?} {expected:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_tag_is_an_error_and_not_skipped() {
+        for tag in [7, 99, u64::from(u32::MAX)] {
+            let decoded = decode_records(&[[0, words(5, 0), 0, 0], [tag, 0, 0, 0], [0, words(6, 0), 0, 0]]);
+            assert!(decoded[0].is_ok() && decoded[2].is_ok());
+            assert_eq!(decoded[1].unwrap_err(), UNKNOWN_ACTION);
+        }
+    }
+
+    #[test]
+    fn attributes_are_where_glibc_has_them() {
+        let mut object = MaybeUninit::<AttributesObject>::zeroed();
+        let bytes: *mut u8 = object.as_mut_ptr().cast();
+        let decoded = unsafe {
+            bytes.cast::<i16>().write(0x1ff);
+            bytes.add(4).cast::<pid_t>().write(42);
+            bytes.add(8).cast::<u64>().write(0x55);
+            bytes.add(136).cast::<u64>().write(0xaa);
+            bytes.add(264).cast::<c_int>().write(3);
+            bytes.add(268).cast::<c_int>().write(1);
+            bytes.add(272).cast::<c_int>().write(21);
+            super::super::Attributes::new(Libc::Glibc, bytes.cast())
+        };
+        let expected = Attributes {
+            flags: 0x1ff,
+            group: 42,
+            default_signals: SignalSet(0x55),
+            mask: SignalSet(0xaa),
+            priority: 3,
+            policy: 1,
+            cgroup: 21,
+        };
+        assert_eq!(decoded, Ok(expected));
+    }
+
+    #[test]
+    fn an_unknown_flag_is_an_error() {
+        for bit in 9..16 {
+            let mut object = MaybeUninit::<AttributesObject>::zeroed();
+            let bytes: *mut u8 = object.as_mut_ptr().cast();
+            let decoded = unsafe {
+                bytes.cast::<u16>().write(flag::SETSID as u16 | 1 << bit);
+                super::super::Attributes::new(Libc::Glibc, bytes.cast())
+            };
+            assert_eq!(decoded, Err(Errno(libc::EINVAL)));
+        }
+    }
+}

@@ -47,6 +47,27 @@ pub enum FileAction {
     SetForegroundGroup { terminal: c_int },
 }
 
+/// Whether two actions ask for the same.
+unsafe fn same(one: FileAction, other: FileAction) -> bool {
+    use FileAction::*;
+    match (one, other) {
+        (Close { fd: a }, Close { fd: b })
+        | (Fchdir { fd: a }, Fchdir { fd: b })
+        | (CloseFrom { first: a }, CloseFrom { first: b })
+        | (SetForegroundGroup { terminal: a }, SetForegroundGroup { terminal: b }) => a == b,
+        (Dup2 { from: a, to: b }, Dup2 { from: c, to: d }) => a == c && b == d,
+        (Open { fd, path, flags, mode }, Open { fd: f, path: p, flags: l, mode: m }) => {
+            fd == f && flags == l && mode == m && same_string(path, p)
+        }
+        (Chdir { path: a }, Chdir { path: b }) => same_string(a, b),
+        _ => false,
+    }
+}
+
+unsafe fn same_string(one: *const c_char, other: *const c_char) -> bool {
+    !one.is_null() && libc::strcmp(one, other) == 0
+}
+
 /// The caller's list of file actions, oldest first.  An action that is not known comes out as an error.
 #[derive(Clone, Copy)]
 pub enum FileActions {

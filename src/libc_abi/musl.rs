@@ -114,3 +114,143 @@ pub unsafe fn attributes(object: *const c_void) -> Attributes {
         cgroup: -1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::uapi::SignalSet;
+    use crate::libc_abi::{same, FileActions, Libc};
+    use std::mem::{offset_of, size_of, MaybeUninit};
+    use std::ptr;
+
+    /// A list as musl's functions make it: each new action becomes the head.
+    pub struct List {
+        object: ActionsObject,
+        nodes: Vec<*mut Node>,
+    }
+
+    impl List {
+        pub fn new() -> Self {
+            List {
+                object: ActionsObject { padding: [0; 2], newest: ptr::null(), more_padding: [0; 16] },
+                nodes: vec![],
+            }
+        }
+
+        pub fn add(&mut self, command: c_int, fd: c_int, source: c_int, flags: c_int, mode: mode_t, path: &str) {
+            let words = (size_of::<Node>() + path.len() + 1).div_ceil(8);
+            let node: *mut Node = Box::leak(vec![0_u64; words].into_boxed_slice()).as_mut_ptr().cast();
+            unsafe {
+                ptr::write(
+                    node,
+                    Node {
+                        next: self.object.newest,
+                        previous: ptr::null(),
+                        command,
+                        fd,
+                        source,
+                        flags,
+                        mode,
+                        path: [],
+                    },
+                );
+                let text = ptr::addr_of_mut!((*node).path).cast::<u8>();
+                ptr::copy_nonoverlapping(path.as_ptr(), text, path.len());
+                if let Some(&newest) = self.nodes.last() {
+                    (*newest).previous = node;
+                }
+            }
+            self.object.newest = node;
+            self.nodes.push(node);
+        }
+
+        pub fn object(&self) -> *const c_void {
+            (&self.object as *const ActionsObject).cast()
+        }
+    }
+
+    #[test]
+    fn actions_come_out_oldest_first() {
+        let mut list = List::new();
+        list.add(3, 7, 0, libc::O_RDWR, 0o640, "/some/file");
+        list.add(2, 8, 9, 0, 0, "");
+        list.add(1, 10, 0, 0, 0, "");
+        list.add(4, 0, 0, 0, 0, "/some/folder");
+        list.add(5, 11, 0, 0, 0, "");
+        let expected = [
+            FileAction::Open { fd: 7, path: b"/some/file\0".as_ptr().cast(), flags: libc::O_RDWR, mode: 0o640 },
+            FileAction::Dup2 { from: 9, to: 8 },
+            FileAction::Close { fd: 10 },
+            FileAction::Chdir { path: b"/some/folder\0".as_ptr().cast() },
+            FileAction::Fchdir { fd: 11 },
+        ];
+        let actions = unsafe { FileActions::new(Libc::Musl, list.object()) };
+        assert_eq!(actions.count(), expected.len());
+        for (action, expected) in actions.zip(expected) {
+            assert!(unsafe { same(action.unwrap(), expected) }, "{action:?} {expected:?}");
+        }
+        assert!(unsafe { Actions::plausible(list.object()) });
+    }
+
+    #[test]
+    fn an_empty_list_has_no_actions() {
+        let list = List::new();
+        assert_eq!(unsafe { FileActions::new(Libc::Musl, list.object()) }.count(), 0);
+        assert!(!unsafe { Actions::plausible(list.object()) });
+    }
+
+    #[test]
+    fn an_unknown_command_is_an_error_and_not_skipped() {
+        for command in [-1, 0, 6, 7] {
+            let mut list = List::new();
+            list.add(1, 3, 0, 0, 0, "");
+            list.add(command, 3, 0, 0, 0, "");
+            let results: Vec<_> = unsafe { FileActions::new(Libc::Musl, list.object()) }.collect();
+            assert!(results[0].is_ok());
+            assert_eq!(results[1].unwrap_err(), UNKNOWN_ACTION);
+        }
+    }
+
+    #[test]
+    fn attributes_are_where_musl_has_them() {
+        let mut object = MaybeUninit::<AttributesObject>::zeroed();
+        let bytes: *mut u8 = object.as_mut_ptr().cast();
+        let decoded = unsafe {
+            bytes.cast::<c_int>().write(0x9f);
+            bytes.add(4).cast::<pid_t>().write(42);
+            bytes.add(8).cast::<u64>().write(0x55);
+            bytes.add(136).cast::<u64>().write(0xaa);
+            bytes.add(264).cast::<c_int>().write(3);
+            bytes.add(268).cast::<c_int>().write(1);
+            attributes(bytes.cast())
+        };
+        let expected = Attributes {
+            flags: 0x9f,
+            group: 42,
+            default_signals: SignalSet(0x55),
+            mask: SignalSet(0xaa),
+            priority: 3,
+            policy: 1,
+            cgroup: -1,
+        };
+        assert_eq!(decoded, expected);
+        assert_eq!(offset_of!(AttributesObject, function), 272);
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn nodes_are_laid_out_as_in_musl() {
+        let offsets = [
+            offset_of!(Node, next),
+            offset_of!(Node, previous),
+            offset_of!(Node, command),
+            offset_of!(Node, fd),
+            offset_of!(Node, source),
+            offset_of!(Node, flags),
+            offset_of!(Node, mode),
+            offset_of!(Node, path),
+        ];
+        assert_eq!(offsets, [0, 8, 16, 20, 24, 28, 32, 36]);
+        assert_eq!(offset_of!(ActionsObject, newest), 8);
+    }
+}

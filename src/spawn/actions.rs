@@ -133,3 +133,73 @@ fn close_each(first: c_uint, last: c_uint) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spawn::report::Pipe;
+
+    /// Runs the function in a forked child, whose descriptors are its own.
+    fn in_child(function: impl FnOnce() -> bool) {
+        match unsafe { libc::fork() } {
+            0 => process::exit(if function() { 0 } else { 1 }),
+            pid => {
+                let mut status = 0;
+                assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+                assert_eq!(status, 0);
+            }
+        }
+    }
+
+    /// What the caller has not opened is not open for its actions, wherever the report is.
+    #[test]
+    fn no_action_reaches_the_report() {
+        let pipe = Pipe::new().unwrap();
+        in_child(|| {
+            let report = pipe.child_end();
+            report.open();
+            let number = report.number();
+            let closed = close(number, &report).is_ok() && fd::is_open(number);
+            let not_a_source = dup2(number, 99, &report) == Err(Errno(libc::EBADF))
+                && dup2(number, number, &report) == Err(Errno(libc::EBADF))
+                && own(number, &report) == Err(Errno(libc::EBADF));
+            let moved = dup2(0, number, &report).is_ok() && report.number() != number;
+            let second = report.number();
+            let opened = unsafe { open(second, b"/dev/null\0".as_ptr().cast(), libc::O_RDONLY, 0, &report) }.is_ok();
+            closed && not_a_source && moved && opened && report.number() != second && fd::is_open(report.number())
+        });
+    }
+
+    #[test]
+    fn closefrom_leaves_the_report_alone() {
+        for first in [0, 3] {
+            let pipe = Pipe::new().unwrap();
+            in_child(|| {
+                let report = pipe.child_end();
+                report.open();
+                let number = report.number();
+                let done = close_from(first, &report).is_ok();
+                done && (first..200).all(|fd| fd::is_open(fd) == (fd == number))
+            });
+        }
+    }
+
+    #[test]
+    fn the_slower_ways_of_closing_close_the_same() {
+        for way in [close_listed as fn(c_uint, c_uint, c_int) -> Result<()>, |first, last, _| close_each(first, last)] {
+            in_child(|| {
+                for fd in [50, 51, 60, 61, 70] {
+                    if fd::dup_to(0, fd, 0).is_err() {
+                        return false;
+                    }
+                }
+                way(51, 60, -1).is_ok()
+                    && fd::is_open(50)
+                    && !fd::is_open(51)
+                    && !fd::is_open(60)
+                    && fd::is_open(61)
+                    && fd::is_open(70)
+            });
+        }
+    }
+}

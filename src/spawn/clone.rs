@@ -141,3 +141,71 @@ unsafe extern "C" fn trial_child(trial: *const c_void) -> ! {
     (*trial.cast::<Trial>()).reached.store(1, Ordering::Relaxed);
     process::exit(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::libc_abi::{Attributes, FileActions, Libc};
+    use crate::spawn::Program;
+    use std::ptr;
+
+    /// Starts a program on the given path, without anything that a libc would have to be known for.
+    fn start(path: &[u8], make: unsafe fn(&Request) -> Result<OwnedFd>) -> Result<OwnedFd> {
+        let argv = [path.as_ptr() as *mut libc::c_char, ptr::null_mut()];
+        let request = Request {
+            program: Program::Path(path.as_ptr().cast()),
+            actions: FileActions::None,
+            attributes: unsafe { Attributes::new(Libc::Glibc, ptr::null()) }.unwrap(),
+            argv: argv.as_ptr(),
+            envp: argv[1..].as_ptr(),
+        };
+        unsafe { make(&request) }
+    }
+
+    unsafe fn plain(request: &Request) -> Result<OwnedFd> {
+        clean(request).expect("clone3 works here")
+    }
+
+    #[test]
+    fn both_paths_start_a_program_and_report_an_error() {
+        for make in [plain as unsafe fn(&Request) -> Result<OwnedFd>, fallback] {
+            let child = start(b"/bin/true\0", make).expect("/bin/true exists");
+            process::reap(child.raw()).expect("the child is ours");
+            assert_eq!(start(b"/nonexistent\0", make).unwrap_err(), Errno(libc::ENOENT));
+        }
+        assert_eq!(MEMORY.load(Ordering::Relaxed), SHARED);
+    }
+
+    #[test]
+    fn a_copying_clone_reports_through_the_pipe() {
+        let blocked = signal::Blocked::all();
+        let pipe = Pipe::new().unwrap();
+        let request = Request {
+            program: Program::Path(b"/nonexistent\0".as_ptr().cast()),
+            actions: FileActions::None,
+            attributes: unsafe { Attributes::new(Libc::Glibc, ptr::null()) }.unwrap(),
+            argv: ptr::null(),
+            envp: ptr::null(),
+        };
+        let frame = Frame::new(&request, Birth::Blocked(blocked.before()), pipe.child_end());
+        // What an emulator makes of CLONE_VM | CLONE_VFORK.
+        match unsafe { libc::fork() } {
+            0 => unsafe { child::main(address(&frame)) },
+            pid => {
+                assert_eq!(pipe.receive(), libc::ENOENT);
+                assert_eq!(frame.error.load(Ordering::Relaxed), 0);
+                process::reap_pid(pid).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn refusals_are_told_from_failures() {
+        for error in [libc::ENOSYS, libc::EPERM, libc::EINVAL, libc::E2BIG] {
+            assert!(is_refusal(Errno(error)));
+        }
+        for error in [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE, libc::EBADF] {
+            assert!(!is_refusal(Errno(error)));
+        }
+    }
+}
