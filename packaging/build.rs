@@ -27,6 +27,7 @@ const LIBC: &[&str] = &[
     "posix_spawnattr_setsigdefault",
     "posix_spawnattr_setsigmask",
     "pthread_setcancelstate",
+    "pthread_setcanceltype",
     "strcmp",
 ];
 

@@ -214,7 +214,7 @@ impl Call {
         };
         match result {
             Ok(()) => {
-                errno::set(errno);
+                errno::restore(errno);
                 0
             }
             Err(Errno(error)) => {
@@ -225,7 +225,7 @@ impl Call {
     }
 
     unsafe fn spawn(&self, libc: Libc, program: Program) -> Result<()> {
-        let _no_cancellation = cancel::Disabled::new();
+        let _no_cancellation = cancel::Deferred::new();
         let request = Request {
             program,
             actions: FileActions::new(libc, self.facts.cast()),
@@ -258,7 +258,7 @@ fn or_minus_one(function: impl FnOnce() -> Result<c_int>) -> c_int {
     let errno = errno::get();
     match function() {
         Ok(number) => {
-            errno::set(errno);
+            errno::restore(errno);
             number
         }
         Err(Errno(error)) => {

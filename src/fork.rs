@@ -83,20 +83,50 @@ impl Drop for BlockedAroundHandlers {
 }
 
 unsafe fn by_libc(make_child: unsafe extern "C" fn() -> pid_t) -> Result<Forked> {
+    if others_can_reap() {
+        with_hand_over(make_child)
+    } else {
+        unreaped(make_child)
+    }
+}
+
+/// The way when nobody else can reap.
+unsafe fn unreaped(make_child: unsafe extern "C" fn() -> pid_t) -> Result<Forked> {
+    // With one thread a number that is free now is free after the fork.  Only where 0 is free too, which the kernel would
+    // take, another one must be held.
+    let reserved = if fd::is_open(0) {
+        fd::find_free()?;
+        None
+    } else {
+        Some(Reserved::new()?)
+    };
+    match make_child() {
+        -1 => Err(Errno(errno::get())),
+        0 => Ok(Forked::Child),
+        pid => {
+            let pidfd = match reserved {
+                None => fd::pidfd_open(pid).and_then(above_zero),
+                Some(reserved) => reserved.open_pidfd(pid),
+            };
+            pidfd.map(Forked::Parent).map_err(|error| {
+                end(pid);
+                error
+            })
+        }
+    }
+}
+
+/// The other way.
+unsafe fn with_hand_over(make_child: unsafe extern "C" fn() -> pid_t) -> Result<Forked> {
     let reserved = Reserved::new()?;
-    let hand_over = if others_can_reap() { Some(fd::eventfd()?) } else { None };
+    let eventfd = fd::eventfd()?;
     match make_child() {
         -1 => Err(Errno(errno::get())),
         0 => {
-            if let Some(eventfd) = hand_over {
-                wait_for_parent(&eventfd, &reserved);
-            }
+            wait_for_parent(&eventfd, &reserved);
             Ok(Forked::Child)
         }
-        pid => match hand_over {
-            None => name_unreaped(pid, reserved),
-            Some(eventfd) => name_and_prove(pid, reserved, &eventfd),
-        },
+        pid => name_and_prove(pid, reserved, &eventfd),
     }
 }
 
@@ -109,16 +139,6 @@ fn others_can_reap() -> bool {
             Ok(action) if action.handler != SIG_IGN && action.flags & SA_NOCLDWAIT == 0
         );
     !kept_for_us
-}
-
-fn name_unreaped(pid: pid_t, reserved: Reserved) -> Result<Forked> {
-    match reserved.open_pidfd(pid) {
-        Ok(pidfd) => Ok(Forked::Parent(pidfd)),
-        Err(error) => {
-            end(pid);
-            Err(error)
-        }
-    }
 }
 
 /// Ends a child that the caller is not going to hear of.

@@ -5,8 +5,8 @@
 
 use crate::cancel;
 use crate::errno::{Errno, Result};
-use crate::kernel::fd;
 use crate::kernel::uapi::{ANONYMOUS_INODES, PIDFS};
+use crate::kernel::{fd, process};
 use libc::{c_int, pid_t};
 
 pub fn getpid(pidfd: c_int) -> Result<pid_t> {
@@ -25,14 +25,15 @@ pub fn getpid(pidfd: c_int) -> Result<pid_t> {
             },
             Err(_) => from_fdinfo(pidfd),
         },
-        // Pidfds before Linux 6.9, and eventfds, timers and more.
+        // Pidfds before Linux 6.9, and eventfds, timers and more, which can be told apart without procfs.
+        ANONYMOUS_INODES if process::is_no_pidfd(pidfd) => Err(Errno(libc::EBADF)),
         ANONYMOUS_INODES => from_fdinfo(pidfd),
         _ => Err(Errno(libc::EBADF)),
     }
 }
 
 fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
-    let _no_cancellation = cancel::Disabled::new();
+    let _no_cancellation = cancel::Deferred::new();
     let file = fd::open_read_only(&fdinfo_path(pidfd))?;
     // The line ends within the first hundred bytes; the files of other kinds of descriptors can be longer.
     let mut text = [0_u8; 128];

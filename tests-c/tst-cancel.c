@@ -327,6 +327,7 @@ call_that_is_held (void *argument)
   returned = 1;
   for (;;)
     pthread_testcancel ();
+  return NULL;
 }
 
 static void
@@ -350,7 +351,7 @@ check_request_in_the_middle (int type)
       int release = open (fifo, O_RDWR | O_CLOEXEC);
       CHECK (release >= 0);
       CHECK_EQ (pthread_join (thread, &result), 0);
-      CHECK (result == PTHREAD_CANCELED);
+      CHECK (type == PTHREAD_CANCEL_ASYNCHRONOUS || result == PTHREAD_CANCELED);
       CHECK_EXIT (stored, 4);
       CHECK (type == PTHREAD_CANCEL_ASYNCHRONOUS || returned);
       CHECK (close (release) == 0);
@@ -375,19 +376,18 @@ TEST (asynchronous_request_in_the_middle_of_a_spawn)
 
 static volatile int started;
 
+static posix_spawn_file_actions_t some_actions;
+
 static void *
 call_again_and_again (void *path)
 {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  posix_spawn_file_actions_addopen (&actions, 20, "/dev/null", O_RDONLY, 0);
   pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, NULL);
   pthread_setcanceltype (PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
   for (unsigned int i = 0;; i++)
     {
       started = 1;
       pthread_setcancelstate (PTHREAD_CANCEL_ENABLE, NULL);
-      call_result = both_calls[i % 2](&stored, path, i / 2 % 2 ? &actions : NULL, NULL, exit_4, environ);
+      call_result = both_calls[i % 2](&stored, path, i / 2 % 2 ? &some_actions : NULL, NULL, exit_4, environ);
       pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, NULL);
       if (stored != UNTOUCHED)
         CHECK_EXIT (stored, 4);
@@ -400,12 +400,13 @@ call_again_and_again (void *path)
 static void
 check_any_instant (const char *path)
 {
+  posix_spawn_file_actions_init (&some_actions);
+  posix_spawn_file_actions_addopen (&some_actions, 20, "/dev/null", O_RDONLY, 0);
   exit_4 = child_argv ("exit_with", "4", NULL);
   for (int i = 0; i < 120; i++)
     {
       int descriptors = open_descriptors ();
       pthread_t thread;
-      void *result;
       stored = UNTOUCHED;
       started = 0;
       CHECK_EQ (pthread_create (&thread, NULL, call_again_and_again, (void *) path), 0);
@@ -414,8 +415,8 @@ check_any_instant (const char *path)
       for (volatile int spin = 0; spin < i * 2000; spin++)
         continue;
       CHECK_EQ (pthread_cancel (thread), 0);
-      CHECK_EQ (pthread_join (thread, &result), 0);
-      CHECK (result == PTHREAD_CANCELED);
+      /* The thread's result is of no use: glibc's pthread_setcancelstate forgot it before 2.37. */
+      CHECK_EQ (pthread_join (thread, NULL), 0);
       if (stored != UNTOUCHED)
         CHECK_EXIT (stored, 4);
       CHECK_NO_CHILD ();

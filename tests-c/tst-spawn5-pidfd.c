@@ -73,7 +73,8 @@ open_row (void)
   CHECK (null >= 0);
   for (int i = 0; i < COUNT; i++)
     CHECK_EQ (dup2 (null, first + i), first + i);
-  close (null);
+  if (null < first)
+    close (null);
   return first;
 }
 

@@ -73,6 +73,22 @@ pub fn dup_from(fd: c_int, lowest: c_int) -> Result<c_int> {
     unsafe { call!(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, lowest) }.map(|fd| fd as c_int)
 }
 
+/// Whether a descriptor is free; EMFILE or ENFILE when none is.
+pub fn find_free() -> Result<()> {
+    // Usually the highest number is, which two calls tell that need no memory.
+    let limit = descriptor_limit()?.current;
+    if limit > 0 && !is_open((limit - 1) as c_int) {
+        return Ok(());
+    }
+    // The kernel finds a number for the new file before it looks at the path, and this path starts at no folder.
+    const NOWHERE: &[u8] = b".\0";
+    // SAFETY: the path is a string.
+    match unsafe { call!(libc::SYS_openat, -1_isize, NOWHERE.as_ptr(), libc::O_PATH | libc::O_CLOEXEC, 0) } {
+        Err(error @ Errno(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 pub fn is_open(fd: c_int) -> bool {
     // SAFETY: no pointer.
     unsafe { call!(libc::SYS_fcntl, fd, libc::F_GETFD) }.is_ok()

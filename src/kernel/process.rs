@@ -73,6 +73,11 @@ pub fn is_child(pidfd: c_int) -> bool {
     wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT).is_ok()
 }
 
+/// Whether the open descriptor is certainly no pidfd: waitid says so of any other kind.
+pub fn is_no_pidfd(fd: c_int) -> bool {
+    wait(P_PIDFD, fd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT) == Err(Errno(libc::EBADF))
+}
+
 /// Waits for the child of that number.
 pub fn reap_pid(pid: pid_t) -> Result<()> {
     wait(P_PID, pid, libc::WEXITED | libc::__WALL)
