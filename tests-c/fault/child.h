@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * What fault.c and the program that it starts agree upon. */
+
+#ifndef CHILD_H
+#define CHILD_H
+
+enum {
+  RIGHT = 42,          /* the exit status of a child that found everything as it should be */
+  OPEN_IN_PARENT = 40, /* a descriptor without close-on-exec */
+  TERMINAL = 41,
+};
+
+#endif
