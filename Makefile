@@ -9,7 +9,7 @@ ARCH := $(shell uname -m)
 LIB := build/lib
 SO := $(LIB)/libpidfd_spawn.so
 ARCHIVE := $(LIB)/libpidfd_spawn.a
-HEADERS := include/spawn_ext.h include/pidfd_spawn.h
+HEADERS := build/include/spawn_ext.h build/include/pidfd_spawn.h
 RUST_SOURCES := $(shell find src packaging build.rs Cargo.toml Cargo.lock -name '*.rs' -o -name '*.toml' -o -name '*.lock')
 
 .DEFAULT_GOAL := all
@@ -17,10 +17,7 @@ RUST_SOURCES := $(shell find src packaging build.rs Cargo.toml Cargo.lock -name 
 
 ##@ Building
 .PHONY: all
-all: $(SO) $(ARCHIVE) headers ## Build the libraries and the headers into build/ (the default)
-
-.PHONY: headers
-headers: $(HEADERS:include/%=build/include/%)
+all: $(SO) $(ARCHIVE) $(HEADERS) ## Build the libraries and the headers into build/ (the default)
 
 build/include/%: include/%
 	@mkdir -p $(@D)
@@ -33,7 +30,9 @@ target/release/libpidfd_spawn_c.so target/release/libpidfd_spawn_c.a &: $(RUST_S
 
 $(SO): target/release/libpidfd_spawn_c.so
 	@mkdir -p $(@D)
-	cp $< $(SO).0.$(VERSION:0.%=%)
+	cp $< $(SO).$(VERSION).new
+	@# Not in place: a process may have the old file mapped.
+	mv -f $(SO).$(VERSION).new $(SO).$(VERSION)
 	ln -sf libpidfd_spawn.so.$(VERSION) $(LIB)/$(SONAME)
 	ln -sf $(SONAME) $(SO)
 	@touch $(SO)
@@ -54,7 +53,7 @@ clean: ## Remove everything that was built
 
 ##@ Seeing it work
 .PHONY: demo
-demo: build/examples/supervisor build/examples/weak-client ## Build everything and run the examples
+demo: all build/examples/supervisor build/examples/weak-client ## Build everything and run the examples
 	build/examples/supervisor
 	@echo
 	@echo "A program that knows the functions as weak symbols only, without the library and with it preloaded:"
@@ -63,7 +62,7 @@ demo: build/examples/supervisor build/examples/weak-client ## Build everything a
 
 EXAMPLE_FLAGS := -std=c99 -O2 -Wall -Wextra -Werror
 
-build/examples/supervisor: examples/supervisor.c all
+build/examples/supervisor: examples/supervisor.c $(SO) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -o $@ $< -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../lib'
 
@@ -75,7 +74,7 @@ build/examples/weak-client: examples/weak-client.c
 bench: build/bench/bench build/bench/child ## Measure against the libc and against the kernel's floor
 	build/bench/bench
 
-build/bench/bench: $(wildcard bench/*.[ch]) all
+build/bench/bench: $(wildcard bench/*.[ch]) $(SO) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -o $@ $(filter-out bench/child.c,$(wildcard bench/*.c)) -L$(LIB) -lpidfd_spawn -ldl -Wl,-rpath,'$$ORIGIN/../lib'
 
@@ -100,7 +99,7 @@ check-rust: ## Unit tests of the engine
 	$(CARGO) test -q --locked -p pidfd_spawn
 
 .PHONY: check-header
-check-header: headers ## The committed header is what the source gives; both compile in every language mode
+check-header: ## The committed header is what the source gives; both compile in every language mode
 	@scripts/need cargo cc g++ clang
 	scripts/check-header
 

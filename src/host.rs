@@ -8,6 +8,7 @@
 // allocator, and reading back a function pointer that was stored here.
 #![allow(unsafe_code)]
 
+use crate::kernel::{fd, process};
 use crate::libc_abi::{self, weak, Libc};
 use core::mem::transmute;
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
@@ -25,8 +26,9 @@ pub type NativeSpawn = unsafe extern "C" fn(
 
 const EXAMINED: u8 = 1;
 const KERNEL_SUPPORT: u8 = 2;
-const GLIBC: u8 = 4;
-const MUSL: u8 = 8;
+const OPENS_PIDFDS: u8 = 4;
+const GLIBC: u8 = 8;
+const MUSL: u8 = 16;
 
 static STATE: AtomicU8 = AtomicU8::new(0);
 
@@ -60,6 +62,11 @@ impl Host {
         self.0 & KERNEL_SUPPORT != 0
     }
 
+    /// Whether, besides, a pidfd can be opened by number, which valgrind and some sandboxes leave out.
+    pub fn opens_pidfds(self) -> bool {
+        self.0 & (KERNEL_SUPPORT | OPENS_PIDFDS) == KERNEL_SUPPORT | OPENS_PIDFDS
+    }
+
     pub fn libc(self) -> Option<Libc> {
         if self.0 & GLIBC != 0 {
             Some(Libc::Glibc)
@@ -86,8 +93,11 @@ pub fn native_spawnp() -> Option<NativeSpawn> {
 #[cold]
 fn examine() -> Host {
     let mut state = EXAMINED;
-    if crate::kernel::process::waits_for_pidfds() {
+    if process::waits_for_pidfds() {
         state |= KERNEL_SUPPORT;
+    }
+    if fd::opens_pidfds() {
+        state |= OPENS_PIDFDS;
     }
     match libc_abi::recognise() {
         Some(Libc::Glibc) => state |= GLIBC,

@@ -194,6 +194,24 @@ void refuse_call_when (long call, unsigned int argument, uint32_t value, int err
 /* Skips the test unless it runs as root. */
 void need_root (void);
 
+/* What the libc at hand cannot express, as the reason to skip. */
+#if defined __GLIBC__
+# define GLIBC_BEFORE(major, minor) !__GLIBC_PREREQ (major, minor)
+# define NOT_GLIBC 0
+#else
+# define GLIBC_BEFORE(major, minor) 0
+# define NOT_GLIBC 1
+#endif
+#if GLIBC_BEFORE (2, 29)
+# define NO_CHDIR "the libc has no posix_spawn_file_actions_addchdir_np"
+#endif
+#if NOT_GLIBC || GLIBC_BEFORE (2, 34)
+# define NO_CLOSEFROM "the libc has no posix_spawn_file_actions_addclosefrom_np"
+#endif
+#if NOT_GLIBC || GLIBC_BEFORE (2, 35)
+# define NO_TCSETPGRP "the libc has no posix_spawn_file_actions_addtcsetpgrp_np"
+#endif
+
 extern char **environ;
 
 #endif

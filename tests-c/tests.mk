@@ -4,36 +4,54 @@ TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror
 TEST_SOURCES := $(sort $(wildcard tests-c/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
-LIBRARY_ONLY := $(addprefix tests-c/tst-,pidfd.c pidfd_getpid.c pidfd_fork.c cgroup.c)
+LIBRARY_ONLY := $(addprefix tests-c/tst-,pidfd_getpid.c pidfd_fork.c cgroup.c fallback.c)
 
 LINKED := $(TEST_SOURCES:tests-c/%.c=build/tests/linked/%)
 PRELOADED := $(TEST_SOURCES:tests-c/%.c=build/tests/preloaded/%)
 STATIC := $(TEST_SOURCES:tests-c/%.c=build/tests/static/%)
 REFERENCE := $(patsubst tests-c/%.c,build/tests/reference/%,$(filter-out $(LIBRARY_ONLY),$(TEST_SOURCES)))
+# The linked programs once more, without clone3: see tests-c/run.
+FALLBACK := $(LINKED:build/tests/linked/%=build/tests/fallback/%)
 HARNESS := tests-c/test.c tests-c/test.h tests-c/interface.h
 
 .PHONY: check-c
-check-c: ## The C suite: linked, preloaded, static, and against posix_spawn as the reference
+check-c: ## The C suite: linked, preloaded, static, without clone3, and posix_spawn as the reference
 	@scripts/need cc
 	+@$(MAKE) --no-print-directory -s -j2 build-tests
-	tests-c/run $(CURDIR)/$(SO) $(REFERENCE) $(LINKED) $(PRELOADED) $(STATIC)
+	@tests-c/run $(CURDIR)/$(SO) $(REFERENCE) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
+
+.PHONY: mutants
+mutants: build/tests/refuse $(LINKED) ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
+	@scripts/need cargo cc unshare
+	mutants/run -j2 $(ONLY)
 
 .PHONY: build-tests
-build-tests: $(LINKED) $(PRELOADED) $(STATIC) $(REFERENCE)
+build-tests: $(LINKED) $(PRELOADED) $(STATIC) $(REFERENCE) build/tests/refuse
 
-build/tests/linked/%: tests-c/%.c $(HARNESS) $(SO) headers
-	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -DWAY_LINKED -Ibuild/include -o $@ tests-c/test.c $< -L$(LIB) -lpidfd_spawn -pthread -Wl,-rpath,'$$ORIGIN/../../lib'
-
-build/tests/static/%: tests-c/%.c $(HARNESS) $(ARCHIVE) headers
-	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -DWAY_STATIC -Ibuild/include -o $@ tests-c/test.c $< $(ARCHIVE) -pthread
-
+WAY_linked := -DWAY_LINKED -Ibuild/include
+WAY_static := -DWAY_STATIC -Ibuild/include
 # Position-independent, so that a weak symbol that is not there at link time is looked up at load.
-build/tests/preloaded/%: tests-c/%.c $(HARNESS)
-	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -DWAY_PRELOADED -fPIE -pie -o $@ tests-c/test.c $< -pthread
+WAY_preloaded := -DWAY_PRELOADED -fPIE
+WAY_reference := -DWAY_REFERENCE
 
-build/tests/reference/%: tests-c/%.c $(HARNESS)
+LINK_linked := -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$$$ORIGIN/../../lib'
+LINK_static := $(ARCHIVE)
+LINK_preloaded := -pie
+
+$(LINKED): $(SO)
+$(STATIC): $(ARCHIVE)
+
+# One harness and one rule for the programs, for each way.
+define programs_of_way
+build/tests/$(1)/test.o: $(HARNESS) $(HEADERS)
+	@mkdir -p $$(@D)
+	$(CC) $(TEST_FLAGS) $(WAY_$(1)) -c -o $$@ tests-c/test.c
+
+build/tests/$(1)/%: tests-c/%.c build/tests/$(1)/test.o
+	$(CC) $(TEST_FLAGS) $(WAY_$(1)) -o $$@ $$< build/tests/$(1)/test.o $(LINK_$(1)) -pthread
+endef
+$(foreach way,linked static preloaded reference,$(eval $(call programs_of_way,$(way))))
+
+build/tests/refuse: tests-c/refuse.c
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -DWAY_REFERENCE -o $@ tests-c/test.c $< -pthread
+	$(CC) $(TEST_FLAGS) -o $@ $<

@@ -403,7 +403,7 @@ check_any_instant (const char *path)
   posix_spawn_file_actions_init (&some_actions);
   posix_spawn_file_actions_addopen (&some_actions, 20, "/dev/null", O_RDONLY, 0);
   exit_4 = child_argv ("exit_with", "4", NULL);
-  for (int i = 0; i < 120; i++)
+  for (int i = 0; i < 60; i++)
     {
       int descriptors = open_descriptors ();
       pthread_t thread;
@@ -412,7 +412,7 @@ check_any_instant (const char *path)
       CHECK_EQ (pthread_create (&thread, NULL, call_again_and_again, (void *) path), 0);
       while (!started)
         sched_yield ();
-      for (volatile int spin = 0; spin < i * 2000; spin++)
+      for (volatile int spin = 0; spin < i * 4000; spin++)
         continue;
       CHECK_EQ (pthread_cancel (thread), 0);
       /* The thread's result is of no use: glibc's pthread_setcancelstate forgot it before 2.37. */

@@ -7,16 +7,6 @@
 
 enum { UNTOUCHED = -7 };
 
-#if !defined __GLIBC__ || !__GLIBC_PREREQ (2, 34)
-# define NO_CLOSEFROM "the libc has no posix_spawn_file_actions_addclosefrom_np"
-#endif
-#if !defined __GLIBC__ || !__GLIBC_PREREQ (2, 35)
-# define NO_TCSETPGRP "the libc has no posix_spawn_file_actions_addtcsetpgrp_np"
-#endif
-#if defined __GLIBC__ && !__GLIBC_PREREQ (2, 29)
-# define NO_CHDIR "the libc has no posix_spawn_file_actions_addchdir_np"
-#endif
-
 static posix_spawn_file_actions_t actions;
 
 static void

@@ -6,10 +6,6 @@
 
 enum { UNTOUCHED = -7 };
 
-#if defined __GLIBC__ && !__GLIBC_PREREQ (2, 29)
-# define NO_CHDIR "the libc has no posix_spawn_file_actions_addchdir_np"
-#endif
-
 /* A program that exits with the status, named directory/name below the test directory; the directory is made. */
 static void
 make_program (const char *directory, const char *name, int status)

@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-#if defined __GLIBC__ && !__GLIBC_PREREQ (2, 29)
+#if defined __GLIBC__ && __GLIBC_MINOR__ < 29
 # define NEED_CHDIR() SKIP ("the libc has no posix_spawn_file_actions_addchdir_np")
 # define posix_spawn_file_actions_addchdir_np(actions, path) ((void) (actions), (void) (path), ENOSYS)
 # define posix_spawn_file_actions_addfchdir_np(actions, fd) ((void) (actions), (void) (fd), ENOSYS)

@@ -289,7 +289,8 @@ prepare (struct four *four)
   CHECK_EQ (posix_spawn_file_actions_adddup2 (&four->actions, four->kept, four->kept), 0);
 
   four->argv = child_argv ("claims", CLAIM ("%d is closed", four->shut), CLAIM ("%d is at 0", four->fresh),
-                           CLAIM ("%d cannot be written", four->fresh), CLAIM ("%d reads the text of fresh", four->fresh),
+                           CLAIM ("%d cannot be written", four->fresh),
+                           CLAIM ("%d reads the text of fresh", four->fresh),
                            CLAIM ("%d is at 4", four->copied), CLAIM ("%d is at 4", four->copy),
                            CLAIM ("%d reads text of copied", four->copy), CLAIM ("%d is at 9", four->kept),
                            CLAIM ("%d reads of kept", four->kept), NULL);

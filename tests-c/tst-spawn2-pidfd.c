@@ -166,8 +166,7 @@ TEST (the_next_spawn_succeeds)
 {
   int pidfd = -1;
   CHECK_ERROR (SPAWN (&pidfd, NOWHERE, NULL, NULL, no_arguments, environ), ENOENT);
-  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", NULL, NULL, ((char *[]) { (char *) "sh", (char *) "-c", (char *) "exit 9", NULL }),
-                   environ),
-            0);
+  char *argv[] = { (char *) "sh", (char *) "-c", (char *) "exit 9", NULL };
+  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", NULL, NULL, argv, environ), 0);
   CHECK_EXIT (pidfd, 9);
 }

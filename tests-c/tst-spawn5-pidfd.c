@@ -4,7 +4,7 @@
 
 #include "test.h"
 
-#if defined __GLIBC__ && __GLIBC_PREREQ (2, 34)
+#if defined __GLIBC__ && __GLIBC_MINOR__ >= 34
 # define NEED_CLOSEFROM() ((void) 0)
 #else
 # define NEED_CLOSEFROM() SKIP ("the libc has no posix_spawn_file_actions_addclosefrom_np")

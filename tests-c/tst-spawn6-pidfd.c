@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-#if defined __GLIBC__ && __GLIBC_PREREQ (2, 35)
+#if defined __GLIBC__ && __GLIBC_MINOR__ >= 35
 # define NEED_TCSETPGRP() ((void) 0)
 #else
 # define NEED_TCSETPGRP() SKIP ("the libc has no posix_spawn_file_actions_addtcsetpgrp_np")
@@ -165,7 +165,8 @@ SESSION_TEST (without_the_action_the_child_stays_in_the_background)
   struct desk desk;
   sit_down (&desk);
   int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, with_flags (POSIX_SPAWN_SETPGROUP), foreground_argv ("own", -1), environ), 0);
+  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, with_flags (POSIX_SPAWN_SETPGROUP), foreground_argv ("own", -1), environ),
+            0);
   CHECK_EXIT (pidfd, IN_BACKGROUND);
   CHECK_EQ (tcgetpgrp (desk.terminal), desk.somebody);
   stand_up (&desk);
@@ -246,11 +247,9 @@ SESSION_TEST (after_SETSID_is_ENOTTY)
   posix_spawn_file_actions_init (&actions);
   CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, desk.terminal), 0);
   int pidfd = -1;
-  CHECK_ERROR (SPAWN (&pidfd, self_path, &actions, with_flags (POSIX_SPAWN_SETSID), foreground_argv ("own", -1), environ),
-               ENOTTY);
-  CHECK_ERROR (SPAWNP (&pidfd, self_path, &actions, with_flags (POSIX_SPAWN_SETSID), foreground_argv ("own", -1),
-                       environ),
-               ENOTTY);
+  char **argv = foreground_argv ("own", -1);
+  CHECK_ERROR (SPAWN (&pidfd, self_path, &actions, with_flags (POSIX_SPAWN_SETSID), argv, environ), ENOTTY);
+  CHECK_ERROR (SPAWNP (&pidfd, self_path, &actions, with_flags (POSIX_SPAWN_SETSID), argv, environ), ENOTTY);
   CHECK_EQ (pidfd, -1);
   CHECK_EQ (tcgetpgrp (desk.terminal), desk.somebody);
   posix_spawn_file_actions_destroy (&actions);

@@ -37,8 +37,8 @@ CHILD (write_disposition_of)
   return write (atoi (argv[1]), &answer, 1) == 1 ? AS_TOLD : HAS_HANDLER;
 }
 
-/* The argument has a character for each signal from 1 on: d(efault), i(gnored) or e(ither).  Gives the first signal that
-   differs. */
+/* The argument has a character for each signal from 1 on: d(efault), i(gnored) or e(ither).  Gives the first signal
+   that differs. */
 CHILD (dispositions)
 {
   for (int signal = 1; argv[0][signal - 1]; signal++)
@@ -237,10 +237,9 @@ TEST (the_callers_dispositions_stay)
   CHECK_EQ (posix_spawnattr_setsigdefault (&attributes, &signals), 0);
   CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGDEF), 0);
   int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", NULL, &attributes, (char *[]) { (char *) "sh", (char *) "-c", (char *) ":", NULL },
-                   environ),
-            0);
-  CHECK_EXIT (pidfd, 0);
+  char **argv = child_argv ("disposition_of", format ("%d", SIGUSR1), NULL);
+  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, &attributes, argv, environ), 0);
+  CHECK_EXIT (pidfd, IS_DEFAULT);
   CHECK_ERROR (SPAWN (&pidfd, "/there/is/no/such/program", NULL, &attributes, (char *[]) { NULL }, environ), ENOENT);
   for (int signal = 1; signal <= 64; signal++)
     if (sigaction (signal, NULL, &after) == 0)

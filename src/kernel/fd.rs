@@ -200,6 +200,11 @@ pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
     unsafe { call!(libc::SYS_pidfd_open, pid, 0).map(|fd| OwnedFd::from_raw(fd as c_int)) }
 }
 
+/// Whether the kernel has the call at all: it refuses the number -1 in its own way.
+pub fn opens_pidfds() -> bool {
+    matches!(pidfd_open(-1), Err(Errno(libc::EINVAL)))
+}
+
 /// Asks a descriptor on pidfs for the process ID of what it names.
 pub fn pidfd_info(fd: c_int) -> Result<PidfdInfo> {
     let mut info = PidfdInfo { mask: PIDFD_INFO_PID, ..PidfdInfo::default() };

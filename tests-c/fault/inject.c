@@ -5,21 +5,23 @@
 #include "inject.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <sched.h>
 #include <unistd.h>
 
 /* A number that no system call has. */
-enum { MARK_END = 0x100000, TIME_LIMIT = 20, MOST_TASKS = 64 };
+enum { MARK_END = 0x100000, TIME_LIMIT = 5, MOST_TASKS = 64 };
 
 enum { FOLLOW = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK
                 | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL };
@@ -28,12 +30,14 @@ struct task {
   pid_t tid;
   bool inside; /* between the marks */
   bool fails;  /* in a call that is made to fail */
+  long last;   /* the number of its last call that counted */
 };
 
 static struct task tasks[MOST_TASKS];
 static const struct fault *fault;
 static struct outcome outcome;
 static long counted;
+static bool main_is_gone;
 
 /* The stop signal needs no more than one system call, so nothing of the mark is left to be done when the process goes
    on. */
@@ -116,18 +120,25 @@ can_fail (long number, const uint64_t *arguments, int error)
 }
 
 static struct task *
-task_of (pid_t tid)
+find (pid_t tid)
 {
-  struct task *unused = NULL;
   for (struct task *task = tasks; task < tasks + MOST_TASKS; task++)
     if (task->tid == tid)
       return task;
-    else if (task->tid == 0)
-      unused = task;
-  if (!unused)
+  return NULL;
+}
+
+static struct task *
+find_or_add (pid_t tid)
+{
+  struct task *task = find (tid);
+  if (task)
+    return task;
+  task = find (0);
+  if (!task)
     abort ();
-  *unused = (struct task) { .tid = tid };
-  return unused;
+  *task = (struct task) { .tid = tid };
+  return task;
 }
 
 static void
@@ -139,16 +150,15 @@ at_entry (struct task *task, pid_t main, long number, const uint64_t *arguments)
       ptrace (PTRACE_SETOPTIONS, task->tid, NULL, PTRACE_O_EXITKILL);
       return;
     }
-  if (fault->nth == 0 || !can_fail (number, arguments, fault->error))
+  bool of_child = task->tid != main;
+  if (fault->nth == 0 || of_child != fault->of_child || !can_fail (number, arguments, fault->error))
     return;
-  bool hit = fault->all && outcome.number >= 0 ? number == outcome.number : ++counted == fault->nth;
+  bool repeated = fault->sparse && number == task->last;
+  task->last = number;
+  bool hit = fault->all && outcome.number >= 0 ? number == outcome.number : !repeated && ++counted == fault->nth;
   if (!hit)
     return;
-  if (outcome.number < 0)
-    {
-      outcome.number = number;
-      outcome.in_child = task->tid != main;
-    }
+  outcome.number = number;
   task->fails = true;
   set_number (task->tid, -1);
 }
@@ -177,7 +187,7 @@ at_system_call (struct task *task, pid_t main)
 static void
 at_stop (pid_t tid, pid_t main, int status)
 {
-  struct task *task = task_of (tid);
+  struct task *task = find_or_add (tid);
   int event = status >> 16, signal = WSTOPSIG (status);
   if (event == PTRACE_EVENT_EXEC)
     {
@@ -202,18 +212,49 @@ at_stop (pid_t tid, pid_t main, int status)
   ptrace (task->inside ? PTRACE_SYSCALL : PTRACE_CONT, tid, NULL, signal);
 }
 
+/* The traced, and what came to us when its parent died. */
 static void
-kill_tasks (void)
+kill_all (void)
 {
+  char name[64];
+  int pid;
   for (struct task *task = tasks; task < tasks + MOST_TASKS; task++)
     if (task->tid)
       kill (task->tid, SIGKILL);
+  snprintf (name, sizeof name, "/proc/self/task/%d/children", (int) getpid ());
+  FILE *list = fopen (name, "re");
+  while (list && fscanf (list, "%d", &pid) == 1)
+    kill (pid, SIGKILL);
+  if (list)
+    fclose (list);
 }
+
+static void
+at_end (pid_t pid, pid_t main, int status)
+{
+  struct task *task = find (pid);
+  if (pid == main)
+    {
+      outcome.status = status;
+      main_is_gone = true;
+    }
+  else if (main_is_gone)
+    /* A traced child's end is seen here first, in no particular order.  One that was still alive is a stray, and so is
+       one that has come to us because its parent did not wait for it. */
+    outcome.strays += !task || (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL);
+  if (task)
+    task->tid = 0;
+  if (main_is_gone)
+    kill_all ();
+}
+
+static volatile sig_atomic_t time_is_over;
 
 static void
 note_alarm (int signal)
 {
   (void) signal;
+  time_is_over = 1;
 }
 
 struct outcome
@@ -225,6 +266,8 @@ run_with_fault (void (*function) (void *), void *argument, struct fault fault_)
   prctl (PR_SET_CHILD_SUBREAPER, 1);
   fault = &fault_;
   counted = 0;
+  main_is_gone = false;
+  time_is_over = 0;
   outcome = (struct outcome) { .number = -1 };
   memset (tasks, 0, sizeof tasks);
 
@@ -234,40 +277,27 @@ run_with_fault (void (*function) (void *), void *argument, struct fault fault_)
       function (argument);
       _exit (0);
     }
-  task_of (main);
-  alarm (TIME_LIMIT);
-  bool main_is_gone = false;
+  find_or_add (main);
+  /* Again and again after the limit, for a signal between two waits is not enough. */
+  setitimer (ITIMER_REAL, &(struct itimerval) { { 0, 100000 }, { TIME_LIMIT, 0 } }, NULL);
   for (;;)
     {
       int status;
       pid_t pid = waitpid (-1, &status, __WALL);
-      if (pid < 0 && errno == EINTR)
+      if (time_is_over)
         {
           outcome.hung = true;
-          kill_tasks ();
-          if (main_is_gone)
-            break;
+          kill_all ();
         }
-      else if (pid < 0)
+      if (pid < 0 && errno != EINTR)
         break;
-      else if (WIFSTOPPED (status))
+      if (pid < 0)
+        continue;
+      if (WIFSTOPPED (status))
         at_stop (pid, main, status);
-      else if (pid == main)
-        {
-          main_is_gone = true;
-          outcome.status = status;
-          task_of (main)->tid = 0;
-          kill_tasks ();
-        }
       else
-        {
-          /* A traced child that ended by itself, before or after, is no stray; one that was still there is, and so is
-             one that its parent should have waited for. */
-          bool traced = task_of (pid)->tid == pid && task_of (pid)->inside;
-          task_of (pid)->tid = 0;
-          outcome.strays += main_is_gone && (!traced || (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL));
-        }
+        at_end (pid, main, status);
     }
-  alarm (0);
+  setitimer (ITIMER_REAL, &(struct itimerval) { { 0, 0 }, { 0, 0 } }, NULL);
   return outcome;
 }

@@ -9,18 +9,19 @@
 #include <stdbool.h>
 
 struct fault {
-  long nth;    /* Counted from 1, over the calls that can fail with this error; 0 for none. */
-  int error;   /* The system call is not made and gives this error number. */
-  bool all;    /* From the Nth on, every call of the same number fails. */
-  bool copies; /* clone grants CLONE_VM and CLONE_VFORK and ignores both, as some emulators do. */
+  bool of_child; /* Whose calls are counted: those of all children, or those of the process itself. */
+  long nth;      /* Counted from 1, over the calls that can fail with this error; 0 for none. */
+  int error;     /* The system call is not made and gives this error number. */
+  bool all;      /* From the Nth on, every call of the same number fails. */
+  bool sparse;   /* A call that repeats the one before does not count. */
+  bool copies;   /* clone grants CLONE_VM and CLONE_VFORK and ignores both, as some emulators do. */
 };
 
 struct outcome {
-  long number;   /* Of the system call that failed, -1 if there were fewer than nth. */
-  bool in_child; /* It was a child's. */
+  long number; /* Of the system call that failed, -1 if there were fewer than nth. */
   bool hung;
-  int strays;    /* Processes that outlived the function. */
-  int status;    /* How the function's process ended, as waitpid tells it. */
+  int strays;  /* Processes that outlived the function. */
+  int status;  /* How the function's process ended, as waitpid tells it. */
 };
 
 struct outcome run_with_fault (void (*function) (void *), void *argument, struct fault fault);

@@ -1,0 +1,744 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Fault injection at every step: for each case below the 1st, 2nd, 3rd ... system call that the library makes is made to
+ * fail, with one error after the other, until the call goes through untouched.  Each time the result must be a success
+ * that is right or an error that the contract knows, and nothing may be left behind: no child, no descriptor, no
+ * mapping, no changed signal mask, disposition, directory, umask or cancel state; and the next call must work.
+ *
+ *   fault [-v] [CASE...]
+ *
+ * Each fault is tried twice: for one call alone, as when memory is short for a moment, and for all further calls of the
+ * same number, as in a sandbox. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <pidfd_spawn.h>
+
+#include "child.h"
+#include "inject.h"
+
+#define LENGTH(array) (sizeof (array) / sizeof *(array))
+
+enum { SKIPPED = 77, MESSAGE = 256, DESCRIPTORS = 64, NONE = -7, BEFORE = EXDEV, ENOUGH = 2 };
+
+#define P_PIDFD_ ((idtype_t) 3)
+
+extern char **environ;
+
+static char child_program[4096];
+
+/* Shared with the process that makes the call and with the children that it forks. */
+static struct shared {
+  char message[MESSAGE];
+  bool child_returned;
+  int error; /* what the call gave */
+} *shared;
+
+_Noreturn __attribute__ ((format (printf, 1, 2))) static void
+fail (const char *format, ...)
+{
+  va_list arguments;
+  va_start (arguments, format);
+  if (!shared->message[0])
+    vsnprintf (shared->message, sizeof shared->message, format, arguments);
+  va_end (arguments);
+  _exit (1);
+}
+
+#define CHECK(truth)                                                                                                   \
+  do                                                                                                                   \
+    if (!(truth))                                                                                                      \
+      fail ("%d: not so: %s (errno %d)", __LINE__, #truth, errno);                                                     \
+  while (0)
+
+/* What a call must leave as it was. */
+
+struct snapshot {
+  struct {
+    int flags;
+    dev_t device;
+    ino_t inode;
+  } descriptors[DESCRIPTORS];
+  struct {
+    void *handler;
+    unsigned long flags;
+    void *restorer;
+    unsigned long mask;
+  } dispositions[65];
+  unsigned long mask;
+  char directory[256], mappings[32768];
+  mode_t umask;
+  int cancel_state, cancel_type, group, policy;
+};
+
+static void
+read_mappings (char *text, size_t size)
+{
+  int fd = open ("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  CHECK (fd >= 0);
+  size_t length = 0;
+  ssize_t got;
+  while ((got = read (fd, text + length, size - 1 - length)) > 0)
+    length += (size_t) got;
+  text[length] = 0;
+  close (fd);
+}
+
+static void
+take_snapshot (struct snapshot *snapshot)
+{
+  for (int fd = 0; fd < DESCRIPTORS; fd++)
+    {
+      struct stat status = { .st_ino = 0 };
+      fstat (fd, &status);
+      snapshot->descriptors[fd].flags = fcntl (fd, F_GETFD);
+      snapshot->descriptors[fd].device = status.st_dev;
+      snapshot->descriptors[fd].inode = status.st_ino;
+    }
+  for (int signal = 1; signal <= 64; signal++)
+    syscall (SYS_rt_sigaction, signal, NULL, &snapshot->dispositions[signal], 8);
+  syscall (SYS_rt_sigprocmask, SIG_SETMASK, NULL, &snapshot->mask, 8);
+  CHECK (getcwd (snapshot->directory, sizeof snapshot->directory));
+  umask (snapshot->umask = umask (0));
+  pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &snapshot->cancel_state);
+  pthread_setcancelstate (snapshot->cancel_state, NULL);
+  pthread_setcanceltype (PTHREAD_CANCEL_DEFERRED, &snapshot->cancel_type);
+  pthread_setcanceltype (snapshot->cancel_type, NULL);
+  snapshot->group = getpgrp ();
+  snapshot->policy = sched_getscheduler (0);
+}
+
+static void
+compare (const struct snapshot *before, const struct snapshot *after)
+{
+  for (int fd = 0; fd < DESCRIPTORS; fd++)
+    if (memcmp (&before->descriptors[fd], &after->descriptors[fd], sizeof before->descriptors[fd]) != 0)
+      fail ("descriptor %d was left %s", fd, after->descriptors[fd].flags == -1 ? "closed" : "open or changed");
+  CHECK (memcmp (before->dispositions, after->dispositions, sizeof before->dispositions) == 0);
+  CHECK (before->mask == after->mask);
+  CHECK (strcmp (before->directory, after->directory) == 0);
+  CHECK (before->umask == after->umask);
+  CHECK (before->cancel_state == after->cancel_state && before->cancel_type == after->cancel_type);
+  CHECK (before->group == after->group && before->policy == after->policy);
+  if (strcmp (before->mappings, after->mappings) != 0)
+    fail ("a mapping was left or is gone");
+}
+
+static struct snapshot before, after;
+
+/* The marks for the tracer; not made around the second call, which is left alone. */
+
+static bool left_alone;
+
+static void
+begin (void)
+{
+  if (!left_alone)
+    mark_begin ();
+}
+
+static void
+end (void)
+{
+  if (!left_alone)
+    mark_end ();
+}
+
+/* Preparations, in the process that is going to call. */
+
+static void
+refuse (unsigned int number, unsigned int error)
+{
+  struct sock_filter filter[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (unsigned int) offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = { LENGTH (filter), filter };
+  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    _exit (SKIPPED);
+}
+
+static void *
+wait_for_ever (void *unused)
+{
+  for (;;)
+    pause ();
+  return unused;
+}
+
+static void
+have_threads (void)
+{
+  pthread_t thread;
+  for (int i = 0; i < 2; i++)
+    CHECK (pthread_create (&thread, NULL, wait_for_ever, NULL) == 0);
+}
+
+static void
+ignore_children (void)
+{
+  CHECK (signal (SIGCHLD, SIG_IGN) != SIG_ERR);
+}
+
+static posix_spawn_file_actions_t *actions, actions_;
+static posix_spawnattr_t *attributes, attributes_;
+
+static void
+ask_for_session (void)
+{
+  attributes = &attributes_;
+  posix_spawnattr_init (attributes);
+  posix_spawnattr_setflags (attributes, POSIX_SPAWN_SETSID);
+}
+
+static void
+ask_for_everything (void)
+{
+  sigset_t set;
+  attributes = &attributes_;
+  posix_spawnattr_init (attributes);
+  posix_spawnattr_setflags (attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP
+                                          | POSIX_SPAWN_SETSCHEDULER | POSIX_SPAWN_RESETIDS);
+  sigemptyset (&set);
+  sigaddset (&set, SIGUSR1);
+  posix_spawnattr_setsigdefault (attributes, &set);
+  sigemptyset (&set);
+  sigaddset (&set, SIGHUP);
+  posix_spawnattr_setsigmask (attributes, &set);
+  posix_spawnattr_setschedpolicy (attributes, SCHED_OTHER);
+  CHECK (sched_setscheduler (0, SCHED_BATCH, &(struct sched_param) { .sched_priority = 0 }) == 0);
+
+  actions = &actions_;
+  posix_spawn_file_actions_init (actions);
+  posix_spawn_file_actions_addopen (actions, 20, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2 (actions, 20, 21);
+  posix_spawn_file_actions_addclose (actions, 20);
+  posix_spawn_file_actions_addopen (actions, 23, "/", O_RDONLY | O_DIRECTORY, 0);
+#if __GLIBC_PREREQ(2, 34)
+  posix_spawn_file_actions_addfchdir_np (actions, 23);
+  posix_spawn_file_actions_addchdir_np (actions, "dev");
+  posix_spawn_file_actions_addclosefrom_np (actions, OPEN_IN_PARENT);
+#else
+  _exit (SKIPPED);
+#endif
+  posix_spawn_file_actions_addopen (actions, 22, "null", O_RDWR, 0);
+  posix_spawn_file_actions_adddup2 (actions, 22, 22);
+}
+
+static void
+ask_for_terminal (void)
+{
+  int master = posix_openpt (O_RDWR | O_NOCTTY | O_CLOEXEC), terminal;
+  if (master < 0 || setsid () < 0 || grantpt (master) != 0 || unlockpt (master) != 0
+      || (terminal = open (ptsname (master), O_RDWR | O_CLOEXEC)) < 0 || dup2 (terminal, TERMINAL) < 0)
+    _exit (SKIPPED);
+  attributes = &attributes_;
+  posix_spawnattr_init (attributes);
+  posix_spawnattr_setflags (attributes, POSIX_SPAWN_SETPGROUP);
+  actions = &actions_;
+  posix_spawn_file_actions_init (actions);
+#if __GLIBC_PREREQ(2, 35)
+  posix_spawn_file_actions_addtcsetpgrp_np (actions, TERMINAL);
+#else
+  _exit (SKIPPED);
+#endif
+}
+
+/* The calls.  Each gives 0 or the error, having checked what a success must have brought. */
+
+static void
+check_right_child (int pidfd)
+{
+  siginfo_t info;
+  CHECK (fcntl (pidfd, F_GETFD) == FD_CLOEXEC);
+  CHECK (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED) == 0);
+  if (info.si_code != CLD_EXITED || info.si_status != RIGHT)
+    fail ("a wrong success: the child ended with code %d, status %d", info.si_code, info.si_status);
+  close (pidfd);
+}
+
+static int
+spawn_by (bool search, const char *name, const char *program)
+{
+  char *argv[] = { (char *) "child", (char *) name, NULL };
+  int pidfd = NONE;
+  errno = BEFORE;
+  begin ();
+  int error = (search ? pidfd_spawnp : pidfd_spawn) (&pidfd, program, actions, attributes, argv, environ);
+  end ();
+  if (error == 0)
+    {
+      CHECK (errno == BEFORE);
+      check_right_child (pidfd);
+    }
+  else
+    {
+      CHECK (pidfd == NONE);
+      CHECK (errno == error);
+    }
+  return error;
+}
+
+static int
+spawn (const char *name)
+{
+  return spawn_by (false, name, child_program);
+}
+
+static int
+spawn_nothing (const char *name)
+{
+  return spawn_by (false, name, "/nonexistent/program");
+}
+
+/* The program is in the last of three directories. */
+static int
+search (const char *name)
+{
+  return spawn_by (true, name, strrchr (child_program, '/') + 1);
+}
+
+static int
+search_nothing (const char *name)
+{
+  return spawn_by (true, name, "no-such-program");
+}
+
+static int tell[2], go[2];
+
+_Noreturn static void
+be_forked_child (void)
+{
+  end ();
+  shared->child_returned = true;
+  CHECK (errno == BEFORE);
+  take_snapshot (&after);
+  memcpy (after.mappings, before.mappings, sizeof after.mappings);
+  after.group = before.group;
+  compare (&before, &after);
+  pid_t self = getpid ();
+  char byte;
+  CHECK (write (tell[1], &self, sizeof self) == sizeof self);
+  CHECK (read (go[0], &byte, 1) == 1);
+  _exit (RIGHT);
+}
+
+static pid_t
+pid_by_procfs (int pidfd)
+{
+  char path[64], text[512] = "";
+  snprintf (path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  CHECK (fd >= 0 && read (fd, text, sizeof text - 1) > 0);
+  close (fd);
+  char *line = strstr (text, "\nPid:");
+  return line ? atoi (line + 5) : -2;
+}
+
+static void
+check_forked_child (int pidfd)
+{
+  struct pollfd wanted[] = { { .fd = tell[0], .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+  pid_t child;
+  siginfo_t info;
+  CHECK (fcntl (pidfd, F_GETFD) == FD_CLOEXEC);
+  CHECK (poll (wanted, 2, -1) > 0);
+  if (!wanted[0].revents)
+    fail ("a wrong success: the child did not return");
+  CHECK (read (tell[0], &child, sizeof child) == sizeof child);
+  CHECK (pid_by_procfs (pidfd) == child);
+  CHECK (write (go[1], "", 1) == 1);
+  /* Where children are ignored, the wait lasts until the child is gone and then has nothing to tell. */
+  if (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED) == 0)
+    CHECK (info.si_code == CLD_EXITED && info.si_status == RIGHT);
+  else
+    CHECK (errno == ECHILD && signal (SIGCHLD, SIG_IGN) == SIG_IGN);
+  close (pidfd);
+}
+
+static int
+fork_by (unsigned int flags)
+{
+  shared->child_returned = false;
+  errno = BEFORE;
+  begin ();
+  int pidfd = pidfd_fork (flags);
+  if (pidfd == 0)
+    be_forked_child ();
+  end ();
+  if (pidfd < 0)
+    {
+      CHECK (pidfd == -1);
+      return errno;
+    }
+  CHECK (errno == BEFORE);
+  check_forked_child (pidfd);
+  return 0;
+}
+
+static int
+fork_plainly (const char *name)
+{
+  (void) name;
+  return fork_by (0);
+}
+
+static int
+fork_async_safe (const char *name)
+{
+  (void) name;
+  return fork_by (PIDFDFORK_ASYNCSAFE);
+}
+
+static int subject;
+
+static void
+have_own_pidfd (void)
+{
+  subject = (int) syscall (SYS_pidfd_open, getpid (), 0);
+  CHECK (subject >= 0);
+}
+
+static void
+have_pidfd_of_nobody (void)
+{
+  pid_t pid = fork ();
+  CHECK (pid >= 0);
+  if (pid == 0)
+    _exit (0);
+  subject = (int) syscall (SYS_pidfd_open, pid, 0);
+  CHECK (subject >= 0);
+  CHECK (waitpid (pid, NULL, 0) == pid);
+}
+
+static void
+have_eventfd (void)
+{
+  subject = eventfd (0, EFD_CLOEXEC);
+}
+
+static int
+ask (const char *name)
+{
+  (void) name;
+  errno = BEFORE;
+  begin ();
+  pid_t pid = pidfd_getpid (subject);
+  end ();
+  if (pid < 0)
+    {
+      CHECK (pid == -1);
+      return errno;
+    }
+  CHECK (errno == BEFORE);
+  if (pid != getpid ())
+    fail ("a wrong success: process %d", (int) pid);
+  return 0;
+}
+
+/* The cases.  A path is what the library is driven to: PLAIN, or FALLBACK, where clone3 and the pidfd's ioctl are
+   refused, or COPYING, where clone moreover gives the child a copy of the memory. */
+
+enum path { PLAIN, FALLBACK, COPYING };
+static const char *const path_names[] = { "plain", "fallback", "copying" };
+
+static const struct test {
+  const char *name;
+  int (*call) (const char *name);
+  void (*prepare[2]) (void);
+  int expected;
+  enum path last_path;
+  /* A forked child may return from the call at once where its parent is sure to get the pidfd: should the kernel then be
+     out of memory or files, the child is killed wherever it is.  Not so where the two wait for each other. */
+  bool holds_child;
+} tests[] = {
+  { "spawn", spawn, { NULL, NULL }, 0, COPYING, false },
+  { "session", spawn, { ask_for_session, NULL }, 0, PLAIN, false },
+  { "terminal", spawn, { ask_for_terminal, NULL }, 0, PLAIN, false },
+  { "everything", spawn, { ask_for_everything, NULL }, 0, COPYING, false },
+  { "spawn_nothing", spawn_nothing, { NULL, NULL }, ENOENT, COPYING, false },
+  { "spawn_among_threads", spawn, { have_threads, NULL }, 0, FALLBACK, false },
+  { "search", search, { NULL, NULL }, 0, COPYING, false },
+  { "search_nothing", search_nothing, { NULL, NULL }, ENOENT, FALLBACK, false },
+  { "fork", fork_plainly, { NULL, NULL }, 0, PLAIN, false },
+  { "fork_among_threads", fork_plainly, { have_threads, NULL }, 0, PLAIN, true },
+  { "fork_ignoring_children", fork_plainly, { ignore_children, NULL }, 0, PLAIN, true },
+  { "fork_among_threads_ignoring_children", fork_plainly, { have_threads, ignore_children }, 0, PLAIN, true },
+  { "fork_async_safe", fork_async_safe, { NULL, NULL }, 0, PLAIN, false },
+  { "fork_async_safe_among_threads", fork_async_safe, { have_threads, NULL }, 0, PLAIN, true },
+  { "fork_async_safe_ignoring_children", fork_async_safe, { ignore_children, NULL }, 0, PLAIN, true },
+  { "getpid", ask, { have_own_pidfd, NULL }, 0, FALLBACK, false },
+  { "getpid_of_nobody", ask, { have_pidfd_of_nobody, NULL }, ESRCH, FALLBACK, false },
+  { "getpid_of_no_pidfd", ask, { have_eventfd, NULL }, EBADF, FALLBACK, false },
+};
+
+struct run {
+  const struct test *test;
+  enum path path;
+};
+
+static void
+check_no_child (void)
+{
+  siginfo_t info;
+  info.si_pid = 0;
+  if (waitid (P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0)
+    fail ("a child was left, %s", info.si_pid ? "dead" : "alive");
+}
+
+static void
+check_nothing_left (void)
+{
+  check_no_child ();
+  take_snapshot (&after);
+  read_mappings (after.mappings, sizeof after.mappings);
+  compare (&before, &after);
+}
+
+static void
+handle (int signal)
+{
+  (void) signal;
+}
+
+/* The traced process. */
+static void
+make_call (void *run_)
+{
+  const struct run *run = run_;
+  struct sigaction handling = { .sa_handler = handle };
+  sigset_t mask;
+  sigaction (SIGTERM, &handling, NULL);
+  signal (SIGUSR1, SIG_IGN);
+  signal (SIGUSR2, SIG_IGN);
+  sigemptyset (&mask);
+  sigaddset (&mask, SIGWINCH);
+  sigprocmask (SIG_SETMASK, &mask, NULL);
+  CHECK (pipe2 (tell, O_CLOEXEC) == 0 && pipe2 (go, O_CLOEXEC) == 0);
+  CHECK (dup2 (tell[0], OPEN_IN_PARENT) == OPEN_IN_PARENT);
+  for (size_t i = 0; i < LENGTH (run->test->prepare) && run->test->prepare[i]; i++)
+    run->test->prepare[i] ();
+  if (run->path != PLAIN)
+    {
+      refuse (SYS_clone3, ENOSYS);
+      if (run->test->call == ask)
+        refuse (SYS_ioctl, ENOTTY);
+    }
+  take_snapshot (&before);
+  read_mappings (before.mappings, sizeof before.mappings);
+
+  if (ptrace (PTRACE_TRACEME, 0, NULL, NULL) != 0)
+    _exit (SKIPPED);
+  shared->error = run->test->call (run->test->name);
+  check_nothing_left ();
+  bool returned = shared->child_returned;
+  left_alone = true;
+  int error = run->test->call (run->test->name);
+  if (error != run->test->expected)
+    fail ("the next call, without a fault, gave %d", error);
+  check_nothing_left ();
+  shared->child_returned = returned;
+  _exit (0);
+}
+
+/* Whether the library knows what to do instead. */
+static bool
+has_remedy (const struct test *test, long number, const struct fault *fault)
+{
+  int error = fault->error;
+  switch (number)
+    {
+    case SYS_clone3:
+      return error == ENOSYS || error == EPERM || error == EINVAL;
+    case SYS_close_range:
+    /* Not knowing whether it is alone, or whether children are ignored, a fork takes the longer way. */
+    case SYS_unshare:
+      return true;
+    case SYS_rt_sigaction:
+      return test->call == fork_plainly || test->call == fork_async_safe;
+    case SYS_ioctl:
+      return test->call == ask && error != EBADF;
+    case SYS_waitid:
+    case SYS_ppoll:
+    case SYS_read:
+    case SYS_write:
+      return error == EINTR;
+    default:
+      return false;
+    }
+}
+
+/* Errors that may stand for another one: a flag that clone does not know is a missing feature, and a child that was not
+   able to go through with a fork is one that died before it could be named. */
+static bool
+stands_for (const struct test *test, const struct outcome *outcome, const struct fault *fault, int error)
+{
+  bool forks = test->call == fork_plainly || test->call == fork_async_safe;
+  if (forks)
+    return error == ESRCH && (fault->of_child || outcome->number == SYS_waitid);
+  return error == ENOSYS && outcome->number == SYS_clone && fault->error == EINVAL;
+}
+
+/* What is wrong with the result, or NULL. */
+static const char *
+judge (const struct run *run, const struct outcome *outcome, const struct fault *fault)
+{
+  int error = shared->error;
+  if (outcome->hung)
+    return "the call hangs";
+  if (shared->message[0])
+    return shared->message;
+  if (outcome->status != 0)
+    return "the caller died";
+  if (outcome->strays)
+    return "a process was left behind";
+  if (error && shared->child_returned && run->test->holds_child)
+    return "the call failed, but its child has returned from it";
+  if (error == run->test->expected)
+    return NULL;
+  if (outcome->number >= 0 && !has_remedy (run->test, outcome->number, fault)
+      && (error == fault->error || stands_for (run->test, outcome, fault, error)))
+    return NULL;
+  snprintf (shared->message, sizeof shared->message, "the result is %d (%s)", error, strerror (error));
+  return shared->message;
+}
+
+static const int errors[] = { ENOSYS, EPERM, EINVAL, ENOMEM, EMFILE, EAGAIN, EBADF, EINTR };
+
+static int passed, failed, skipped;
+static bool verbose;
+
+/* False when the case cannot be had here. */
+static bool
+try_fault (const struct run *run, const struct fault *fault, long *number)
+{
+  memset (shared, 0, sizeof *shared);
+  struct outcome outcome = run_with_fault (make_call, (void *) run, *fault);
+  if (WIFEXITED (outcome.status) && WEXITSTATUS (outcome.status) == SKIPPED)
+    return false;
+  *number = outcome.number;
+  if (fault->nth > 0 && outcome.number < 0)
+    return true;
+  const char *wrong = judge (run, &outcome, fault);
+  if (wrong)
+    {
+      failed++;
+      printf ("FAILED  fault %s, %s: call %ld failing %s with %s: system call %ld of the %s: %s\n", run->test->name,
+              path_names[run->path], fault->nth, fault->all ? "from then on" : "once", strerrorname_np (fault->error),
+              outcome.number, fault->of_child ? "child" : "caller", wrong);
+    }
+  else
+    passed++;
+  return true;
+}
+
+/* One error at one call after the other, until the call under test goes through. */
+static long
+try_each_call (const struct run *run, struct fault fault)
+{
+  long number;
+  int failed_before = failed;
+  for (fault.nth = 1; try_fault (run, &fault, &number) && number >= 0; fault.nth++)
+    if (failed - failed_before == ENOUGH)
+      break;
+  return fault.nth - 1;
+}
+
+static void
+try_case (const struct run *run)
+{
+  long number, steps[2] = { 0, 0 };
+  int passed_before = passed, failed_before = failed;
+  struct fault fault = { .copies = run->path == COPYING };
+  if (!try_fault (run, &fault, &number))
+    {
+      skipped++;
+      printf ("skipped fault %s, %s\n", run->test->name, path_names[run->path]);
+      return;
+    }
+  for (int way = 0; way < 4; way++)
+    for (size_t i = 0; i < LENGTH (errors) && failed == failed_before; i++)
+      {
+        fault.of_child = way & 1;
+        fault.all = way & 2;
+        fault.error = errors[i];
+        /* The library is right to try such a call again and again. */
+        if (fault.all && (fault.error == EINTR || fault.error == EAGAIN))
+          continue;
+        /* What the child does with each of 64 signals need not be tried with every error. */
+        fault.sparse = fault.all || i > 0;
+        long tried = try_each_call (run, fault);
+        if (tried > steps[fault.of_child])
+          steps[fault.of_child] = tried;
+      }
+  if (verbose)
+    printf ("%s fault %s, %s: %ld + %ld calls, %d faults\n", failed == failed_before ? "ok     " : "FAILED ",
+            run->test->name, path_names[run->path], steps[0], steps[1], passed + failed - passed_before - failed_before);
+}
+
+/* The search's program is behind a directory that does not exist and one that does not have it. */
+static void
+find_child (void)
+{
+  ssize_t length = readlink ("/proc/self/exe", child_program, sizeof child_program - 8);
+  if (length < 0)
+    exit (2);
+  char *slash = strrchr (child_program, '/'), path[5000];
+  *slash = 0;
+  snprintf (path, sizeof path, "/nonexistent:/proc:%s", child_program);
+  setenv ("PATH", path, 1);
+  strcpy (slash, "/child");
+}
+
+int
+main (int argc, char **argv)
+{
+  if (argc > 1 && strcmp (argv[1], "-v") == 0)
+    {
+      verbose = true;
+      argc--;
+      argv++;
+    }
+  setlinebuf (stdout);
+  find_child ();
+  for (int fd = 3; fd < DESCRIPTORS; fd++)
+    close (fd);
+  shared = mmap (NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED)
+    return 2;
+  for (size_t i = 0; i < LENGTH (tests); i++)
+    for (enum path path = PLAIN; path <= tests[i].last_path; path++)
+      {
+        bool wanted = argc < 2;
+        for (int j = 1; j < argc; j++)
+          wanted |= strcmp (argv[j], tests[i].name) == 0;
+        if (wanted)
+          try_case (&(struct run) { &tests[i], path });
+      }
+  printf ("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+  return failed ? 1 : passed ? 0 : SKIPPED;
+}

@@ -1,0 +1,13 @@
+# Fault injection; see README.md.
+
+.PHONY: check-faults
+check-faults: build/fault/fault build/fault/child ## Fail every system call of the library, one at a time
+	build/fault/fault
+
+build/fault/fault: tests-c/fault/fault.c tests-c/fault/inject.c $(wildcard tests-c/fault/*.h) $(SO) headers
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $(filter %.c,$^) -L$(LIB) -lpidfd_spawn -pthread -Wl,-rpath,'$$ORIGIN/../lib'
+
+build/fault/child: tests-c/fault/child.c tests-c/fault/child.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -static -o $@ $<

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Kernels, emulators and sandboxes that refuse a part of what a spawn would like to use.  clone3 may be refused in four
+ * ways, and each leads to clone; the rules are the same there, and they are shown once more for what the kernel does
+ * not do by itself on that way.  What cannot be had at all is ENOSYS, for which callers have a plan. */
+
+#include "test.h"
+
+enum { UNTOUCHED = -7 };
+
+#if HAVE_LIBRARY
+
+#define BIT(signal_) (1ULL << ((signal_) - 1))
+
+CHILD (exit_with)
+{
+  return atoi (argv[0]);
+}
+
+static char **
+exit_4 (void)
+{
+  return child_argv ("exit_with", "4", NULL);
+}
+
+static void
+without_clone3 (int error)
+{
+#ifdef SYS_clone3
+  refuse_call (SYS_clone3, error);
+  CHECK_ERRNO (syscall (SYS_clone3, NULL, 0), error);
+#else
+  SKIP ("the headers do not know clone3 (for error %d)", error);
+#endif
+}
+
+static void
+check_works_at (int line, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes)
+{
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = UNTOUCHED;
+      errno = EXDEV;
+      int error = both_calls[call](&pidfd, self_path, actions, attributes, exit_4 (), environ), after = errno;
+      if (error != 0)
+        test_fail (__FILE__, line, "the result is %d (%s)", error, strerror (error));
+      if (after != EXDEV)
+        test_fail (__FILE__, line, "errno became %d", after);
+      CHECK_EQ (fcntl (pidfd, F_GETFD), FD_CLOEXEC);
+      check_exit_at (__FILE__, line, pidfd, 4);
+    }
+}
+#define CHECK_WORKS(actions, attributes) check_works_at (__LINE__, actions, attributes)
+
+static void
+check_fails_at (int line, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *attributes, int wanted)
+{
+  for (int call = 0; call < 2; call++)
+    {
+      int descriptors = open_descriptors (), pidfd = UNTOUCHED;
+      errno = EXDEV;
+      int error = both_calls[call](&pidfd, path, actions, attributes, exit_4 (), environ), after = errno;
+      if (error == 0)
+        reap (pidfd);
+      if (error != wanted)
+        test_fail (__FILE__, line, "the result is %d (%s), wanted %d (%s)", error, strerror (error), wanted,
+                   strerror (wanted));
+      if (after != wanted)
+        test_fail (__FILE__, line, "errno is %d, wanted %d", after, wanted);
+      if (pidfd != UNTOUCHED)
+        test_fail (__FILE__, line, "the failed call stored %d", pidfd);
+      check_no_child_at (__FILE__, line);
+      if (open_descriptors () != descriptors)
+        test_fail (__FILE__, line, "%d descriptors became %d", descriptors, open_descriptors ());
+    }
+}
+#define CHECK_FAILS(path, actions, attributes, wanted) check_fails_at (__LINE__, path, actions, attributes, wanted)
+
+/* ---- Each refusal ---- */
+
+static void
+check_spawn_without_clone3 (int error)
+{
+  without_clone3 (error);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_addopen (&actions, 20, "/dev/null", O_RDONLY, 0);
+  CHECK_WORKS (NULL, NULL);
+  CHECK_WORKS (&actions, NULL);
+  CHECK_FAILS (test_path ("none"), NULL, NULL, ENOENT);
+  CHECK_FAILS (test_path ("none"), &actions, NULL, ENOENT);
+  CHECK_FAILS (test_dir (), NULL, NULL, EACCES);
+  posix_spawn_file_actions_adddup2 (&actions, 700, 21);
+  CHECK_FAILS (self_path, &actions, NULL, EBADF);
+  posix_spawn_file_actions_destroy (&actions);
+  CHECK_EQ (SPAWN (NULL, self_path, NULL, NULL, exit_4 (), environ), 0);
+  int status;
+  CHECK (waitpid (-1, &status, 0) > 0);
+  CHECK_EQ (WEXITSTATUS (status), 4);
+}
+
+TEST (clone3_missing)
+{
+  check_spawn_without_clone3 (ENOSYS);
+}
+
+TEST (clone3_forbidden)
+{
+  check_spawn_without_clone3 (EPERM);
+}
+
+TEST (clone3_with_an_unknown_flag)
+{
+  check_spawn_without_clone3 (EINVAL);
+}
+
+TEST (clone3_with_a_shorter_structure)
+{
+  check_spawn_without_clone3 (E2BIG);
+}
+
+struct refusals {
+  int by_clone3, by_clone;
+};
+
+static void
+check_both_refuse (void *refusals_)
+{
+  const struct refusals *refusals = refusals_;
+  without_clone3 (refusals->by_clone3);
+  refuse_call (SYS_clone, refusals->by_clone);
+  CHECK_FAILS (self_path, NULL, NULL, refusals->by_clone);
+}
+
+/* When clone fails as well, its error is the answer. */
+TEST (clone_fails_too)
+{
+  static const int by_clone[] = { EAGAIN, ENOMEM, EPERM }, by_clone3[] = { ENOSYS, EPERM, EINVAL, E2BIG };
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 4; j++)
+      {
+        struct refusals refusals = { by_clone3[j], by_clone[i] };
+        CHECK_EQ (in_fork (check_both_refuse, &refusals), 0);
+      }
+}
+
+/* A clone that does not know a flag is a missing feature, which must not look like a caller's mistake. */
+TEST (clone_does_not_know_a_flag)
+{
+  without_clone3 (ENOSYS);
+  refuse_call (SYS_clone, EINVAL);
+  CHECK_FAILS (self_path, NULL, NULL, ENOSYS);
+}
+
+/* No process is to be had: no reason to try another way, and no harm. */
+TEST (clone3_fails_for_good)
+{
+  without_clone3 (EAGAIN);
+  refuse_call (SYS_clone, EAGAIN);
+  CHECK_FAILS (self_path, NULL, NULL, EAGAIN);
+}
+
+/* ---- Without the whole of the pidfd interface ---- */
+
+/* What a kernel can do may be found out when the library is loaded, so the program is started anew under the filter. */
+static void
+start_without_waiting_for_pidfds (void *child)
+{
+  without_clone3 (ENOSYS);
+  refuse_call_when (SYS_waitid, 0, 3 /* P_PIDFD */, EINVAL);
+  char **argv = child_argv (child, test_path ("none"), NULL);
+  execv (argv[0], argv);
+  FAIL ("exec: %s", strerror (errno));
+}
+
+/* Argument 0 is a path where there is nothing. */
+CHILD (spawn_is_not_supported)
+{
+  for (int i = 0; i < 2; i++)
+    {
+      CHECK_FAILS (self_path, NULL, NULL, ENOSYS);
+      CHECK_FAILS (argv[0], NULL, NULL, ENOSYS);
+    }
+  int pidfd = UNTOUCHED;
+  CHECK_EQ (SPAWNP (&pidfd, "true", NULL, NULL, exit_4 (), environ), ENOSYS);
+  CHECK_EQ (SPAWN (NULL, self_path, NULL, NULL, exit_4 (), environ), ENOSYS);
+  return 0;
+}
+
+TEST (spawn_without_waiting_for_pidfds)
+{
+  CHECK_EQ (in_fork (start_without_waiting_for_pidfds, (void *) "spawn_is_not_supported"), 0);
+}
+
+/* Either there is a good pidfd, or the call says that there cannot be one, and no child is left. */
+static void
+check_fork_or (int error)
+{
+  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+    {
+      int descriptors = open_descriptors (), pidfd = pidfd_fork (flags), failure = errno;
+      if (pidfd == 0)
+        _exit (4);
+      if (pidfd > 0)
+        {
+          int status;
+          pid_t pid = pid_of (pidfd);
+          CHECK_EQ (waitpid (pid, &status, 0), pid);
+          CHECK_EQ (WEXITSTATUS (status), 4);
+          CHECK (close (pidfd) == 0);
+        }
+      else
+        CHECK_EQ (failure, error);
+      CHECK_NO_CHILD ();
+      CHECK_EQ (open_descriptors (), descriptors);
+    }
+}
+
+static void *
+wait_for_end (void *pipe_)
+{
+  char byte;
+  while (read (*(int *) pipe_, &byte, 1) < 0)
+    continue;
+  return NULL;
+}
+
+/* In a process of one thread and in one of two. */
+static void
+check_fork_in_both (int error)
+{
+  int ends[2];
+  pthread_t thread;
+  check_fork_or (error);
+  CHECK (pipe2 (ends, O_CLOEXEC) == 0);
+  CHECK_EQ (pthread_create (&thread, NULL, wait_for_end, &ends[0]), 0);
+  check_fork_or (error);
+  CHECK (close (ends[1]) == 0);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  CHECK (close (ends[0]) == 0);
+}
+
+CHILD (fork_is_not_supported)
+{
+  check_fork_in_both (ENOSYS);
+  return 0;
+}
+
+TEST (fork_without_waiting_for_pidfds)
+{
+  CHECK_EQ (in_fork (start_without_waiting_for_pidfds, (void *) "fork_is_not_supported"), 0);
+}
+
+/* The descriptor may fail once the child exists, for another reason than a full table. */
+TEST (fork_when_the_system_has_no_descriptor)
+{
+  refuse_call (SYS_pidfd_open, ENFILE);
+  check_fork_in_both (ENFILE);
+}
+
+TEST (fork_when_there_is_no_memory_for_a_descriptor)
+{
+  refuse_call (SYS_pidfd_open, ENOMEM);
+  check_fork_in_both (ENOMEM);
+}
+
+TEST (fork_without_clone3)
+{
+  without_clone3 (ENOSYS);
+  check_fork_in_both (-1);
+}
+
+/* ---- The rules on the other way ---- */
+
+static volatile int foreign;
+static pid_t owner;
+
+static void
+count (int signal)
+{
+  (void) signal;
+  if (syscall (SYS_getpid) != owner)
+    foreign++;
+}
+
+struct visit {
+  const char *fifo;
+  struct process_state state;
+  int release;
+};
+
+static void *
+look_at_the_child (void *argument)
+{
+  struct visit *visit = argument;
+  pid_t child = sleeping_child ();
+  visit->state = state_of (child);
+  CHECK (kill (child, SIGURG) == 0);
+  CHECK (kill (child, SIGWINCH) == 0);
+  visit->release = open (visit->fifo, O_RDWR | O_CLOEXEC);
+  CHECK (visit->release >= 0);
+  return NULL;
+}
+
+/* Nothing but the implementation itself takes the caller's handlers out of the child here. */
+TEST (signals_without_clone3)
+{
+  owner = getpid ();
+  for (int signal = 1; signal <= 64; signal++)
+    if (signal != SIGKILL && signal != SIGSTOP && signal != SIGCHLD)
+      {
+        unsigned long action[16] = { 0 };
+        struct sigaction by_libc;
+        memset (&by_libc, 0, sizeof by_libc);
+        by_libc.sa_handler = signal % 3 ? count : SIG_IGN;
+        if (signal == SIGURG || signal == SIGWINCH)
+          by_libc.sa_handler = count;
+        if (sigaction (signal, &by_libc, NULL) != 0)
+          {
+            CHECK (syscall (SYS_rt_sigaction, signal, NULL, action, 8) == 0);
+            action[0] = (unsigned long) by_libc.sa_handler;
+            CHECK (syscall (SYS_rt_sigaction, signal, action, NULL, 8) == 0);
+          }
+      }
+  without_clone3 (ENOSYS);
+  struct visit visit = { .fifo = test_path ("fifo") };
+  CHECK (mkfifo (visit.fifo, 0600) == 0);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_addopen (&actions, 20, visit.fifo, O_RDONLY, 0);
+  pthread_t thread;
+  CHECK_EQ (pthread_create (&thread, NULL, look_at_the_child, &visit), 0);
+  int pidfd = UNTOUCHED, error = SPAWN (&pidfd, self_path, &actions, NULL, exit_4 (), environ);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  CHECK (close (visit.release) == 0);
+  CHECK_EQ (error, 0);
+  CHECK_EXIT (pidfd, 4);
+  CHECK_EQ (visit.state.caught, 0);
+  /* Asked now: the libc takes one of its own signals into use with the first thread. */
+  CHECK_EQ (visit.state.ignored, state_of (getpid ()).ignored);
+  CHECK_EQ (foreign, 0);
+  posix_spawn_file_actions_destroy (&actions);
+}
+
+TEST (masks_without_clone3)
+{
+  without_clone3 (ENOSYS);
+  uint64_t mask = BIT (SIGUSR1) | BIT (33), old, now;
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init (&attributes);
+  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  sigset_t set;
+  sigemptyset (&set);
+  sigaddset (&set, SIGTERM);
+  posix_spawnattr_setsigmask (&attributes, &set);
+  posix_spawnattr_setsigdefault (&attributes, &set);
+  signal (SIGTERM, SIG_IGN);
+  signal (SIGHUP, SIG_IGN);
+  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &mask, &old, 8) == 0);
+  for (int with = 0; with < 2; with++)
+    for (int call = 0; call < 2; call++)
+      {
+        int pidfd = UNTOUCHED;
+        CHECK_EQ (both_calls[call](&pidfd, "/bin/sleep", NULL, with ? &attributes : NULL,
+                                   (char *[]){ (char *) "sleep", (char *) "1000", NULL }, environ), 0);
+        struct process_state state = state_of (pid_of (pidfd));
+        CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
+        CHECK_KILLED (pidfd, SIGKILL);
+        CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, NULL, &now, 8) == 0);
+        CHECK_EQ (now, mask);
+        CHECK_EQ (state.blocked, with ? BIT (SIGTERM) : mask);
+        CHECK (state.ignored & BIT (SIGHUP));
+        CHECK_EQ (!(state.ignored & BIT (SIGTERM)), with);
+        CHECK_EQ (state.group, with ? state.pid : getpgrp ());
+      }
+  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8) == 0);
+  posix_spawnattr_destroy (&attributes);
+}
+
+/* Whatever carries the error, no action gets at it, and no number that the caller has closed is open in the child. */
+TEST (low_numbers_without_clone3)
+{
+  without_clone3 (ENOSYS);
+  for (int i = 0; i < 3; i++)
+    {
+      posix_spawn_file_actions_t actions;
+      posix_spawn_file_actions_init (&actions);
+      for (int fd = 3; fd <= 40; fd++)
+        if (i == 0)
+          posix_spawn_file_actions_addclose (&actions, fd);
+        else if (i == 1)
+          posix_spawn_file_actions_adddup2 (&actions, STDERR_FILENO, fd);
+        else
+          posix_spawn_file_actions_addopen (&actions, fd, "/dev/null", O_RDWR, 0);
+      CHECK_FAILS (test_path ("none"), &actions, NULL, ENOENT);
+      CHECK_WORKS (&actions, NULL);
+      posix_spawn_file_actions_destroy (&actions);
+    }
+  for (int fd = 3; fd <= 40; fd++)
+    {
+      if (is_open (fd))
+        continue;
+      posix_spawn_file_actions_t actions;
+      posix_spawn_file_actions_init (&actions);
+      posix_spawn_file_actions_adddup2 (&actions, fd, 50);
+      CHECK_FAILS (self_path, &actions, NULL, EBADF);
+      posix_spawn_file_actions_destroy (&actions);
+    }
+}
+
+TEST (search_without_clone3)
+{
+  CHECK (mkdir (test_path ("a"), 0755) == 0);
+  CHECK (mkdir (test_path ("b"), 0755) == 0);
+  write_file (test_path ("a/program"), "", 0644);
+  write_file (test_path ("b/program"), "#!/bin/sh\nexit 6\n", 0755);
+  without_clone3 (EPERM);
+  setenv ("PATH", format ("%s:%s", test_path ("a"), test_path ("b")), 1);
+  int pidfd = UNTOUCHED;
+  char *argv[] = { (char *) "program", NULL };
+  CHECK_EQ (SPAWNP (&pidfd, "program", NULL, NULL, argv, environ), 0);
+  CHECK_EXIT (pidfd, 6);
+  setenv ("PATH", test_path ("a"), 1);
+  pidfd = UNTOUCHED;
+  CHECK_EQ (SPAWNP (&pidfd, "program", NULL, NULL, argv, environ), EACCES);
+  CHECK_EQ (pidfd, UNTOUCHED);
+}
+
+TEST_LEAVING (no_descriptor_without_clone3)
+{
+  without_clone3 (ENOSYS);
+  int lowest = dup (STDERR_FILENO);
+  CHECK (lowest >= 0);
+  CHECK (close (lowest) == 0);
+  struct rlimit limit;
+  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit.rlim_cur = (rlim_t) lowest;
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  sigset_t chld, pending;
+  sigemptyset (&chld);
+  sigaddset (&chld, SIGCHLD);
+  CHECK (sigprocmask (SIG_BLOCK, &chld, NULL) == 0);
+  CHECK_FAILS (self_path, NULL, NULL, EMFILE);
+  CHECK (sigpending (&pending) == 0);
+  CHECK (!sigismember (&pending, SIGCHLD));
+}
+
+/* A child that was killed before its exec is a success there as well: nobody said otherwise. */
+static void *
+kill_the_child (void *fifo)
+{
+  CHECK (kill (sleeping_child (), SIGKILL) == 0);
+  (void) fifo;
+  return NULL;
+}
+
+TEST (killed_before_the_exec_without_clone3)
+{
+  without_clone3 (ENOSYS);
+  char *fifo = test_path ("fifo");
+  CHECK (mkfifo (fifo, 0600) == 0);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_addopen (&actions, 20, fifo, O_RDONLY, 0);
+  pthread_t thread;
+  CHECK_EQ (pthread_create (&thread, NULL, kill_the_child, NULL), 0);
+  int pidfd = UNTOUCHED, error = SPAWN (&pidfd, self_path, &actions, NULL, exit_4 (), environ);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  CHECK_EQ (error, 0);
+  CHECK_KILLED (pidfd, SIGKILL);
+  posix_spawn_file_actions_destroy (&actions);
+}
+
+#else
+
+TEST (fallbacks)
+{
+  SKIP ("the reference has ways of its own (%d)", UNTOUCHED);
+}
+
+#endif
