@@ -51,10 +51,10 @@ void test_register (struct test *);
 void child_register (struct child *);
 
 #define TEST_WITH(name_, leaves_)                                                                                      \
-  static void body_of_##name_ (void);                                                                                     \
-  __attribute__ ((constructor)) static void register_of_##name_ (void)                                               \
+  static void body_of_##name_ (void);                                                                                  \
+  __attribute__ ((constructor)) static void register_of_##name_ (void)                                                 \
   {                                                                                                                    \
-    static struct test self = { #name_, body_of_##name_, leaves_, NULL };                                                 \
+    static struct test self = { #name_, body_of_##name_, leaves_, NULL };                                              \
     test_register (&self);                                                                                             \
   }                                                                                                                    \
   static void body_of_##name_ (void)
@@ -65,10 +65,10 @@ void child_register (struct child *);
 #define TEST_LEAVING(name_) TEST_WITH (name_, true)
 
 #define CHILD(name_)                                                                                                   \
-  static int child_body_of_##name_ (int argc, char **argv);                                                                    \
+  static int child_body_of_##name_ (int argc, char **argv);                                                            \
   __attribute__ ((constructor)) static void register_child_##name_ (void)                                              \
   {                                                                                                                    \
-    static struct child self = { #name_, child_body_of_##name_, NULL };                                                        \
+    static struct child self = { #name_, child_body_of_##name_, NULL };                                                \
     child_register (&self);                                                                                            \
   }                                                                                                                    \
   static int child_body_of_##name_ (int argc __attribute__ ((unused)), char **argv __attribute__ ((unused)))

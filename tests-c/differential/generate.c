@@ -259,12 +259,13 @@ attributes (void)
 {
   if (chance (15))
     return;
-  bool sets_session = chance (20), has_group = chance (25);
+  /* Both at once cannot go well, which is worth a look now and then. */
+  bool sets_session = chance (20), has_group = chance (tame || !sets_session ? 25 : 60);
   if (sets_session)
     add (out, "flag SETSID\n");
   if (has_group && !(tame && sets_session))
     {
-      static const char *const groups[] = { "0", "caller", "outside", "none", "-1" };
+      static const char *const groups[] = { "0", "0", "caller", "caller", "outside", "none", "-1" };
       add (out, "flag SETPGROUP\ngroup %s\n", tame ? "0" : ONE_OF (groups));
     }
   if (chance (20))

@@ -1,0 +1,15 @@
+# The soak; see README.md.
+
+SECONDS ?= 20
+
+.PHONY: soak
+soak: build/soak/soak build/soak/child ## Everything at once for SECONDS=600 seconds (20 unless told)
+	build/soak/soak $(SECONDS)
+
+build/soak/soak: tests-c/soak/soak.c tests-c/soak/soak.h $(SO) headers
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $< -L$(LIB) -lpidfd_spawn -pthread -Wl,-rpath,'$$ORIGIN/../lib'
+
+build/soak/child: tests-c/soak/child.c tests-c/soak/soak.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -static -o $@ $<
