@@ -106,8 +106,8 @@ int pidfd_spawn(int *__restrict pidfd,
  * As pidfd_spawn, but looks for FILE in the directories that PATH lists.
  *
  * The PATH is the one in the caller's environment, not that in ENVP; where it is not set, the C library's default
- * applies.  An empty element is the current directory.  A name that contains a slash is not looked for.  The search goes
- * on after EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV and ETIMEDOUT; any other error ends it.
+ * applies.  An empty element is the current directory.  A name that contains a slash is not looked for.  The search
+ * goes on after EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV and ETIMEDOUT; any other error ends it.
  *
  * PARAMETERS
  *   file   The program's name.  Not NULL.  All others are those of pidfd_spawn.
@@ -137,9 +137,9 @@ int pidfd_spawnp(int *__restrict pidfd,
 /**
  * Makes a copy of the calling process, as fork does, and gives a pidfd for it.
  *
- * With FLAGS 0 it is fork: the handlers of pthread_atfork run (with all signals blocked), and the child may go on to use
- * the whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with several
- * threads may only call async-signal-safe functions.
+ * With FLAGS 0 it is fork: the handlers of pthread_atfork run (with all signals blocked), and the child may go on to
+ * use the whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with
+ * several threads may only call async-signal-safe functions.
  *
  * PARAMETERS
  *   flags  0 or PIDFDFORK_ASYNCSAFE.

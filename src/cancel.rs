@@ -1,9 +1,9 @@
 //! Keeps thread cancellation out of a call that owns a child or a descriptor.
 //!
 //! The engine has no cancellation point, so it is enough that a request is not acted upon asynchronously; only the
-//! handlers that pidfd_fork runs are foreign code.  The *type* is changed rather than the state, because giving the type
-//! back acts on a request that came in between, in glibc and in musl; giving the state back does not in musl, and in
-//! glibc the thread's exit value is then lost.
+//! handlers that pidfd_fork runs are foreign code.  The *type* is changed rather than the state, because giving the
+//! type back acts on a request that came in between, in glibc and in musl; giving the state back does not in musl,
+//! and in glibc the thread's exit value is then lost.
 
 // Sound because: the libc's functions take an int and a place for one.
 #![allow(unsafe_code)]

@@ -1,15 +1,15 @@
-//! pidfd_fork: the libc's own fork or _Fork makes the child, for only they put the libc's records right in it; the pidfd
-//! is opened by number afterwards.  What remains is to be sure that the number still means the child, and there are two
-//! ways.
+//! pidfd_fork: the libc's own fork or _Fork makes the child, for only they put the libc's records right in it; the
+//! pidfd is opened by number afterwards.  What remains is to be sure that the number still means the child, and there
+//! are two ways.
 //!
-//! *Nobody else can reap.*  With all signals blocked in the only thread, and SIGCHLD neither ignored nor SA_NOCLDWAIT, a
-//! child that dies stays a zombie and keeps its number.
+//! *Nobody else can reap.*  With all signals blocked in the only thread, and SIGCHLD neither ignored nor
+//! SA_NOCLDWAIT, a child that dies stays a zombie and keeps its number.
 //!
-//! *Hand-over.*  Otherwise the child proves that it was alive after the pidfd was opened, and a living process keeps its
-//! number: the parent opens the pidfd and then writes into an eventfd, the child reads that, the parent sees that it was
-//! read.  Until then the child does not return from the call.  Each side also watches the other, so that neither waits
-//! for a process that is gone: the parent by the new pidfd, the child by a pidfd on the parent.  Nothing here relies on
-//! the end of file of a pipe or socket, which a fork in another thread can hold open.
+//! *Hand-over.*  Otherwise the child proves that it was alive after the pidfd was opened, and a living process keeps
+//! its number: the parent opens the pidfd and then writes into an eventfd, the child reads that, the parent sees that
+//! it was read.  Until then the child does not return from the call.  Each side also watches the other, so that
+//! neither waits for a process that is gone: the parent by the new pidfd, the child by a pidfd on the parent.
+//! Nothing here relies on the end of file of a pipe or socket, which a fork in another thread can hold open.
 //!
 //! A libc without _Fork gets the child by clone with CLONE_PIDFD, and what _Fork would do is done here.
 
@@ -92,8 +92,8 @@ unsafe fn by_libc(make_child: unsafe extern "C" fn() -> pid_t) -> Result<Forked>
 
 /// The way when nobody else can reap.
 unsafe fn unreaped(make_child: unsafe extern "C" fn() -> pid_t) -> Result<Forked> {
-    // With one thread a number that is free now is free after the fork.  Only where 0 is free too, which the kernel would
-    // take, another one must be held.
+    // With one thread a number that is free now is free after the fork.  Only where 0 is free too, which the kernel
+    // would take, another one must be held.
     let reserved = if fd::is_open(0) {
         fd::find_free()?;
         None

@@ -1,8 +1,8 @@
 //! What the process that the library was loaded into offers: its libc's layouts and the kernel's pidfd interface.
 //!
-//! Examined once, by a constructor at load, so that no later call needs a lookup or an allocation.  A static archive can
-//! lose its constructor and another library's constructor can run first; then the first call examines.  Two threads that
-//! do so at once find the same.
+//! Examined once, by a constructor at load, so that no later call needs a lookup or an allocation.  A static archive
+//! can lose its constructor and another library's constructor can run first; then the first call examines.  Two
+//! threads that do so at once find the same.
 
 // Sound because: the only unsafe things are the constructor, which touches nothing but its own atomics and the libc's
 // allocator, and reading back a function pointer that was stored here.

@@ -16,10 +16,10 @@
 //!
 //! # The way of a call
 //!
-//! A spawn goes from `capi`, which asks `host` how to read the arguments, to `spawn`, which makes the child by one clone3
-//! on the caller's own stack and is suspended; the child performs the attributes and actions with system calls alone and
-//! executes the program or leaves the error in the shared frame; the parent reaps a failed child through its pidfd and
-//! returns.
+//! A spawn goes from `capi`, which asks `host` how to read the arguments, to `spawn`, which makes the child by one
+//! clone3 on the caller's own stack and is suspended; the child performs the attributes and actions with system calls
+//! alone and executes the program or leaves the error in the shared frame; the parent reaps a failed child through
+//! its pidfd and returns.
 //!
 //! `unsafe` is denied here and allowed file by file; each such file opens with what makes it sound.
 

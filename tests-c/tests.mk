@@ -25,6 +25,11 @@ mutants: build/tests/refuse $(LINKED) ## Break the library, one rule at a time, 
 	@scripts/need cargo cc unshare
 	mutants/run -j2 $(ONLY)
 
+.PHONY: check-hostile
+check-hostile: $(LINKED) build/tests/refuse ## The C suite where system calls are refused and privileges are missing
+	@scripts/need cc setpriv unshare
+	@tests-c/hostile build/tests/linked build/tests/refuse
+
 .PHONY: build-tests
 build-tests: $(LINKED) $(PRELOADED) $(STATIC) $(REFERENCE) build/tests/refuse
 

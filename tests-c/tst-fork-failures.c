@@ -259,6 +259,41 @@ TEST_LEAVING (what_a_handler_unblocks_stays_unblocked)
   CHECK_EXIT (pidfd, 4);
 }
 
+/* Where no pidfd can be opened there is nothing to try. */
+
+static int prepared;
+
+static void
+count_prepare (void)
+{
+  prepared++;
+}
+
+CHILD (fork_without_pidfd_open)
+{
+  CHECK_EQ (pthread_atfork (count_prepare, NULL, NULL), 0);
+  CHECK_ERRNO (pidfd_fork (PIDFDFORK_ASYNCSAFE), ENOSYS);
+  CHECK_ERRNO (pidfd_fork (0), ENOSYS);
+  CHECK_EQ (prepared, 0);
+  CHECK_NO_CHILD ();
+  return 4;
+}
+
+static void
+start_without_pidfd_open (void *unused)
+{
+  (void) unused;
+  refuse_call (434 /* pidfd_open */, ENOSYS);
+  execv (self_path, child_argv ("fork_without_pidfd_open", NULL));
+}
+
+TEST (without_pidfd_open_nothing_is_forked)
+{
+  int status = in_fork (start_without_pidfd_open, NULL);
+  CHECK (WIFEXITED (status));
+  CHECK_EQ (WEXITSTATUS (status), 4);
+}
+
 /* A handler of pthread_atfork may hold a cancellation point.  A request acts after the call, when the caller has its
    pidfd. */
 

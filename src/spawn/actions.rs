@@ -1,6 +1,7 @@
 //! The file actions, as the child performs them.  Same conditions as in `child`.
 
-// Sound because: the paths in the actions are strings that the libc copied, and the object is unchanged during the call.
+// Sound because: the paths in the actions are strings that the libc copied, and the object is unchanged during the
+// call.
 #![allow(unsafe_code)]
 
 use super::Report;

@@ -24,8 +24,8 @@ pub enum Program<'a> {
 const PATH_MAX: usize = libc::PATH_MAX as usize;
 const NAME_MAX: usize = 255;
 
-/// Room for the candidates of a search: a directory, a slash, a name and a NUL.  It is part of the caller's frame, where
-/// its size is seen, rather than of the child's.
+/// Room for the candidates of a search: a directory, a slash, a name and a NUL.  It is part of the caller's frame,
+/// where its size is seen, rather than of the child's.
 pub struct SearchBuffer(UnsafeCell<MaybeUninit<[u8; PATH_MAX + NAME_MAX + 1]>>);
 
 impl SearchBuffer {

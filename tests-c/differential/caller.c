@@ -11,7 +11,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -316,13 +315,23 @@ action_fchdir (char *value)
 static int
 action_closefrom (char *value)
 {
+#if __GLIBC_PREREQ (2, 34)
   return posix_spawn_file_actions_addclosefrom_np (&actions, atoi (value));
+#else
+  (void) value;
+  return ENOSYS;
+#endif
 }
 
 static int
 action_tcsetpgrp (char *value)
 {
+#if __GLIBC_PREREQ (2, 35)
   return posix_spawn_file_actions_addtcsetpgrp_np (&actions, atoi (value));
+#else
+  (void) value;
+  return ENOSYS;
+#endif
 }
 
 static int

@@ -86,6 +86,9 @@ enum family { AGAINST_POSIX_SPAWN, AGAINST_LIBC, FAMILIES };
 enum { RULES = 10 };
 extern const char *const rule_names[RULES];
 
+/* Whether the library did what it promises even where no reference does. */
+bool keeps_promises (const char *test_case, const char *ours);
+
 /* Whether an intended difference that docs/differences.md lists, or several, explain how the reference's result differs
    from the library's; sets a bit in APPLIED for each that did.  RERUN gives the library's result for another case. */
 typedef void rerun_function (void *context, const struct text *test_case, struct text *result);

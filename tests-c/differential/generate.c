@@ -10,7 +10,6 @@
 
 #include "differential.h"
 
-#include <stdarg.h>
 
 enum { CLOSED, FILE_OPEN, DIRECTORY_OPEN, TERMINAL_OPEN };
 
@@ -18,7 +17,7 @@ static uint64_t state;
 static bool tame;
 static struct text *out;
 static char kinds[DESCRIPTORS];
-static int terminal;
+static int terminal, master;
 
 /* splitmix64 */
 static uint64_t
@@ -126,21 +125,53 @@ some_file (void)
   return tame || chance (70) ? tame_file () : wild_file ();
 }
 
+/* A number for a setting; the terminal's two sides are left alone, for its end would kill the caller. */
+static int
+free_number (void)
+{
+  for (;;)
+    {
+      int fd = number ();
+      if (fd < 0 || (fd != terminal && fd != master))
+        return fd;
+    }
+}
+
+static void
+descriptor (int fd)
+{
+  *kind_of (fd) = FILE_OPEN;
+  if (chance (15))
+    {
+      int other = free_number ();
+      add (out, "pipe %d %d\n", fd, other);
+      *kind_of (other) = FILE_OPEN;
+      return;
+    }
+  int from = open_number (FILE_OPEN);
+  if (chance (25) && from != fd)
+    {
+      add (out, "duplicate %d %d %s\n", from, fd, either ("0", "CLOEXEC"));
+      return;
+    }
+  struct file file = some_file ();
+  add (out, "descriptor %d %s%s %d %s\n", fd, file.flags, either ("", "|CLOEXEC"), chance (30) ? below (100) : 0,
+       file.path);
+  *kind_of (fd) = file.kind;
+}
+
 static void
 descriptors (void)
 {
   memset (kinds, CLOSED, sizeof kinds);
-  terminal = -1;
+  terminal = master = -1;
   if (chance (10))
     {
-      terminal = chance (50) ? 0 : number ();
-      int master = number ();
-      if (master != terminal && terminal >= 0 && master >= 0)
-        {
-          add (out, "terminal %d %d\n", terminal, master);
-          *kind_of (master) = FILE_OPEN;
-          *kind_of (terminal) = TERMINAL_OPEN;
-        }
+      terminal = chance (50) ? 0 : below (10);
+      master = 10 + below (10);
+      add (out, "terminal %d %d\n", terminal, master);
+      kinds[master] = FILE_OPEN;
+      kinds[terminal] = TERMINAL_OPEN;
     }
   else if (chance (60))
     add (out, "session\n");
@@ -151,33 +182,7 @@ descriptors (void)
         kinds[fd] = FILE_OPEN;
       }
   for (int count = below (8); count > 0; count--)
-    {
-      int fd = number ();
-      if (kinds[fd < 0 || fd >= DESCRIPTORS ? 0 : fd] == TERMINAL_OPEN)
-        continue;
-      if (chance (15))
-        {
-          int other = number ();
-          add (out, "pipe %d %d\n", fd, other);
-          *kind_of (other) = FILE_OPEN;
-        }
-      else if (chance (25))
-        {
-          int from = open_number (FILE_OPEN);
-          if (from == fd)
-            continue;
-          add (out, "duplicate %d %d %s\n", from, fd, either ("0", "CLOEXEC"));
-        }
-      else
-        {
-          struct file file = some_file ();
-          add (out, "descriptor %d %s%s %d %s\n", fd, file.flags, either ("", "|CLOEXEC"),
-               chance (30) ? below (100) : 0, file.path);
-          *kind_of (fd) = file.kind;
-          continue;
-        }
-      *kind_of (fd) = FILE_OPEN;
-    }
+    descriptor (free_number ());
 }
 
 /* ---- The program and its strings ---- */
@@ -367,8 +372,9 @@ surroundings (void)
   static const char *const directories[] = { "@/a", "@/bin", "@/a/b", "@/gone" };
   if (chance (25))
     add (out, "directory %s\n", ONE_OF (directories));
+  /* A nicer one would miss the time limit on a busy machine. */
   if (chance (10))
-    add (out, "nice %d\n", below (10));
+    add (out, "nice 1\n");
   static const char *const schedulers[] = { "3 0", "1 5", "2 1", "0x40000000 0", "0x40000001 3" };
   if (chance (8))
     add (out, "scheduler %s\n", ONE_OF (schedulers));

@@ -100,7 +100,7 @@ server_stop (struct server *server)
 
 /* ---- The files of a case ---- */
 
-static const char *base, *reporter;
+static const char *reporter;
 static char tree[4096];
 
 static const struct {
@@ -260,11 +260,11 @@ add_normalised (const char *raw, pid_t caller, struct text *result)
         {
           if (*raw == '/')
             add (result, "/proc/");
-          add (result, "%s", pid == child      ? "CHILD"
-                             : pid == caller   ? "CALLER"
-                             : pid == getpid () ? "SERVER"
-                             : pid == getsid (0) ? "SESSION"
-                                                 : "OTHER");
+          add (result, "%s", pid == child         ? "CHILD"
+                             : pid == caller      ? "CALLER"
+                             : pid == getpid ()   ? "SERVER"
+                             : pid == getsid (0)  ? "SESSION"
+                                                  : "OTHER");
         }
       else if (sscanf (raw, "/dev/pts/%d%n", &pid, &used) == 1)
         add (result, "/dev/pts/NUMBER");
@@ -357,15 +357,14 @@ int
 serve (enum contestant contestant, const char *library, const char *folder, const char *reporter_path)
 {
   char report[4096];
-  base = folder;
   reporter = reporter_path;
-  snprintf (tree, sizeof tree, "%s/tree", base);
-  snprintf (report, sizeof report, "%s/report", base);
+  snprintf (tree, sizeof tree, "%s/tree", folder);
+  snprintf (report, sizeof report, "%s/report", folder);
   umask (0);
   setpgid (0, 0);
   prctl (PR_SET_CHILD_SUBREAPER, 1);
   prctl (PR_SET_PDEATHSIG, SIGKILL);
-  mkdir (base, 0755);
+  mkdir (folder, 0755);
   close (open (report, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
   shared = mmap (NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED)

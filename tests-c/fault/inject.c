@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* A number that no system call has. */
-enum { MARK_END = 0x100000, TIME_LIMIT = 5, MOST_TASKS = 64 };
+enum { MARK_END = 0x100000, TIME_LIMIT = 10, MOST_TASKS = 64 };
 
 enum { FOLLOW = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK
                 | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL };
