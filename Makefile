@@ -84,7 +84,7 @@ build/bench/child: bench/child.c
 
 ##@ Checking
 .PHONY: check
-check: lint check-rust check-header check-abi check-c ## Run all checks; the C suite comes last
+check: lint check-rust check-header check-abi check-faults check-differential soak check-c ## Run all checks; the C suite comes last
 
 .PHONY: lint
 lint: ## Formatting, clippy, shell scripts
@@ -113,6 +113,9 @@ update-abi: $(SO) ## Rewrite the list of exported symbols
 	scripts/exported $(SO) > abilist/$(ARCH).abilist
 
 include tests-c/tests.mk
+include tests-c/differential/differential.mk
+include tests-c/fault/fault.mk
+include tests-c/soak/soak.mk
 
 ##@
 .PHONY: help

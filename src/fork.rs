@@ -152,48 +152,62 @@ const PROVE: [u8; 8] = (u64::MAX - 1).to_ne_bytes();
 const GIVE_UP: [u8; 8] = 1_u64.to_ne_bytes();
 
 fn name_and_prove(pid: pid_t, reserved: Reserved, eventfd: &OwnedFd) -> Result<Forked> {
-    match reserved.open_pidfd(pid).and_then(|pidfd| prove(&pidfd, eventfd).map(|alive| (pidfd, alive))) {
-        Ok((pidfd, true)) => Ok(Forked::Parent(pidfd)),
-        Ok((pidfd, false)) => {
-            // Died before it was named.  If its status was not taken yet it is ours to take.
-            let _ = process::reap_if_dead(pidfd.raw());
-            Err(Errno(libc::ESRCH))
-        }
+    let pidfd = match reserved.open_pidfd(pid).and_then(|pidfd| ask(pidfd, eventfd)) {
+        Ok(pidfd) => pidfd,
         Err(error) => {
             // The child has not returned from the call and must not.
             if fd::write(eventfd.raw(), &GIVE_UP).is_err() {
                 let _ = process::kill(pid, libc::SIGKILL);
             }
             let _ = process::reap_pid(pid);
+            return Err(error);
+        }
+    };
+    match answered(&pidfd, eventfd) {
+        Ok(true) => Ok(Forked::Parent(pidfd)),
+        Ok(false) => {
+            // Died before it was named.  If its status was not taken yet it is ours to take.
+            let _ = process::reap_if_dead(pidfd.raw());
+            Err(Errno(libc::ESRCH))
+        }
+        Err(error) => {
+            // It may have returned by now.
+            end(pid);
             Err(error)
         }
     }
 }
 
-/// Whether the child was alive after the pidfd was opened.
-fn prove(pidfd: &OwnedFd, eventfd: &OwnedFd) -> Result<bool> {
+/// Asks the child to prove that it is what the pidfd names.
+fn ask(pidfd: OwnedFd, eventfd: &OwnedFd) -> Result<OwnedFd> {
     // A stranger that got the number would not answer, and might live for ever.
     if !process::is_child(pidfd.raw()) {
         return Err(Errno(libc::ESRCH));
     }
-    fd::write(eventfd.raw(), &PROVE)?;
+    fd::write(eventfd.raw(), &PROVE).map(|_| pidfd)
+}
+
+/// Waits until the child has read the question, or is dead.
+fn answered(pidfd: &OwnedFd, eventfd: &OwnedFd) -> Result<bool> {
     let mut watched = [PollFd::new(eventfd.raw(), POLLOUT), PollFd::new(pidfd.raw(), POLLIN)];
     fd::poll(&mut watched)?;
     Ok(watched[0].is_ready())
 }
 
-/// The child's side of the hand-over.
+/// The child's side of the hand-over: returns when the parent has asked for the proof.
 fn wait_for_parent(eventfd: &OwnedFd, parent: &Reserved) {
     let mut message = [0; 8];
-    while fd::read(eventfd.raw(), &mut message).is_err() {
+    loop {
+        match fd::read(eventfd.raw(), &mut message) {
+            Ok(_) if message == PROVE => return,
+            Err(Errno(libc::EAGAIN)) => {}
+            _ => process::exit(NOT_RETURNED),
+        }
         let mut watched = [PollFd::new(eventfd.raw(), POLLIN), PollFd::new(parent.0.raw(), POLLIN)];
         let parent_is_gone = fd::poll(&mut watched).is_err() || !watched[0].is_ready();
         if parent_is_gone {
             process::exit(NOT_RETURNED);
         }
-    }
-    if message != PROVE {
-        process::exit(NOT_RETURNED);
     }
 }
 

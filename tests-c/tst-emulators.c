@@ -184,7 +184,27 @@ COPYING (errors_arrive_whatever_the_actions_do)
     posix_spawn_file_actions_addopen (&actions, fd, "/dev/null", O_RDONLY, 0);
   check_fails ("/nonexistent/program", &actions, ENOENT);
   posix_spawn_file_actions_destroy (&actions);
+
+  posix_spawn_file_actions_init (&actions);
+  for (int fd = 3; fd < 20; fd++)
+    posix_spawn_file_actions_addopen (&actions, fd, "/dev/null", O_RDWR, 0);
+  check_fails ("/nonexistent/program", &actions, ENOENT);
+  posix_spawn_file_actions_destroy (&actions);
 }
+
+# ifndef NO_CLOSEFROM
+COPYING (errors_arrive_after_closefrom)
+{
+  for (int first = 0; first < 10; first += 3)
+    {
+      posix_spawn_file_actions_t actions;
+      posix_spawn_file_actions_init (&actions);
+      posix_spawn_file_actions_addclosefrom_np (&actions, first);
+      check_fails ("/nonexistent/program", &actions, ENOENT);
+      posix_spawn_file_actions_destroy (&actions);
+    }
+}
+# endif
 
 /* No number that the call takes for itself is one that the program or its actions can see. */
 COPYING (no_descriptor_is_left_in_the_program)

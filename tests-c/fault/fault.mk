@@ -4,7 +4,7 @@
 check-faults: build/fault/fault build/fault/child ## Fail every system call of the library, one at a time
 	build/fault/fault
 
-build/fault/fault: tests-c/fault/fault.c tests-c/fault/inject.c $(wildcard tests-c/fault/*.h) $(SO) headers
+build/fault/fault: tests-c/fault/fault.c tests-c/fault/inject.c $(wildcard tests-c/fault/*.h) $(SO) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $(filter %.c,$^) -L$(LIB) -lpidfd_spawn -pthread -Wl,-rpath,'$$ORIGIN/../lib'
 

@@ -64,7 +64,7 @@ static struct counts {
 } *counts;
 
 static atomic_bool stop;
-static pid_t arena; /* in a forked child: the child */
+static pid_t *arena; /* the process; 0 in its forked children, where the page is wiped */
 static bool killers, reapers;
 static char child_program[PATH_MAX];
 
@@ -263,7 +263,6 @@ call_spawn (struct caller *caller)
 _Noreturn static void
 be_forked_child (struct caller *caller, unsigned int flags, bool held)
 {
-  arena = getpid ();
   if (flags == 0)
     {
       char *memory = malloc (5000);
@@ -349,7 +348,7 @@ static void
 handle (int signal)
 {
   int error = errno;
-  if (syscall (SYS_getpid) != arena)
+  if (*arena != 0 && syscall (SYS_getpid) != *arena)
     wrong ("the handler of signal %d ran in a child", signal);
   atomic_fetch_add (&counts->signals, 1);
   errno = error;
@@ -358,7 +357,7 @@ handle (int signal)
 static void
 handle_signals (int flags)
 {
-  const int handled[] = { SIGUSR1, SIGUSR2, SIGALRM, SIGRTMIN };
+  const int handled[] = { SIGUSR1, SIGUSR2, SIGALRM, SIGRTMIN, SIGWINCH };
   for (size_t i = 0; i < LENGTH (handled); i++)
     sigaction (handled[i], &(struct sigaction) { .sa_handler = handle, .sa_flags = flags }, NULL);
 }
@@ -371,6 +370,8 @@ send_signals (void *seed_)
   while (!stop)
     {
       kill (getpid (), handled[(unsigned int) rand_r (&seed) / 7 % 3]);
+      /* To the children as well, of whom nobody minds this one. */
+      kill (0, SIGWINCH);
       usleep ((unsigned int) rand_r (&seed) % 400);
       if (rand_r (&seed) % 64 == 0)
         handle_signals (rand_r (&seed) % 2 ? SA_RESTART : 0);
@@ -734,7 +735,10 @@ start_arena (size_t index, struct counts *shared, double end)
   setpgid (0, 0);
   prctl (PR_SET_PDEATHSIG, SIGKILL);
   counts = &shared[index];
-  arena = getpid ();
+  arena = mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (arena == MAP_FAILED || madvise (arena, 4096, MADV_WIPEONFORK) != 0)
+    abort ();
+  *arena = getpid ();
   /* With one heap that grows in one place the number of mappings says something. */
   mallopt (M_ARENA_MAX, 1);
   mallopt (M_MMAP_THRESHOLD, 1 << 30);

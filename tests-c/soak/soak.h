@@ -5,6 +5,7 @@
 #ifndef SOAK_H
 #define SOAK_H
 
+#include <errno.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -23,8 +24,9 @@ tell_and_wait (int tell, int go, unsigned int round)
   if (write (tell, &told, sizeof told) != sizeof told)
     _exit (101);
   do
-    if (read (go, &called, sizeof called) != sizeof called)
-      _exit (102);
+    while (read (go, &called, sizeof called) != sizeof called)
+      if (errno != EINTR)
+        _exit (102);
   while (called != round);
 }
 

@@ -6,7 +6,7 @@ SECONDS ?= 20
 soak: build/soak/soak build/soak/child ## Everything at once for SECONDS=600 seconds (20 unless told)
 	build/soak/soak $(SECONDS)
 
-build/soak/soak: tests-c/soak/soak.c tests-c/soak/soak.h $(SO) headers
+build/soak/soak: tests-c/soak/soak.c tests-c/soak/soak.h $(SO) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $< -L$(LIB) -lpidfd_spawn -pthread -Wl,-rpath,'$$ORIGIN/../lib'
 
