@@ -91,7 +91,7 @@ lint: ## Formatting, clippy, shell scripts
 	@scripts/need cargo shellcheck
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy -q --locked --workspace --all-targets -- -D warnings
-	shellcheck scripts/[a-z-]* tests-c/run tests-c/hostile .ci/run
+	shellcheck scripts/[a-z-]* tests-c/run tests-c/hostile tests-c/differential/run .ci/run
 
 .PHONY: check-rust
 check-rust: ## Unit tests of the engine

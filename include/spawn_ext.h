@@ -90,7 +90,7 @@ extern "C" {
  * SAFETY
  *   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
  *   Not promised to be async-signal-safe, but takes no lock and allocates nothing.  No cancellation point:
- *   cancellation never acts inside the call.
+ *   cancellation never acts inside the call.  Needs 2 KiB of stack, the child's use of it included.
  *
  * ORIGIN
  *   glibc 2.39, whose signature and meaning it has; POSIX.1-2024 for posix_spawn.
@@ -122,7 +122,7 @@ int pidfd_spawn(int *__restrict pidfd,
  *   ENAMETOOLONG  The name is longer than a file name can be.
  *
  * SAFETY
- *   As pidfd_spawn.  Needs about 5 KiB of stack.
+ *   As pidfd_spawn.  Needs 6 KiB of stack.
  *
  * ORIGIN
  *   glibc 2.39; POSIX.1-2024 for posix_spawnp.
@@ -160,7 +160,7 @@ int pidfd_spawnp(int *__restrict pidfd,
  *
  * SAFETY
  *   MT-Safe.  Async-signal-safe with PIDFDFORK_ASYNCSAFE.  No cancellation point: cancellation never acts inside the
- *   call.
+ *   call.  Needs 2 KiB of stack besides what the C library's own function takes.
  *
  * ORIGIN
  *   The interface proposed for glibc in 2023, where it was not included; fork and _Fork of POSIX.1-2024.
@@ -187,7 +187,8 @@ int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
  *                 procfs cannot be read without a free descriptor or memory.
  *
  * SAFETY
- *   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.
+ *   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 1 KiB of
+ *   stack.
  *
  * ORIGIN
  *   glibc 2.39.

@@ -65,7 +65,7 @@ const _: () = assert!(PIDFDFORK_ASYNCSAFE == fork::ASYNC_SAFE);
 /// SAFETY
 ///   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
 ///   Not promised to be async-signal-safe, but takes no lock and allocates nothing.  No cancellation point:
-///   cancellation never acts inside the call.
+///   cancellation never acts inside the call.  Needs 2 KiB of stack, the child's use of it included.
 ///
 /// ORIGIN
 ///   glibc 2.39, whose signature and meaning it has; POSIX.1-2024 for posix_spawn.
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn pidfd_spawn(
 ///   ENAMETOOLONG  The name is longer than a file name can be.
 ///
 /// SAFETY
-///   As pidfd_spawn.  Needs about 5 KiB of stack.
+///   As pidfd_spawn.  Needs 6 KiB of stack.
 ///
 /// ORIGIN
 ///   glibc 2.39; POSIX.1-2024 for posix_spawnp.
@@ -149,7 +149,7 @@ pub unsafe extern "C" fn pidfd_spawnp(
 ///
 /// SAFETY
 ///   MT-Safe.  Async-signal-safe with PIDFDFORK_ASYNCSAFE.  No cancellation point: cancellation never acts inside the
-///   call.
+///   call.  Needs 2 KiB of stack besides what the C library's own function takes.
 ///
 /// ORIGIN
 ///   The interface proposed for glibc in 2023, where it was not included; fork and _Fork of POSIX.1-2024.
@@ -185,7 +185,8 @@ pub unsafe extern "C" fn pidfd_fork(flags: c_uint) -> c_int {
 ///                 procfs cannot be read without a free descriptor or memory.
 ///
 /// SAFETY
-///   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.
+///   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 1 KiB of
+///   stack.
 ///
 /// ORIGIN
 ///   glibc 2.39.

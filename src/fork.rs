@@ -119,7 +119,7 @@ unsafe fn unreaped(make_child: unsafe extern "C" fn() -> pid_t) -> Result<Forked
 /// The other way.
 unsafe fn with_hand_over(make_child: unsafe extern "C" fn() -> pid_t) -> Result<Forked> {
     let reserved = Reserved::new()?;
-    let eventfd = fd::eventfd()?;
+    let eventfd = fd::eventfd().map_err(missing)?;
     match make_child() {
         -1 => Err(Errno(errno::get())),
         0 => {
@@ -127,6 +127,15 @@ unsafe fn with_hand_over(make_child: unsafe extern "C" fn() -> pid_t) -> Result<
             Ok(Forked::Child)
         }
         pid => name_and_prove(pid, reserved, &eventfd),
+    }
+}
+
+/// A sandbox may say EPERM of a call that it does not know; callers have a plan for ENOSYS alone.
+fn missing(error: Errno) -> Errno {
+    if error.0 == libc::EPERM {
+        Errno(libc::ENOSYS)
+    } else {
+        error
     }
 }
 
@@ -143,8 +152,10 @@ fn others_can_reap() -> bool {
 
 /// Ends a child that the caller is not going to hear of.
 fn end(pid: pid_t) {
-    let _ = process::kill(pid, libc::SIGKILL);
-    let _ = process::reap_pid(pid);
+    if process::is_child_number(pid) {
+        let _ = process::kill(pid, libc::SIGKILL);
+        let _ = process::reap_pid(pid);
+    }
 }
 
 /// What the parent writes.  The first makes the eventfd unwritable until the child has read it.
@@ -157,7 +168,7 @@ fn name_and_prove(pid: pid_t, reserved: Reserved, eventfd: &OwnedFd) -> Result<F
         Err(error) => {
             // The child has not returned from the call and must not.
             if fd::write(eventfd.raw(), &GIVE_UP).is_err() {
-                let _ = process::kill(pid, libc::SIGKILL);
+                end(pid);
             }
             let _ = process::reap_pid(pid);
             return Err(error);
@@ -166,8 +177,8 @@ fn name_and_prove(pid: pid_t, reserved: Reserved, eventfd: &OwnedFd) -> Result<F
     match answered(&pidfd, eventfd) {
         Ok(true) => Ok(Forked::Parent(pidfd)),
         Ok(false) => {
-            // Died before it was named.  If its status was not taken yet it is ours to take.
-            let _ = process::reap_if_dead(pidfd.raw());
+            // Died before it was named.  If nobody else took its status it is ours to take.
+            let _ = process::reap(pidfd.raw());
             Err(Errno(libc::ESRCH))
         }
         Err(error) => {
@@ -189,9 +200,15 @@ fn ask(pidfd: OwnedFd, eventfd: &OwnedFd) -> Result<OwnedFd> {
 
 /// Waits until the child has read the question, or is dead.
 fn answered(pidfd: &OwnedFd, eventfd: &OwnedFd) -> Result<bool> {
-    let mut watched = [PollFd::new(eventfd.raw(), POLLOUT), PollFd::new(pidfd.raw(), POLLIN)];
+    // In this order: what the eventfd says when the child was seen dead before is its last word.
+    let mut watched = [PollFd::new(pidfd.raw(), POLLIN), PollFd::new(eventfd.raw(), POLLOUT)];
     fd::poll(&mut watched)?;
-    Ok(watched[0].is_ready())
+    match (watched[0].is_ready(), watched[1].is_ready()) {
+        (_, true) => Ok(true),
+        (true, _) => Ok(false),
+        // Somebody closed a descriptor that is not theirs.
+        _ => Err(Errno(libc::EBADF)),
+    }
 }
 
 /// The child's side of the hand-over: returns when the parent has asked for the proof.

@@ -4,7 +4,7 @@ TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror
 TEST_SOURCES := $(sort $(wildcard tests-c/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
-LIBRARY_ONLY := $(addprefix tests-c/tst-,pidfd_getpid.c pidfd_fork.c cgroup.c fallback.c)
+LIBRARY_ONLY := $(addprefix tests-c/tst-,pidfd_getpid.c pidfd_fork.c cgroup.c fallback.c memory.c fork-company.c)
 
 LINKED := $(TEST_SOURCES:tests-c/%.c=build/tests/linked/%)
 PRELOADED := $(TEST_SOURCES:tests-c/%.c=build/tests/preloaded/%)

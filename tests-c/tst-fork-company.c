@@ -8,8 +8,8 @@
  * half changed or locked, and then its own dlopen, pthread_create or exit, which runs the loader's destructors, dies or
  * hangs; so it does after the libc's fork.  Threads are in the loader only where the child needs none of these.
  *
- * FORKS=5000 in the environment makes that many children in each test instead of a few hundred.  The harness's time limit
- * is for each test, so on a slow machine more is to be had by several runs. */
+ * FORKS=5000 in the environment makes that many children in each test instead of a few hundred.  The harness's time
+ * limit is for each test, so on a slow machine more is to be had by several runs. */
 
 #include "test.h"
 
@@ -111,7 +111,8 @@ disperse (void)
     CHECK_EQ (pthread_join (company[i], NULL), 0);
 }
 
-/* What the child does.  A step that does not work gives its own exit status, since the harness's way of failing prints. */
+/* What the child does.  A step that does not work gives an exit status of its own, since the harness's way of failing
+   prints. */
 
 #define STEP(number, truth)                                                                                            \
   do                                                                                                                   \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * pidfd_fork when the child is gone before it has a name and its number belongs to a stranger, who is a child of another
- * thread of this process: the call fails. */
+ * thread of this process: the call fails.  It does not wait for the stranger and does not take the stranger's status. */
 
 #include "test.h"
 
@@ -133,6 +133,16 @@ TEST_LEAVING (a_stranger_who_became_a_child_of_the_caller)
 TEST_LEAVING (a_stranger_who_became_a_child_of_the_caller_asyncsafe)
 {
   adopted = true;
+  meet_a_stranger (PIDFDFORK_ASYNCSAFE);
+}
+
+TEST_LEAVING (a_stranger_with_the_number)
+{
+  meet_a_stranger (0);
+}
+
+TEST_LEAVING (a_stranger_with_the_number_asyncsafe)
+{
   meet_a_stranger (PIDFDFORK_ASYNCSAFE);
 }
 

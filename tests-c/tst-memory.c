@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the calls do to the caller's memory.  The child of a spawn shares it, and may write into the frame that it shares
- * with the call and below that, nowhere else: all other writable memory must be the same, byte for byte, after the call.
- * And the stack that a call needs, child included, must stay within what the documentation states; VERBOSE=1 prints what
- * was measured. */
+ * What the calls do to the caller's memory.  The child of a spawn shares it, and may write into the frame that it
+ * shares with the call and below that, nowhere else: all other writable memory must be the same, byte for byte, after
+ * the call.  And the stack that a call needs, child included, must stay within what the documentation states; VERBOSE=1
+ * prints what was measured. */
 
 #include "test.h"
 

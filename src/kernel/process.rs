@@ -60,27 +60,31 @@ pub fn exit(status: c_int) -> ! {
 
 /// Waits for the child that the pidfd names, and takes its status away.
 pub fn reap(pidfd: c_int) -> Result<()> {
-    wait(P_PIDFD, pidfd, libc::WEXITED | libc::__WALL)
-}
-
-/// Takes the status of that child away if it has one already.
-pub fn reap_if_dead(pidfd: c_int) -> Result<()> {
-    wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOHANG)
-}
-
-/// Whether the pidfd names a child of this process whose status was not taken yet.
-pub fn is_child(pidfd: c_int) -> bool {
-    wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT).is_ok()
-}
-
-/// Whether the open descriptor is certainly no pidfd: waitid says so of any other kind.
-pub fn is_no_pidfd(fd: c_int) -> bool {
-    wait(P_PIDFD, fd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT) == Err(Errno(libc::EBADF))
+    wait(P_PIDFD, pidfd, libc::WEXITED | OWN)
 }
 
 /// Waits for the child of that number.
 pub fn reap_pid(pid: pid_t) -> Result<()> {
-    wait(P_PID, pid, libc::WEXITED | libc::__WALL)
+    wait(P_PID, pid, libc::WEXITED | OWN)
+}
+
+/// Whether the pidfd names a child whose status was not taken yet.
+pub fn is_child(pidfd: c_int) -> bool {
+    wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | OWN).is_ok()
+}
+
+/// Whether that is the number of a child whose status was not taken yet.
+pub fn is_child_number(pid: pid_t) -> bool {
+    wait(P_PID, pid, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | OWN).is_ok()
+}
+
+/// Only what the calling thread itself made, whatever its exit signal: a child of another thread that came to the same
+/// number is none of ours.
+const OWN: c_int = libc::__WALL | libc::__WNOTHREAD;
+
+/// Whether the open descriptor is certainly no pidfd: waitid says so of any other kind.
+pub fn is_no_pidfd(fd: c_int) -> bool {
+    wait(P_PIDFD, fd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT) == Err(Errno(libc::EBADF))
 }
 
 fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<()> {

@@ -16,8 +16,7 @@
 //! 5. A child that stops before its exec would suspend the caller for as long.  Changing the foreground process group
 //!    raises SIGTTOU, so signals are blocked while file actions run.
 //! 6. Cancellation in the middle would lose a child and a descriptor.  The system calls here are no cancellation
-//! points,
-//!    and `cancel::Deferred` keeps the asynchronous kind out.
+//!    points, and `cancel::Deferred` keeps the asynchronous kind out.
 //! 7. Error paths must not leave the child.  It is reaped through its pidfd, which cannot name another process, before
 //!    the error is returned.
 

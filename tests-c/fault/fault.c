@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Fault injection at every step: for each case below the 1st, 2nd, 3rd ... system call that the library makes is made to
- * fail, with one error after the other, until the call goes through untouched.  Each time the result must be a success
- * that is right or an error that the contract knows, and nothing may be left behind: no child, no descriptor, no
- * mapping, no changed signal mask, disposition, directory, umask or cancel state; and the next call must work.
+ * Fault injection at every step: for each case below the 1st, 2nd, 3rd ... system call that the library makes is
+ * made to fail, with one error after the other, until the call goes through untouched.  Each time the result must be
+ * a success that is right or an error that the contract knows, and nothing may be left behind: no child, no
+ * descriptor, no mapping, no changed signal mask, disposition, directory, umask or cancel state; and the next call
+ * must work.
  *
  *   fault [-v] [CASE...]
  *
@@ -477,8 +478,8 @@ static const struct test {
   void (*prepare[2]) (void);
   int expected;
   enum path last_path;
-  /* A forked child may return from the call at once where its parent is sure to get the pidfd: should the kernel then be
-     out of memory or files, the child is killed wherever it is.  Not so where the two wait for each other. */
+  /* A forked child may return from the call at once where its parent is sure to get the pidfd: should the kernel then
+     be out of memory or files, the child is killed wherever it is.  Not so where the two wait for each other. */
   bool holds_child;
 } tests[] = {
   { "spawn", spawn, { NULL, NULL }, 0, COPYING, false },
@@ -597,14 +598,15 @@ has_remedy (const struct test *test, long number, const struct fault *fault)
     }
 }
 
-/* Errors that may stand for another one: a flag that clone does not know is a missing feature, and a child that was not
-   able to go through with a fork is one that died before it could be named. */
+/* Errors that may stand for another one: a flag that clone does not know and a call that a sandbox forbids are missing
+   features, and a child that was not able to go through with a fork is one that died before it could be named. */
 static bool
 stands_for (const struct test *test, const struct outcome *outcome, const struct fault *fault, int error)
 {
   bool forks = test->call == fork_plainly || test->call == fork_async_safe;
   if (forks)
-    return error == ESRCH && (fault->of_child || outcome->number == SYS_waitid);
+    return (error == ESRCH && (fault->of_child || outcome->number == SYS_waitid))
+           || (error == ENOSYS && outcome->number == SYS_eventfd2 && fault->error == EPERM);
   return error == ENOSYS && outcome->number == SYS_clone && fault->error == EINVAL;
 }
 
@@ -704,7 +706,8 @@ try_case (const struct run *run)
       }
   if (verbose)
     printf ("%s fault %s, %s: %ld + %ld calls, %d faults\n", failed == failed_before ? "ok     " : "FAILED ",
-            run->test->name, path_names[run->path], steps[0], steps[1], passed + failed - passed_before - failed_before);
+            run->test->name, path_names[run->path], steps[0], steps[1],
+            passed + failed - passed_before - failed_before);
 }
 
 /* The search's program is behind a directory that does not exist and one that does not have it. */

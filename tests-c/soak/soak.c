@@ -11,8 +11,8 @@
  *   cancel   the calls are made by threads that are cancelled, in both types
  *   alone    a process with one thread, under a storm of timer signals
  *
- * In all of them handlers run, and the first two have threads that open and close descriptors, allocate, print, and kill
- * children at random.  An arena plays in rounds; after each one it counts what is left: descriptors, children and
+ * In all of them handlers run, and the first two have threads that open and close descriptors, allocate, print, and
+ * kill children at random.  An arena plays in rounds; after each one it counts what is left: descriptors, children and
  * mappings.  A child that is looked at tells its process ID first, and the pidfd must stand for that very process. */
 
 #include "soak.h"
@@ -127,7 +127,8 @@ pid_by_procfs (int pidfd)
   return line ? atoi (line + 5) : -2;
 }
 
-/* Hears from the child, compares, and lets it go.  The pipe may still hold what an earlier child told and was killed. */
+/* Hears from the child, compares, and lets it go.  The pipe may still hold what an earlier child told that was killed
+   then. */
 static void
 look_at (struct caller *caller, int pidfd)
 {
@@ -385,7 +386,8 @@ switch_dispositions (void *seed_)
   unsigned int seed = (unsigned int) (uintptr_t) seed_;
   const struct sigaction kinds[] = {
     { .sa_handler = SIG_DFL }, { .sa_handler = SIG_IGN }, { .sa_handler = handle },
-    { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT }, { .sa_handler = handle, .sa_flags = SA_RESTART | SA_NOCLDWAIT },
+    { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT },
+    { .sa_handler = handle, .sa_flags = SA_RESTART | SA_NOCLDWAIT },
   };
   while (!stop)
     {
@@ -724,7 +726,12 @@ play_cancel (double end)
 static const struct {
   const char *name;
   void (*play) (double end);
-} arenas[] = { { "owners", play_owners }, { "reaper", play_reaper }, { "cancel", play_cancel }, { "alone", play_alone } };
+} arenas[] = {
+  { "owners", play_owners },
+  { "reaper", play_reaper },
+  { "cancel", play_cancel },
+  { "alone", play_alone },
+};
 
 static pid_t
 start_arena (size_t index, struct counts *shared, double end)
@@ -829,9 +836,9 @@ main (int argc, char **argv)
               "%ld threads cancelled\n",
               arenas[i].name, got->calls, got->children, got->looked_at, got->killed, got->unnamed, got->refused,
               got->signals, got->cancelled);
-      printf ("%s: left: %ld descriptors, %ld children, %ld mappings; %ld wrong results, %d hangs%s%s\n", arenas[i].name,
-              got->descriptors, got->zombies, got->mappings, got->wrong, hung[i], got->wrong ? "; the first: " : "",
-              got->first_wrong);
+      printf ("%s: left: %ld descriptors, %ld children, %ld mappings; %ld wrong results, %d hangs%s%s\n",
+              arenas[i].name, got->descriptors, got->zombies, got->mappings, got->wrong, hung[i],
+              got->wrong ? "; the first: " : "", got->first_wrong);
       const bool right[] = { got->descriptors == 0, got->zombies == 0, got->mappings <= 0, got->wrong == 0, !hung[i],
                              statuses[i] == 0 && got->calls > 0 };
       for (size_t j = 0; j < LENGTH (right); j++)
