@@ -4,7 +4,8 @@ TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror
 TEST_SOURCES := $(sort $(wildcard tests-c/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
-LIBRARY_ONLY := $(addprefix tests-c/tst-,pidfd_getpid.c pidfd_fork.c cgroup.c fallback.c memory.c fork-company.c)
+LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,cgroup closefrom-fallback emulators fallback fallback-failures \
+  fork-company fork-failures fork-stranger getpid-ioctl memory pidfd_fork pidfd_getpid))
 
 LINKED := $(TEST_SOURCES:tests-c/%.c=build/tests/linked/%)
 PRELOADED := $(TEST_SOURCES:tests-c/%.c=build/tests/preloaded/%)
