@@ -437,6 +437,34 @@ refuse_call_when (long call, unsigned int argument, uint32_t value, int error)
 
 #endif
 
+/* The last descriptor that is not beyond the limit, and the limit before. */
+static int filled_from;
+static rlim_t limit_before;
+
+int
+use_up_descriptors (void)
+{
+  struct rlimit limit;
+  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_before = limit.rlim_cur;
+  filled_from = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  CHECK (filled_from >= 0);
+  limit.rlim_cur = (rlim_t) filled_from + 1;
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  CHECK_ERRNO (dup (filled_from), EMFILE);
+  return filled_from;
+}
+
+void
+give_back_descriptors (void)
+{
+  struct rlimit limit;
+  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit.rlim_cur = limit_before;
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  close (filled_from);
+}
+
 void
 need_root (void)
 {

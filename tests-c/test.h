@@ -191,6 +191,11 @@ pid_t sleeping_child (void);
 void refuse_call (long call, int error);
 void refuse_call_when (long call, unsigned int argument, uint32_t value, int error);
 
+/* Lowers the descriptor limit so that no number is free, and puts it back.  The first gives a descriptor that is no
+   pidfd. */
+int use_up_descriptors (void);
+void give_back_descriptors (void);
+
 /* Skips the test unless it runs as root. */
 void need_root (void);
 

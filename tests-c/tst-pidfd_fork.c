@@ -1111,32 +1111,6 @@ EACH_WAY (descriptors_0_to_2_are_closed)
       }
 }
 
-static int filled_from;
-static rlim_t limit_before;
-
-static void
-use_up_descriptors (void)
-{
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit_before = limit.rlim_cur;
-  filled_from = open ("/dev/null", O_RDONLY | O_CLOEXEC);
-  CHECK (filled_from >= 0);
-  limit.rlim_cur = (rlim_t) filled_from + 1;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
-  CHECK_ERRNO (dup (filled_from), EMFILE);
-}
-
-static void
-give_back_descriptors (void)
-{
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = limit_before;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
-  close (filled_from);
-}
-
 /* A child that should not exist ends at once. */
 #define CHECK_NO_FORK(flags, error)                                                                                    \
   do                                                                                                                   \
@@ -1172,7 +1146,7 @@ BOTH_KINDS (no_free_descriptor_but_0_is_EMFILE)
   /* 0 is the only hole below the limit, and no answer. */
   struct rlimit limit;
   CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit_before = limit.rlim_cur;
+  rlim_t limit_before = limit.rlim_cur;
   int top = fcntl (2, F_DUPFD_CLOEXEC, 1);
   CHECK (top > 0);
   limit.rlim_cur = (rlim_t) top + 1;

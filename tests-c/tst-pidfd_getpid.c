@@ -377,44 +377,17 @@ kernel_tells (void)
   return tells;
 }
 
-/* The limit below which all descriptors are taken, until give_back. */
-static int filled_from;
-static rlim_t limit_before;
-
-static void
-use_up_descriptors (void)
-{
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit_before = limit.rlim_cur;
-  filled_from = open ("/dev/null", O_RDONLY | O_CLOEXEC);
-  CHECK (filled_from >= 0);
-  limit.rlim_cur = (rlim_t) filled_from + 1;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
-  CHECK_ERRNO (dup (filled_from), EMFILE);
-}
-
-static void
-give_back_descriptors (void)
-{
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = limit_before;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
-  close (filled_from);
-}
-
 TEST (with_no_free_descriptor)
 {
   if (!kernel_tells ())
     SKIP ("the kernel has no PIDFD_GET_INFO");
   struct idler idler = start_idler ();
-  use_up_descriptors ();
+  int no_pidfd = use_up_descriptors ();
   pid_t pid = pidfd_getpid (idler.pidfd);
   CHECK_EQ (pid, idler.pid);
   make_zombie (idler);
   CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
-  CHECK_ERRNO (pidfd_getpid (filled_from), EBADF);
+  CHECK_ERRNO (pidfd_getpid (no_pidfd), EBADF);
   CHECK_ERRNO (pidfd_getpid (-1), EBADF);
   give_back_descriptors ();
   stop_idler (idler);
