@@ -117,7 +117,6 @@ include tests-c/differential/differential.mk
 include tests-c/fault/fault.mk
 include tests-c/soak/soak.mk
 
-##@
 .PHONY: help
 help: ## List the targets
 	@awk -F':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \

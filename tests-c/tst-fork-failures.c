@@ -252,6 +252,38 @@ TEST (a_kernel_that_reaps_with_asyncsafe)
   check_beside_a_kernel_that_reaps (PIDFDFORK_ASYNCSAFE);
 }
 
+/* Time enough for a child that does not wait to be named to end, and for the kernel to forget it. */
+static void
+take_time (void)
+{
+  usleep (100000);
+}
+
+/* The same where the parent is slow to come back from fork: whether the child is waited for does not depend on luck. */
+static void
+check_slow_parent (const struct sigaction *forgetting)
+{
+  CHECK (sigaction (SIGCHLD, forgetting, NULL) == 0);
+  CHECK_EQ (pthread_atfork (NULL, take_time, NULL), 0);
+  int pidfd = pidfd_fork (0);
+  if (pidfd == 0)
+    _exit (4);
+  CHECK (pidfd > 0);
+  CHECK (close (pidfd) == 0);
+  while (waitpid (-1, NULL, 0) >= 0)
+    continue;
+}
+
+TEST (a_slow_parent_with_SIGCHLD_ignored)
+{
+  check_slow_parent (&(struct sigaction) { .sa_handler = SIG_IGN });
+}
+
+TEST (a_slow_parent_with_SA_NOCLDWAIT)
+{
+  check_slow_parent (&(struct sigaction) { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT });
+}
+
 /* What handlers of pthread_atfork do to the signal mask is still so after the call, as it is after fork. */
 
 static void

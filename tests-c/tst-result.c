@@ -192,20 +192,6 @@ TEST_LEAVING (no_process_is_to_be_had)
 }
 
 #if HAVE_LIBRARY
-/* Leaves no descriptor below the limit. */
-static void
-use_up_descriptors (void)
-{
-  int lowest = dup (STDERR_FILENO);
-  CHECK (lowest >= 0);
-  CHECK (close (lowest) == 0);
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = (rlim_t) lowest;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
-  CHECK_ERRNO (dup (STDERR_FILENO), EMFILE);
-}
-
 TEST_LEAVING (no_descriptor_is_free)
 {
   sigset_t chld, pending;

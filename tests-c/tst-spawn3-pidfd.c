@@ -11,7 +11,7 @@ enum { LIMIT = 24 };
 static int mine[LIMIT], mine_count;
 
 static void
-use_up_descriptors (void)
+fill_the_table (void)
 {
   struct rlimit limit = { LIMIT, LIMIT };
   CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
@@ -24,7 +24,7 @@ use_up_descriptors (void)
 }
 
 static void
-give_back_descriptors (void)
+empty_the_table (void)
 {
   while (mine_count > 0)
     close (mine[--mine_count]);
@@ -55,36 +55,36 @@ count_chld (int signal)
 
 TEST (no_free_descriptor_is_EMFILE_with_spawn)
 {
-  use_up_descriptors ();
+  fill_the_table ();
   char *before = descriptor_table ();
   int pidfd = -1;
   CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
   CHECK_EQ (pidfd, -1);
   CHECK_NO_CHILD ();
   CHECK_STR (descriptor_table (), before);
-  give_back_descriptors ();
+  empty_the_table ();
 }
 
 TEST (no_free_descriptor_is_EMFILE_with_spawnp)
 {
-  use_up_descriptors ();
+  fill_the_table ();
   char *before = descriptor_table ();
   int pidfd = -1;
   CHECK_ERROR (SPAWNP (&pidfd, "sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
   CHECK_EQ (pidfd, -1);
   CHECK_NO_CHILD ();
   CHECK_STR (descriptor_table (), before);
-  give_back_descriptors ();
+  empty_the_table ();
 }
 
 TEST (no_free_descriptor_is_EMFILE_before_any_other_error)
 {
   /* With a program that does not exist, ENOENT would show that a child had tried. */
-  use_up_descriptors ();
+  fill_the_table ();
   int pidfd = -1;
   CHECK_ERROR (SPAWN (&pidfd, "/there/is/no/such/program", NULL, NULL, shell ("exit 0"), environ), EMFILE);
   CHECK_EQ (pidfd, -1);
-  give_back_descriptors ();
+  empty_the_table ();
 }
 
 TEST (a_limit_below_what_is_open_is_EMFILE)
@@ -98,7 +98,7 @@ TEST (a_limit_below_what_is_open_is_EMFILE)
 
 TEST (with_no_free_descriptor_nothing_runs)
 {
-  use_up_descriptors ();
+  fill_the_table ();
   int pidfd = -1;
   char *command = format ("echo yes >%s", test_path ("executed"));
   posix_spawn_file_actions_t actions;
@@ -107,7 +107,7 @@ TEST (with_no_free_descriptor_nothing_runs)
     CHECK_EQ (posix_spawn_file_actions_addclose (&actions, mine[i]), 0);
   CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", &actions, NULL, shell (command), environ), EMFILE);
   CHECK_ERROR (SPAWNP (&pidfd, "sh", &actions, NULL, shell (command), environ), EMFILE);
-  give_back_descriptors ();
+  empty_the_table ();
   CHECK (access (test_path ("executed"), F_OK) != 0);
   posix_spawn_file_actions_destroy (&actions);
 }
@@ -116,11 +116,11 @@ TEST (with_no_free_descriptor_no_child_ends)
 {
   struct sigaction counting = { .sa_handler = count_chld };
   CHECK (sigaction (SIGCHLD, &counting, NULL) == 0);
-  use_up_descriptors ();
+  fill_the_table ();
   int pidfd = -1;
   for (int i = 0; i < 10; i++)
     CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
-  give_back_descriptors ();
+  empty_the_table ();
   CHECK_EQ (chld_count, 0);
 }
 
@@ -140,7 +140,7 @@ TEST (with_no_free_descriptor_the_system_makes_no_process)
   int stat = open ("/proc/stat", O_RDONLY | O_CLOEXEC), pidfd = -1;
   if (processes_made (stat) < 0)
     SKIP ("the system does not count its processes");
-  use_up_descriptors ();
+  fill_the_table ();
   char **argv = shell ("exit 0");
   /* Others make processes as well; once in a while they are fewer than ours would be. */
   enum { CALLS = 50 };
@@ -152,7 +152,7 @@ TEST (with_no_free_descriptor_the_system_makes_no_process)
         CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", NULL, NULL, argv, environ), EMFILE);
       made = processes_made (stat) - before;
     }
-  give_back_descriptors ();
+  empty_the_table ();
   close (stat);
   CHECK (made < CALLS);
 }
@@ -172,7 +172,7 @@ squeeze (struct squeezed *squeezed)
 #if !HAVE_LIBRARY && !defined __GLIBC__
   SKIP ("the libc's posix_spawn may need a pipe");
 #endif
-  use_up_descriptors ();
+  fill_the_table ();
   squeezed->freed = mine[--mine_count];
   CHECK (close (squeezed->freed) == 0);
   posix_spawn_file_actions_init (&squeezed->actions);
@@ -189,7 +189,7 @@ static void
 release (struct squeezed *squeezed)
 {
   posix_spawn_file_actions_destroy (&squeezed->actions);
-  give_back_descriptors ();
+  empty_the_table ();
 }
 
 TEST (the_one_free_descriptor_becomes_the_pidfd)
