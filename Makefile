@@ -116,6 +116,7 @@ include tests-c/tests.mk
 include tests-c/differential/differential.mk
 include tests-c/fault/fault.mk
 include tests-c/soak/soak.mk
+include fuzz/fuzz.mk
 
 .PHONY: help
 help: ## List the targets

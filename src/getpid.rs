@@ -76,7 +76,7 @@ fn fdinfo_path(fd: c_int) -> [u8; DIRECTORY.len() + 11] {
 }
 
 /// The number on the line `Pid:<tab>N`, if there is such a line.
-fn parse(text: &[u8]) -> Option<pid_t> {
+pub fn parse(text: &[u8]) -> Option<pid_t> {
     text.split(|&byte| byte == b'\n').find_map(|line| number(line.strip_prefix(b"Pid:\t")?))
 }
 

@@ -12,6 +12,7 @@
 //!   layouts are what they are thought to be.
 //! - `cancel`: keeps thread cancellation out.
 //! - `errno`: error numbers.
+//! - `properties`: what holds for any input of the parsers; for unit tests and fuzzing alone.
 //! - `kernel`: system calls as typed functions; `kernel::arch` holds the instructions.
 //!
 //! # The way of a call
@@ -23,7 +24,7 @@
 //!
 //! `unsafe` is denied here and allowed file by file; each such file opens with what makes it sound.
 
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, fuzzing)), no_std)]
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -35,4 +36,6 @@ mod getpid;
 mod host;
 mod kernel;
 mod libc_abi;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod spawn;

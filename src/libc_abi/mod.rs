@@ -48,7 +48,10 @@ pub enum FileAction {
 }
 
 /// Whether two actions ask for the same.
-unsafe fn same(one: FileAction, other: FileAction) -> bool {
+///
+/// # Safety
+/// Their paths are strings or NULL.
+pub unsafe fn same(one: FileAction, other: FileAction) -> bool {
     use FileAction::*;
     match (one, other) {
         (Close { fd: a }, Close { fd: b })
