@@ -186,6 +186,10 @@ pid_t pid_of (int pidfd);
    in a file action can so be met by another thread before it executes its program. */
 pid_t sleeping_child (void);
 
+/* How many processes and threads the system has made since it was started, by an open /proc/stat, for when no descriptor is
+   free.  Skips the test where that is not counted. */
+long processes_made (int proc_stat);
+
 /* From now on the system call fails with the error in this process and its children, by a seccomp filter; the second
    only when the low half of its argument (counted from 0) is the value.  Skips where filters are not to be had. */
 void refuse_call (long call, int error);

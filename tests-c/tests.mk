@@ -4,7 +4,7 @@ TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror
 TEST_SOURCES := $(sort $(wildcard tests-c/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
-LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,cgroup closefrom-fallback emulators fallback fallback-failures \
+LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,cgroup closefrom-fallback emulators environment fallback fallback-failures \
   fork-company fork-failures fork-stranger getpid-ioctl memory pidfd_fork pidfd_getpid))
 
 LINKED := $(TEST_SOURCES:tests-c/%.c=build/tests/linked/%)
@@ -29,6 +29,7 @@ mutants: build/tests/refuse $(LINKED) ## Break the library, one rule at a time, 
 .PHONY: check-hostile
 check-hostile: $(LINKED) build/tests/refuse ## The C suite where system calls are refused and privileges are missing
 	@scripts/need cc setpriv unshare
+	-@scripts/need valgrind qemu-$(ARCH)
 	@tests-c/hostile build/tests/linked build/tests/refuse
 
 .PHONY: build-tests

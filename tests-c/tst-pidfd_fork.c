@@ -1163,22 +1163,10 @@ BOTH_KINDS (no_free_descriptor_but_0_is_EMFILE)
     }
 }
 
-/* How many processes the system has made since it was started. */
-static long
-processes_made (int stat)
-{
-  char text[1 << 16];
-  ssize_t length = pread (stat, text, sizeof text - 1, 0);
-  text[length > 0 ? length : 0] = 0;
-  char *line = strstr (text, "\nprocesses ");
-  return line ? atol (line + 11) : -1;
-}
-
 BOTH_KINDS (with_no_free_descriptor_the_system_makes_no_process)
 {
   int stat = open ("/proc/stat", O_RDONLY | O_CLOEXEC);
-  if (processes_made (stat) < 0)
-    SKIP ("the system does not count its processes");
+  processes_made (stat);
   use_up_descriptors ();
   /* Others make processes as well; once in a while they are fewer than ours would be. */
   enum { CALLS = 50 };

@@ -214,20 +214,6 @@ TEST_LEAVING (no_descriptor_is_free)
     }
 }
 
-/* How many processes and threads were ever made on this machine. */
-static long
-processes_made (int proc_stat)
-{
-  static char text[1 << 16];
-  ssize_t got = pread (proc_stat, text, sizeof text - 1, 0);
-  CHECK (got > 0);
-  text[got] = 0;
-  char *line = strstr (text, "\nprocesses ");
-  if (!line)
-    SKIP ("/proc/stat does not count processes");
-  return atol (line + 11);
-}
-
 /* Others make processes too; but not all the time. */
 TEST_LEAVING (no_descriptor_is_free_and_no_process_is_made)
 {

@@ -737,7 +737,12 @@ static pid_t
 start_arena (size_t index, struct counts *shared, double end)
 {
   pid_t pid = fork ();
-  if (pid != 0)
+  if (pid < 0)
+    {
+      perror ("fork");
+      exit (2);
+    }
+  if (pid > 0)
     return pid;
   setpgid (0, 0);
   prctl (PR_SET_PDEATHSIG, SIGKILL);
