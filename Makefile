@@ -70,28 +70,16 @@ build/examples/weak-client: examples/weak-client.c
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_FLAGS) -fPIE -pie -o $@ $< -ldl
 
-.PHONY: bench
-bench: build/bench/bench build/bench/child ## Measure against the libc and against the kernel's floor
-	build/bench/bench
-
-build/bench/bench: $(wildcard bench/*.[ch]) $(SO) $(HEADERS)
-	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -o $@ $(filter-out bench/child.c,$(wildcard bench/*.c)) -L$(LIB) -lpidfd_spawn -ldl -Wl,-rpath,'$$ORIGIN/../lib'
-
-build/bench/child: bench/child.c
-	@mkdir -p $(@D)
-	$(CC) -O2 -Wall -Wextra -Werror -static -nostdlib -o $@ $<
-
 ##@ Checking
 .PHONY: check
-check: lint check-rust check-header check-abi check-faults check-differential soak check-c ## Run all checks; the C suite comes last
+check: lint check-rust check-header check-abi check-guards check-faults check-differential soak check-c ## Run all checks; the C suite comes last
 
 .PHONY: lint
 lint: ## Formatting, clippy, shell scripts
 	@scripts/need cargo shellcheck
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy -q --locked --workspace --all-targets -- -D warnings
-	shellcheck scripts/[a-z-]* tests-c/run tests-c/hostile tests-c/differential/run .ci/run
+	shellcheck scripts/[a-z-]* tests-c/run tests-c/hostile tests-c/differential/run tests-c/guard/run .ci/run
 
 .PHONY: check-rust
 check-rust: ## Unit tests of the engine
@@ -116,6 +104,11 @@ include tests-c/tests.mk
 include tests-c/differential/differential.mk
 include tests-c/fault/fault.mk
 include tests-c/soak/soak.mk
+include tests-c/guard/guard.mk
+include tests-c/matrix/matrix.mk
+include tests-c/kernels/kernels.mk
+include tests-c/clients/clients.mk
+include bench/bench.mk
 include fuzz/fuzz.mk
 
 .PHONY: help

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,7 +19,11 @@
 
 enum { WARM_UP = 50, DEFAULT_ROUNDS = 8000 };
 
-static const struct group *const groups[] = { &spawn_group, &getpid_group, &fork_group };
+static const struct group *const groups[] = {
+  &spawn_group,      &attributes_group, &search_group,       &descriptors_group,  &throughput_group,
+  &getpid_group,     &fork_group,       &fork_threads_group, &load_group,         &burden_groups[0],
+  &burden_groups[1], &burden_groups[2], &burden_groups[3],   &burden_groups[4],   &burden_groups[5],
+};
 
 enum { GROUPS = sizeof groups / sizeof *groups };
 
@@ -52,6 +57,12 @@ take_sample (const struct group *group, const struct contestant *contestant, dou
 {
   struct timespec before, after;
   int result = -1;
+  if (group->measure)
+    {
+      int error = group->measure (contestant, &result);
+      *sample = result / 1e3;
+      return error;
+    }
   clock_gettime (CLOCK_MONOTONIC, &before);
   int error = contestant->call (&result);
   clock_gettime (CLOCK_MONOTONIC, &after);
@@ -92,7 +103,8 @@ find_missing (const struct group *group, struct result *result, int *order)
 static void
 run_rounds (const struct group *group, int *order, int count, double **samples, int rounds)
 {
-  for (int round = -WARM_UP; round < rounds; round++)
+  int warm_up = rounds < WARM_UP ? rounds / 4 : WARM_UP;
+  for (int round = -warm_up; round < rounds; round++)
     {
       shuffle (order, count);
       for (int i = 0; i < count; i++)
@@ -112,7 +124,10 @@ evaluate (struct result *result, double **samples)
   const struct group *group = result->group;
   for (int i = 0; i < group->contestant_count; i++)
     if (result->missing[i] == 0)
-      result->summaries[i] = summarise (samples[i], result->rounds);
+      {
+        result->summaries[i] = summarise (samples[i], result->rounds);
+        find_percentiles (samples[i], result->rounds, result->percentiles[i]);
+      }
   for (int i = 0; i < group->comparison_count; i++)
     {
       const struct comparison *pair = &group->comparisons[i];
@@ -121,21 +136,40 @@ evaluate (struct result *result, double **samples)
     }
 }
 
+/* Keeps this process and its children on the processor where it is, or lets them go again. */
+static void
+pin (int pinned)
+{
+  static cpu_set_t before;
+  cpu_set_t one;
+  if (pinned)
+    sched_getaffinity (0, sizeof before, &before);
+  CPU_ZERO (&one);
+  CPU_SET (sched_getcpu (), &one);
+  sched_setaffinity (0, sizeof one, pinned ? &one : &before);
+}
+
 static void
 run_group (const struct group *group, int rounds, struct result *result)
 {
+  rounds = group->slowness > 1 ? rounds / group->slowness : rounds;
+  rounds = rounds < 10 ? 10 : rounds;
   int order[MAX_CONTESTANTS];
   double *samples[MAX_CONTESTANTS];
   *result = (struct result) { .group = group, .rounds = rounds };
   for (int i = 0; i < group->contestant_count; i++)
     samples[i] = allocate ((size_t) rounds, sizeof **samples);
 
+  if (group->pinned)
+    pin (1);
   if (group->set_up)
     group->set_up ();
   int count = find_missing (group, result, order);
   run_rounds (group, order, count, samples, rounds);
   if (group->tear_down)
     group->tear_down ();
+  if (group->pinned)
+    pin (0);
 
   evaluate (result, samples);
   for (int i = 0; i < group->contestant_count; i++)
@@ -155,6 +189,17 @@ default_child (void)
   return path;
 }
 
+/* Whether the name is in the list, which is separated by commas; every name is in an empty one. */
+static int
+is_wanted (const char *name, const char *list)
+{
+  size_t length = strlen (name);
+  for (const char *place = list; (place = strstr (place, name)); place++)
+    if ((place == list || place[-1] == ',') && (place[length] == 0 || place[length] == ','))
+      return 1;
+  return *list == 0;
+}
+
 static int
 parse_rounds (const char *text)
 {
@@ -166,12 +211,12 @@ parse_rounds (const char *text)
 }
 
 static void
-save_json (const char *path, const struct result *results)
+save_json (const char *path, const struct result *results, int count)
 {
   FILE *file = fopen (path, "we");
   if (!file)
     die (path, errno);
-  write_json (file, results, GROUPS);
+  write_json (file, results, count);
   if (fclose (file) != 0)
     die (path, errno);
 }
@@ -182,9 +227,10 @@ main (int argc, char **argv)
   static const struct option options[] = { { "rounds", required_argument, NULL, 'r' },
                                            { "json", required_argument, NULL, 'j' },
                                            { "child", required_argument, NULL, 'c' },
+                                           { "groups", required_argument, NULL, 'g' },
                                            { NULL, 0, NULL, 0 } };
   int rounds = DEFAULT_ROUNDS;
-  const char *json_path = NULL;
+  const char *json_path = NULL, *only = "";
   int option;
   while ((option = getopt_long (argc, argv, "", options, NULL)) != -1)
     switch (option)
@@ -198,8 +244,11 @@ main (int argc, char **argv)
       case 'c':
         child_path = optarg;
         break;
+      case 'g':
+        only = optarg;
+        break;
       default:
-        fprintf (stderr, "usage: %s [--rounds N] [--json FILE] [--child PROGRAM]\n", argv[0]);
+        fprintf (stderr, "usage: %s [--rounds N] [--json FILE] [--child PROGRAM] [--groups NAME,...]\n", argv[0]);
         return 2;
       }
   if (!child_path)
@@ -208,15 +257,18 @@ main (int argc, char **argv)
     die (child_path, errno);
 
   static struct result results[GROUPS];
+  int count = 0;
   print_context ();
   for (int i = 0; i < GROUPS; i++)
     {
+      if (!is_wanted (groups[i]->name, only))
+        continue;
       /* A forked child shares this process's unwritten output. */
       fflush (stdout);
-      run_group (groups[i], rounds, &results[i]);
-      print_result (&results[i]);
+      run_group (groups[i], rounds, &results[count]);
+      print_result (&results[count++]);
     }
   if (json_path)
-    save_json (json_path, results);
+    save_json (json_path, results, count);
   return 0;
 }

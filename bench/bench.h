@@ -9,13 +9,14 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { MAX_CONTESTANTS = 8, MAX_COMPARISONS = 12 };
+enum { MAX_CONTESTANTS = 8, MAX_COMPARISONS = 12, PERCENTILES = 99 };
 
 struct contestant
 {
   const char *name;
   /* The timed work: 0 and a result, or an error number. An error in the first call says that it is missing here. */
   int (*call) (int *result);
+  int argument; /* what `measure` of the group gets */
 };
 
 struct comparison
@@ -25,9 +26,13 @@ struct comparison
 
 struct group
 {
-  const char *title;
+  const char *name, *title;
   void (*set_up) (void); /* may be NULL, as may tear_down */
   void (*finish) (int result); /* after each call, not timed: checks the result and clears away what the call made */
+  /* In place of the two: takes the time itself, because the work is done elsewhere, and gives nanoseconds. */
+  int (*measure) (const struct contestant *, int *nanoseconds);
+  int pinned; /* stays on one processor; see README.md */
+  int slowness; /* how many times fewer rounds than usual; 0 is 1 */
   void (*tear_down) (void);
   int contestant_count;
   struct contestant contestants[MAX_CONTESTANTS];
@@ -35,7 +40,9 @@ struct group
   struct comparison comparisons[MAX_COMPARISONS];
 };
 
-extern const struct group spawn_group, fork_group, getpid_group;
+extern const struct group spawn_group, attributes_group, search_group, descriptors_group, getpid_group, fork_group,
+  fork_threads_group, throughput_group, load_group, burden_groups[];
+enum { BURDEN_GROUPS = 6 };
 
 /* What was measured */
 
@@ -55,6 +62,7 @@ struct result
   int rounds;
   int missing[MAX_CONTESTANTS]; /* the error number, 0 if measured */
   struct summary summaries[MAX_CONTESTANTS];
+  double percentiles[MAX_CONTESTANTS][PERCENTILES]; /* of 1 % to 99 % */
   struct ratio ratios[MAX_COMPARISONS]; /* where neither side is missing */
 };
 
@@ -65,16 +73,27 @@ extern const char *child_path;
 void __attribute__ ((noreturn)) die (const char *what, int error);
 void *allocate (size_t count, size_t size);
 
+/* spawn.c: the ways to start the child */
+
+int spawn_by_library (int *pidfd);
+int spawn_by_libc (int *pidfd);
+int spawn_by_posix_spawn (int *pidfd);
+int spawn_by_fork (int *pidfd);
+void find_libc_pidfd_spawn (void);
+
 /* processes.c */
 
 void expect_exit (int pidfd); /* waits for the process, expects exit status 0, closes the pidfd */
 int open_process (int pid, int *pidfd);
 void *libc_symbol (const char *name); /* in the C library itself, even if another object comes first */
+void start_idle_threads (int count);
+void end_idle_threads (void);
 
 /* statistics.c */
 
 unsigned random_below (unsigned limit);
 struct summary summarise (const double *samples, int count);
+void find_percentiles (const double *samples, int count, double *percentiles);
 struct ratio compare (const double *of, const double *to, int count);
 
 /* report.c */

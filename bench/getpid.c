@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 static int own_pidfd;
+static pid_t (*libc_getpid) (int);
 
 static void
 open_own_pidfd (void)
 {
+  *(void **) &libc_getpid = libc_symbol ("pidfd_getpid");
   int error = open_process (getpid (), &own_pidfd);
   if (error != 0)
     die ("pidfd_open", error);
@@ -64,16 +66,27 @@ by_fdinfo (int *pid)
   return 0;
 }
 
-enum { LIBRARY, FDINFO };
+static int
+by_libc (int *pid)
+{
+  if (!libc_getpid)
+    return ENOSYS;
+  *pid = libc_getpid (own_pidfd);
+  return *pid < 0 ? errno : 0;
+}
+
+enum { LIBRARY, FDINFO, LIBC };
 
 const struct group getpid_group = {
+  .name = "getpid",
   .title = "the process ID of a pidfd",
   .set_up = open_own_pidfd,
   .finish = expect_own_pid,
   .tear_down = close_own_pidfd,
-  .contestant_count = 2,
+  .contestant_count = 3,
   .contestants = { [LIBRARY] = { "pidfd_getpid", by_library },
-                   [FDINFO] = { "reading /proc/self/fdinfo", by_fdinfo } },
-  .comparison_count = 1,
-  .comparisons = { { LIBRARY, FDINFO } },
+                   [FDINFO] = { "reading /proc/self/fdinfo", by_fdinfo },
+                   [LIBC] = { "the C library's own pidfd_getpid", by_libc } },
+  .comparison_count = 2,
+  .comparisons = { { LIBRARY, LIBC }, { LIBRARY, FDINFO } },
 };

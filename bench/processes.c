@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pidfd_spawn.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -37,4 +38,46 @@ libc_symbol (const char *name)
 {
   void *libc = dlopen ("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
   return libc ? dlsym (libc, name) : NULL;
+}
+
+/* Threads that do nothing, until they are told to end. */
+
+enum { MOST_THREADS = 64 };
+static pthread_t threads[MOST_THREADS];
+static int thread_count;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t told = PTHREAD_COND_INITIALIZER;
+static int end;
+
+static void *
+idle (void *unused)
+{
+  pthread_mutex_lock (&mutex);
+  while (!end)
+    pthread_cond_wait (&told, &mutex);
+  pthread_mutex_unlock (&mutex);
+  return unused;
+}
+
+void
+start_idle_threads (int count)
+{
+  end = 0;
+  for (thread_count = 0; thread_count < count; thread_count++)
+    {
+      int error = pthread_create (&threads[thread_count], NULL, idle, NULL);
+      if (error != 0)
+        die ("pthread_create", error);
+    }
+}
+
+void
+end_idle_threads (void)
+{
+  pthread_mutex_lock (&mutex);
+  end = 1;
+  pthread_cond_broadcast (&told);
+  pthread_mutex_unlock (&mutex);
+  while (thread_count > 0)
+    pthread_join (threads[--thread_count], NULL);
 }

@@ -122,8 +122,13 @@ write_contestant (FILE *file, const struct result *result, int index)
   if (result->missing[index] != 0)
     write_member (file, "missing", strerror (result->missing[index]));
   else
-    fprintf (file, "\"minimum_us\": %.3f, \"median_us\": %.3f, \"p90_us\": %.3f", summary->minimum, summary->median,
-             summary->p90);
+    {
+      fprintf (file, "\"minimum_us\": %.3f, \"median_us\": %.3f, \"p90_us\": %.3f, \"percentiles_us\": [",
+               summary->minimum, summary->median, summary->p90);
+      for (int i = 0; i < PERCENTILES; i++)
+        fprintf (file, "%s%.2f", i ? ", " : "", result->percentiles[index][i]);
+      putc (']', file);
+    }
   fprintf (file, " }");
 }
 
@@ -164,6 +169,8 @@ write_json (FILE *file, const struct result *results, int count)
   for (const struct result *result = results; result < results + count; result++)
     {
       fprintf (file, "    { ");
+      write_member (file, "name", result->group->name);
+      fprintf (file, ", ");
       write_member (file, "title", result->group->title);
       fprintf (file, ", \"rounds\": %d", result->rounds);
       write_list (file, "contestants", result, result->group->contestant_count, write_contestant);

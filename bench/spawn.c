@@ -8,22 +8,27 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <pidfd_spawn.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char *arguments[] = { (char *) "child", NULL };
 static char *environment[] = { NULL };
 
-static int
-by_library (int *pidfd)
+int
+spawn_by_library (int *pidfd)
 {
   return pidfd_spawn (pidfd, child_path, NULL, NULL, arguments, environment);
 }
 
-static int
-by_posix_spawn (int *pidfd)
+int
+spawn_by_posix_spawn (int *pidfd)
 {
   pid_t pid;
   int error = posix_spawn (&pid, child_path, NULL, NULL, arguments, environment);
@@ -42,17 +47,31 @@ by_vfork (int *pidfd)
   return pid < 0 ? errno : open_process (pid, pidfd);
 }
 
-static int (*libc_pidfd_spawn) (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
-                                char *const *, char *const *);
+int
+spawn_by_fork (int *pidfd)
+{
+  pid_t pid = fork ();
+  if (pid == 0)
+    {
+      execve (child_path, arguments, environment);
+      _exit (127);
+    }
+  return pid < 0 ? errno : open_process (pid, pidfd);
+}
 
-static void
+typedef int spawn_function (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                            char *const *, char *const *);
+static spawn_function *libc_pidfd_spawn, *libc_pidfd_spawnp;
+
+void
 find_libc_pidfd_spawn (void)
 {
   *(void **) &libc_pidfd_spawn = libc_symbol ("pidfd_spawn");
+  *(void **) &libc_pidfd_spawnp = libc_symbol ("pidfd_spawnp");
 }
 
-static int
-by_libc_pidfd_spawn (int *pidfd)
+int
+spawn_by_libc (int *pidfd)
 {
   return libc_pidfd_spawn ? libc_pidfd_spawn (pidfd, child_path, NULL, NULL, arguments, environment) : ENOSYS;
 }
@@ -110,15 +129,193 @@ by_bare_calls (int *pidfd)
 enum { LIBRARY, POSIX_SPAWN, VFORK_EXEC, LIBC, FLOOR };
 
 const struct group spawn_group = {
+  .name = "spawn",
+  .pinned = 1,
   .title = "starting a program, until the call returns",
   .set_up = find_libc_pidfd_spawn,
   .finish = expect_exit,
   .contestant_count = 5,
-  .contestants = { [LIBRARY] = { "pidfd_spawn", by_library },
-                   [POSIX_SPAWN] = { "posix_spawn + pidfd_open", by_posix_spawn },
+  .contestants = { [LIBRARY] = { "pidfd_spawn", spawn_by_library },
+                   [POSIX_SPAWN] = { "posix_spawn + pidfd_open", spawn_by_posix_spawn },
                    [VFORK_EXEC] = { "vfork + execve + pidfd_open", by_vfork },
-                   [LIBC] = { "the C library's own pidfd_spawn", by_libc_pidfd_spawn },
+                   [LIBC] = { "the C library's own pidfd_spawn", spawn_by_libc },
                    [FLOOR] = { "bare clone3 + execve (the floor)", by_bare_calls } },
   .comparison_count = 4,
   .comparisons = { { LIBRARY, POSIX_SPAWN }, { LIBRARY, VFORK_EXEC }, { LIBRARY, LIBC }, { LIBRARY, FLOOR } },
+};
+
+/* With attributes and file actions */
+
+static posix_spawnattr_t attributes;
+static posix_spawn_file_actions_t actions;
+
+static void
+set_up_attributes (void)
+{
+  sigset_t none, some;
+  sigemptyset (&none);
+  sigemptyset (&some);
+  sigaddset (&some, SIGPIPE);
+  sigaddset (&some, SIGTERM);
+  find_libc_pidfd_spawn ();
+  posix_spawnattr_init (&attributes);
+  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setsigmask (&attributes, &none);
+  posix_spawnattr_setsigdefault (&attributes, &some);
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_addopen (&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen (&actions, 10, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2 (&actions, 10, 1);
+  posix_spawn_file_actions_adddup2 (&actions, 10, 2);
+  posix_spawn_file_actions_addclose (&actions, 10);
+}
+
+static void
+clear_attributes (void)
+{
+  posix_spawn_file_actions_destroy (&actions);
+  posix_spawnattr_destroy (&attributes);
+}
+
+static int
+furnished_by_library (int *pidfd)
+{
+  return pidfd_spawn (pidfd, child_path, &actions, &attributes, arguments, environment);
+}
+
+static int
+furnished_by_libc (int *pidfd)
+{
+  return libc_pidfd_spawn ? libc_pidfd_spawn (pidfd, child_path, &actions, &attributes, arguments, environment)
+                          : ENOSYS;
+}
+
+static int
+furnished_by_posix_spawn (int *pidfd)
+{
+  pid_t pid;
+  int error = posix_spawn (&pid, child_path, &actions, &attributes, arguments, environment);
+  return error != 0 ? error : open_process (pid, pidfd);
+}
+
+enum { OURS, LIBCS, POSIX };
+
+const struct group attributes_group = {
+  .name = "attributes",
+  .pinned = 1,
+  .title = "starting a program with SETSIGMASK, SETSIGDEF, SETPGROUP and five file actions",
+  .set_up = set_up_attributes,
+  .tear_down = clear_attributes,
+  .finish = expect_exit,
+  .contestant_count = 3,
+  .contestants = { [OURS] = { "pidfd_spawn", furnished_by_library },
+                   [LIBCS] = { "the C library's own pidfd_spawn", furnished_by_libc },
+                   [POSIX] = { "posix_spawn + pidfd_open", furnished_by_posix_spawn } },
+  .comparison_count = 2,
+  .comparisons = { { OURS, LIBCS }, { OURS, POSIX } },
+};
+
+/* Through PATH, where the eighth folder has the program */
+
+static char *path_before;
+
+static void
+set_up_search (void)
+{
+  char path[PATH_MAX * 2], folder[PATH_MAX];
+  find_libc_pidfd_spawn ();
+  path_before = getenv ("PATH") ? strdup (getenv ("PATH")) : NULL;
+  snprintf (folder, sizeof folder, "%s", child_path);
+  *strrchr (folder, '/') = 0;
+  snprintf (path, sizeof path, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/opt/none/bin:/sbin:/bin:%s", folder);
+  setenv ("PATH", path, 1);
+}
+
+static void
+clear_search (void)
+{
+  if (path_before)
+    setenv ("PATH", path_before, 1);
+  else
+    unsetenv ("PATH");
+  free (path_before);
+}
+
+static const char *
+child_name (void)
+{
+  return strrchr (child_path, '/') + 1;
+}
+
+static int
+searched_by_library (int *pidfd)
+{
+  return pidfd_spawnp (pidfd, child_name (), NULL, NULL, arguments, environment);
+}
+
+static int
+searched_by_libc (int *pidfd)
+{
+  return libc_pidfd_spawnp ? libc_pidfd_spawnp (pidfd, child_name (), NULL, NULL, arguments, environment) : ENOSYS;
+}
+
+static int
+searched_by_posix_spawnp (int *pidfd)
+{
+  pid_t pid;
+  int error = posix_spawnp (&pid, child_name (), NULL, NULL, arguments, environment);
+  return error != 0 ? error : open_process (pid, pidfd);
+}
+
+const struct group search_group = {
+  .name = "search",
+  .pinned = 1,
+  .title = "starting a program that is in the eighth folder of PATH",
+  .set_up = set_up_search,
+  .tear_down = clear_search,
+  .finish = expect_exit,
+  .contestant_count = 3,
+  .contestants = { [OURS] = { "pidfd_spawnp", searched_by_library },
+                   [LIBCS] = { "the C library's own pidfd_spawnp", searched_by_libc },
+                   [POSIX] = { "posix_spawnp + pidfd_open", searched_by_posix_spawnp } },
+  .comparison_count = 2,
+  .comparisons = { { OURS, LIBCS }, { OURS, POSIX } },
+};
+
+/* With many open descriptors, which the kernel copies for every child */
+
+enum { DESCRIPTORS = 5000 };
+static int opened[DESCRIPTORS];
+
+static void
+open_descriptors (void)
+{
+  struct rlimit limit;
+  getrlimit (RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit (RLIMIT_NOFILE, &limit);
+  for (int i = 0; i < DESCRIPTORS; i++)
+    if ((opened[i] = open ("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+      die ("5,000 descriptors", errno);
+}
+
+static void
+close_descriptors (void)
+{
+  for (int i = 0; i < DESCRIPTORS; i++)
+    close (opened[i]);
+}
+
+const struct group descriptors_group = {
+  .name = "descriptors",
+  .pinned = 1,
+  .title = "starting a program from a process with 5,000 open descriptors",
+  .set_up = open_descriptors,
+  .tear_down = close_descriptors,
+  .finish = expect_exit,
+  .slowness = 4,
+  .contestant_count = 2,
+  .contestants = { { "pidfd_spawn", spawn_by_library }, { "bare clone3 + execve (the floor)", by_bare_calls } },
+  .comparison_count = 1,
+  .comparisons = { { 0, 1 } },
 };

@@ -71,6 +71,16 @@ summarise (const double *samples, int count)
   return summary;
 }
 
+void
+find_percentiles (const double *samples, int count, double *percentiles)
+{
+  double *values = allocate ((size_t) count, sizeof *values);
+  memcpy (values, samples, (size_t) count * sizeof *values);
+  for (int i = 0; i < PERCENTILES; i++)
+    percentiles[i] = quantile (values, count, (i + 1) / 100.0);
+  free (values);
+}
+
 /* Draws whole rounds, not single samples: both sides of a round met the same conditions. */
 struct ratio
 compare (const double *of, const double *to, int count)

@@ -1,0 +1,41 @@
+# The benchmark; see README.md.
+
+BENCH := build/bench
+BENCH_SOURCES := $(filter-out bench/child.c,$(wildcard bench/*.c))
+ROUNDS ?= 8000
+
+.PHONY: bench
+bench: build-bench build-bench-musl ## Measure against the libc, glibc 2.41, musl and the kernel's floor: [ROUNDS=N]
+	@scripts/need python3
+	@bench/run $(BENCH) $(ROUNDS)
+
+# Without musl-gcc the other rows are measured all the same.
+.PHONY: build-bench-musl
+build-bench-musl:
+	@scripts/need musl-gcc && $(MAKE) --no-print-directory $(BENCH)/bench-musl || true
+
+.PHONY: build-bench
+build-bench: $(BENCH)/bench $(BENCH)/child $(BENCH)/empty.so
+
+$(BENCH)/bench: $(BENCH_SOURCES) bench/bench.h $(SO) $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -o $@ $(BENCH_SOURCES) -L$(LIB) -lpidfd_spawn -pthread -ldl -Wl,-rpath,'$$ORIGIN/../lib'
+
+# For another C library: the same sources, with the archive.
+$(BENCH)/bench-musl: $(BENCH_SOURCES) bench/bench.h $(ARCHIVE) $(HEADERS)
+	@mkdir -p $(@D)
+	musl-gcc $(EXAMPLE_FLAGS) -static -Ibuild/include -o $@ $(BENCH_SOURCES) $(ARCHIVE) -pthread
+
+$(BENCH)/child: bench/child.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -Werror -static -nostdlib -o $@ $<
+
+$(BENCH)/empty.so:
+	@mkdir -p $(@D)
+	echo | $(CC) -shared -x c -o $@ -
+
+.PHONY: plots
+plots: $(GUARD)/guard $(GUARD)/driver ## Draw docs/plots/ from what `make bench` measured
+	@scripts/need python3 gnuplot
+	@-scripts/need musl-gcc && $(MAKE) --no-print-directory $(GUARD)/driver-musl
+	python3 bench/plot.py $(BENCH) $(GUARD) docs/plots

@@ -1,0 +1,124 @@
+"""Draws the results of the benchmark: plot.py BENCH GUARD FOLDER
+
+Reads BENCH/*.json, has GUARD (tests-c/guard) count the system calls, and writes FOLDER/*.svg by gnuplot.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+STYLE = """
+set terminal svg noenhanced size 720,400 font 'sans-serif,13' background '#ffffff'
+set border 3 lc rgb '#555555'
+set tics nomirror
+set grid ytics lc rgb '#dddddd' lw 1
+set key top left
+set bmargin 5
+"""
+# Ours, glibc 2.41's, posix_spawn, fork.
+COLOURS = {"ours": "#0b6e4f", "glibc 2.41": "#d1495b", "posix_spawn": "#edae49", "fork": "#30638e", "musl": "#8d6a9f"}
+
+
+def draw(path, commands, *blocks):
+    data = "".join(f"${name} << EOD\n{text}EOD\n" for name, text in blocks)
+    subprocess.run(["gnuplot"], input=f"{STYLE}\nset output '{path}'\n{data}{commands}\n", text=True, check=True)
+
+
+def contestants(results, libc, group_name):
+    for group in results.get(libc, {}).get("groups", []):
+        if group["name"] == group_name:
+            return {one["name"]: one for one in group["contestants"] if "missing" not in one}
+    return {}
+
+
+def this_libc(results):
+    """What the C library that the benchmark ran with is called."""
+    context = results.get("native", {}).get("context", {})
+    return f"{context.get('libc', 'this libc')} {context.get('libc_version', '')}".strip()
+
+
+def draw_resident(results, folder):
+    ways = [
+        ("pidfd_spawn", "ours", "native", "pidfd_spawn"),
+        ("glibc 2.41's pidfd_spawn", "glibc 2.41", "glibc-2.41", "the C library's own pidfd_spawn"),
+        (f"{this_libc(results)}'s posix_spawn + pidfd_open", "posix_spawn", "native", "posix_spawn + pidfd_open"),
+        ("fork + execve + pidfd_open", "fork", "native", "fork + execve + pidfd_open"),
+    ]
+    blocks, plots = [], []
+    for index, (title, colour, libc, name) in enumerate(ways):
+        points = [(size, contestants(results, libc, f"resident-{size}").get(name)) for size in (1, 64, 512)]
+        lines = "".join(f"{size} {one['median_us']}\n" for size, one in points if one)
+        if lines:
+            blocks.append((f"D{index}", lines))
+            plots.append(f"$D{index} using 1:2 with linespoints lw 2 pt 7 lc rgb '{COLOURS[colour]}' title \"{title}\"")
+    draw(folder / "resident.svg",
+         "set title 'Starting a program from a process of a given size'\nset logscale xy\nset xrange [0.8:700]\n"
+         "set yrange [10:200000]\nset xlabel 'resident memory, MiB'\nset ylabel 'median latency, microseconds'\n"
+         "plot " + ", ".join(plots), *blocks)
+
+
+def draw_distribution(results, folder):
+    ways = [
+        ("pidfd_spawn", "ours", "glibc-2.41", "pidfd_spawn"),
+        ("glibc 2.41's pidfd_spawn", "glibc 2.41", "glibc-2.41", "the C library's own pidfd_spawn"),
+        (f"{this_libc(results)}'s posix_spawn + pidfd_open", "posix_spawn", "native", "posix_spawn + pidfd_open"),
+    ]
+    blocks, plots = [], []
+    for index, (title, colour, libc, name) in enumerate(ways):
+        one = contestants(results, libc, "spawn").get(name)
+        if one:
+            text = "".join(f"{value} {percent + 1}\n" for percent, value in enumerate(one["percentiles_us"]))
+            blocks.append((f"D{index}", text))
+            plots.append(f"$D{index} using 1:2 with lines lw 2 lc rgb '{COLOURS[colour]}' title \"{title}\"")
+    draw(folder / "distribution.svg",
+         "set title 'Latency of a plain spawn'\nset key bottom right\nset xlabel 'microseconds'\n"
+         "set ylabel 'calls that took no longer, %'\nset yrange [0:100]\nplot " + ", ".join(plots), *blocks)
+
+
+def count_calls(*command):
+    """The system calls of both processes, or None where that does not run."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    total = 0
+    for line in done.stdout.splitlines():
+        if " calls:" in line:
+            for call in line.split(" calls:")[1].split():
+                total += int(call.partition("*")[2] or 1)
+    return total if done.returncode == 0 else None
+
+
+def draw_calls(results, guard, folder):
+    scripts = pathlib.Path(__file__).parent.parent / "scripts"
+    oracle = subprocess.run([scripts / "oracle"], capture_output=True, text=True, check=False)
+    loader = oracle.stdout.strip()
+    tracer, driver = guard / "guard", guard / "driver"
+    bars = [("pidfd_spawn", "ours", count_calls(tracer, driver, "spawn"))]
+    if oracle.returncode == 0:
+        bars.append(("glibc 2.41's\\npidfd_spawn", "glibc 2.41",
+                     count_calls(tracer, loader, "--library-path", pathlib.Path(loader).parent, driver,
+                                 "libc-pidfd_spawn")))
+    if (guard / "driver-musl").exists():
+        bars.append(("musl's posix_spawn\\n+ pidfd_open", "musl", count_calls(tracer, guard / "driver-musl", "posix_spawn")))
+    bars.append((f"{this_libc(results)}'s posix_spawn\\n+ pidfd_open", "posix_spawn", count_calls(tracer, driver, "posix_spawn")))
+    lines = "".join(f'"{name}" {count} {int(COLOURS[colour][1:], 16)}\n' for name, colour, count in bars if count)
+    draw(folder / "system-calls.svg",
+         "set title 'System calls of one plain spawn, parent and child'\nset logscale y\nset yrange [1:300]\nunset key\n"
+         "set style fill solid\nset boxwidth 0.6\nset ylabel 'system calls'\nset xrange [-0.6:*]\n"
+         "plot $D using 0:2:3:xtic(1) with boxes lc rgb variable, $D using 0:($2*1.2):2 with labels", ("D", lines))
+
+
+def main():
+    bench, guard, folder = map(pathlib.Path, sys.argv[1:4])
+    results = {}
+    for path in bench.glob("*.json"):
+        with open(path, encoding="utf-8") as file:
+            results[path.stem] = json.load(file)
+    if not results:
+        sys.exit("plot.py: nothing was measured yet: make bench")
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_resident(results, folder)
+    draw_distribution(results, folder)
+    draw_calls(results, guard, folder)
+
+
+main()

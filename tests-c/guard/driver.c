@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Does one thing, once to warm up and once between two marks that the tracer sees: `driver CASE`. */
+
+#include "guard.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pidfd_spawn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static char program[] = "/bin/true";
+static char *const arguments[] = { program, NULL };
+static posix_spawnattr_t attributes;
+static posix_spawn_file_actions_t actions;
+static int pidfd;
+static pid_t pid;
+static uintptr_t first, last;
+
+static void
+set_up_attributes (void)
+{
+  sigset_t set;
+  sigemptyset (&set);
+  sigaddset (&set, SIGPIPE);
+  sigaddset (&set, SIGTERM);
+  posix_spawnattr_init (&attributes);
+  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setsigmask (&attributes, &set);
+  posix_spawnattr_setsigdefault (&attributes, &set);
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_addopen (&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen (&actions, 10, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2 (&actions, 10, 1);
+  posix_spawn_file_actions_adddup2 (&actions, 10, 2);
+  posix_spawn_file_actions_addclose (&actions, 10);
+}
+
+static void *
+idle (void *unused)
+{
+  pause ();
+  return unused;
+}
+
+static void
+start_thread (void)
+{
+  pthread_t thread;
+  if (pthread_create (&thread, NULL, idle, NULL) != 0)
+    exit (2);
+}
+
+static void
+set_path (void)
+{
+  setenv ("PATH", "/nonexistent/1:/nonexistent/2:/nonexistent/3:/bin", 1);
+}
+
+static void
+open_own (void)
+{
+  pidfd = (int) syscall (SYS_pidfd_open, getpid (), 0);
+}
+
+static void
+open_zombie (void)
+{
+  pid_t child = fork ();
+  if (child == 0)
+    _exit (0);
+  pidfd = (int) syscall (SYS_pidfd_open, child, 0);
+  siginfo_t info;
+  waitid (P_PID, (id_t) child, &info, WEXITED);
+}
+
+static int
+plain (void)
+{
+  return pidfd_spawn (&pidfd, program, NULL, NULL, arguments, environ);
+}
+
+static int
+missing (void)
+{
+  return pidfd_spawn (&pidfd, "/nonexistent", NULL, NULL, arguments, environ) == ENOENT ? 0 : -1;
+}
+
+static int
+furnished (void)
+{
+  return pidfd_spawn (&pidfd, program, &actions, &attributes, arguments, environ);
+}
+
+static int
+searched (void)
+{
+  return pidfd_spawnp (&pidfd, "true", NULL, NULL, arguments, environ);
+}
+
+static int
+get (void)
+{
+  return pidfd_getpid (pidfd) == getpid () ? 0 : -1;
+}
+
+static int
+get_reaped (void)
+{
+  return pidfd_getpid (pidfd) == -1 && errno == ESRCH ? 0 : -1;
+}
+
+static int
+forked (void)
+{
+  pidfd = pidfd_fork (0);
+  return pidfd < 0 ? -1 : 0;
+}
+
+static int
+forked_asyncsafe (void)
+{
+  pidfd = pidfd_fork (PIDFDFORK_ASYNCSAFE);
+  return pidfd < 0 ? -1 : 0;
+}
+
+static int
+by_posix_spawn (void)
+{
+  int error = posix_spawn (&pid, program, NULL, NULL, arguments, environ);
+  pidfd = error ? -1 : (int) syscall (SYS_pidfd_open, pid, 0);
+  return error;
+}
+
+static int (*libc_pidfd_spawn) (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                                char *const *, char *const *);
+
+static void
+find_libcs_own (void)
+{
+  void *libc = dlopen ("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+  *(void **) &libc_pidfd_spawn = libc ? dlsym (libc, "pidfd_spawn") : NULL;
+}
+
+static int
+by_libcs_own (void)
+{
+  return libc_pidfd_spawn ? libc_pidfd_spawn (&pidfd, program, NULL, NULL, arguments, environ) : -1;
+}
+
+static const struct situation {
+  const char *name;
+  void (*set_up) (void);
+  int (*call) (void);
+  int makes_child;
+} situations[] = {
+  { "spawn", NULL, plain, 1 },
+  { "spawn-missing-program", NULL, missing, 0 },
+  { "spawn-with-attributes-and-actions", set_up_attributes, furnished, 1 },
+  { "spawnp-fourth-folder", set_path, searched, 1 },
+  { "spawn-among-threads", start_thread, plain, 1 },
+  { "getpid", open_own, get, 0 },
+  { "getpid-reaped", open_zombie, get_reaped, 0 },
+  { "fork", NULL, forked, 1 },
+  { "fork-asyncsafe", NULL, forked_asyncsafe, 1 },
+  { "fork-among-threads", start_thread, forked, 1 },
+  { "posix_spawn", NULL, by_posix_spawn, 1 },
+  { "libc-pidfd_spawn", find_libcs_own, by_libcs_own, 1 },
+};
+
+/* Where the library's code lies. */
+static int
+find_code (struct dl_phdr_info *info, size_t size, void *function)
+{
+  (void) size;
+  for (int i = 0; i < info->dlpi_phnum; i++)
+    {
+      const ElfW (Phdr) *part = &info->dlpi_phdr[i];
+      uintptr_t start = info->dlpi_addr + part->p_vaddr, wanted = (uintptr_t) function;
+      if (part->p_type == PT_LOAD && part->p_flags & PF_X && wanted >= start && wanted < start + part->p_memsz)
+        {
+          first = start;
+          last = start + part->p_memsz;
+        }
+    }
+  return 0;
+}
+
+static void
+clear (const struct situation *situation)
+{
+  if (!situation->makes_child)
+    return;
+  siginfo_t info;
+  waitid ((idtype_t) 3 /* P_PIDFD */, (id_t) pidfd, &info, WEXITED);
+  close (pidfd);
+}
+
+int
+main (int argc, char **argv)
+{
+  const struct situation *situation = situations, *end = situations + sizeof situations / sizeof *situations;
+  while (situation < end && (argc != 2 || strcmp (situation->name, argv[1]) != 0))
+    situation++;
+  if (situation == end)
+    {
+      for (situation = situations; situation < end; situation++)
+        puts (situation->name);
+      return argc == 1 ? 0 : 2;
+    }
+  /* In the library itself: the address of a function can be that of a stub in this program. */
+  dl_iterate_phdr (find_code, dlsym (RTLD_DEFAULT, "pidfd_spawn"));
+  if (situation->set_up)
+    situation->set_up ();
+
+  pidfd = situation->makes_child ? -1 : pidfd;
+  if (situation->call () != 0)
+    return 3;
+  if (situation->makes_child && pidfd == 0)
+    _exit (0);
+  clear (situation);
+
+  syscall (MARK_BEGIN, first, last);
+  int result = situation->call ();
+  syscall (MARK_END);
+  if (situation->makes_child && pidfd == 0)
+    _exit (0);
+  clear (situation);
+  return result == 0 ? 0 : 3;
+}

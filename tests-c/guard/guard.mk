@@ -1,0 +1,24 @@
+# What calls cost, without a clock; see README.md.
+
+GUARD := build/guard
+
+.PHONY: check-guards
+check-guards: $(GUARD)/guard $(GUARD)/driver ## The system calls and the instructions of each function against what is written down
+	tests-c/guard/run $(GUARD) compare
+
+.PHONY: update-guards
+update-guards: $(GUARD)/guard $(GUARD)/driver ## Write them down anew
+	tests-c/guard/run $(GUARD) update
+
+$(GUARD)/guard: tests-c/guard/guard.c tests-c/guard/guard.h
+	@scripts/need cc
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -o $@ $<
+
+$(GUARD)/driver: tests-c/guard/driver.c tests-c/guard/guard.h $(SO) $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $< -L$(LIB) -lpidfd_spawn -ldl -pthread -Wl,-rpath,'$$ORIGIN/../lib'
+
+# For the plots: another C library.
+$(GUARD)/driver-musl: tests-c/guard/driver.c tests-c/guard/guard.h $(ARCHIVE) $(HEADERS)
+	musl-gcc $(TEST_FLAGS) -static -Ibuild/include -o $@ $< $(ARCHIVE)
