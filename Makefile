@@ -109,6 +109,9 @@ include tests-c/matrix/matrix.mk
 include tests-c/kernels/kernels.mk
 include tests-c/clients/clients.mk
 include bench/bench.mk
+include packaging/install/install.mk
+include man/man.mk
+include examples/examples.mk
 include fuzz/fuzz.mk
 
 .PHONY: help

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 STYLE = """
-set terminal svg noenhanced size 720,400 font 'sans-serif,13' background '#ffffff'
+set terminal svg noenhanced size 860,400 font 'sans-serif,13' background '#ffffff'
 set border 3 lc rgb '#555555'
 set tics nomirror
 set grid ytics lc rgb '#dddddd' lw 1

@@ -7,8 +7,10 @@
 
 #include "test.h"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <sys/mman.h>
-#if defined __GLIBC__ && __GLIBC_PREREQ (2, 35)
+#if !NOT_GLIBC && !GLIBC_BEFORE (2, 35)
 # include <sys/rseq.h>
 #endif
 
@@ -260,7 +262,7 @@ ask_for_everything (void)
   posix_spawn_file_actions_addopen (actions, 20, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2 (actions, 20, 21);
   posix_spawn_file_actions_addclose (actions, 20);
-#if defined __GLIBC__ && __GLIBC_PREREQ (2, 34)
+#ifndef NO_CLOSEFROM
   posix_spawn_file_actions_addclosefrom_np (actions, 50);
 #endif
   posix_spawnattr_init (attributes);
@@ -424,4 +426,76 @@ TEST_LEAVING (the_stack_that_getpid_needs)
   check_need ("pidfd_getpid", call_getpid, 0, NEED_GETPID);
   refuse_call (SYS_ioctl, ENOTTY);
   check_need ("pidfd_getpid by procfs", call_getpid, 0, NEED_GETPID);
+}
+
+/* ---- The library's own memory ---- */
+
+enum { WRITABLE, READ_ONLY };
+
+struct protection {
+  void *function; /* of the object */
+  int access, parts;
+};
+
+static int
+protect_object (struct dl_phdr_info *info, size_t size, void *argument)
+{
+  struct protection *protection = argument;
+  uintptr_t wanted = (uintptr_t) protection->function, page = (uintptr_t) sysconf (_SC_PAGESIZE), relro = 0;
+  bool is_it = false;
+  (void) size;
+  for (int i = 0; i < info->dlpi_phnum; i++)
+    {
+      const ElfW (Phdr) *part = &info->dlpi_phdr[i];
+      uintptr_t start = info->dlpi_addr + part->p_vaddr;
+      is_it |= part->p_type == PT_LOAD && wanted >= start && wanted < start + part->p_memsz;
+      if (part->p_type == PT_GNU_RELRO)
+        relro = (start + part->p_memsz) & -page;
+    }
+  if (!is_it || !*info->dlpi_name)
+    return 0;
+  for (int i = 0; i < info->dlpi_phnum; i++)
+    {
+      const ElfW (Phdr) *part = &info->dlpi_phdr[i];
+      uintptr_t start = (info->dlpi_addr + part->p_vaddr) & -page, end = info->dlpi_addr + part->p_vaddr + part->p_memsz;
+      if (part->p_type != PT_LOAD || !(part->p_flags & PF_W))
+        continue;
+      /* What the loader has made read-only stays so. */
+      if (start < relro && relro <= end)
+        start = relro;
+      if (start >= end || start < relro)
+        continue;
+      int access = protection->access == WRITABLE ? PROT_READ | PROT_WRITE : PROT_READ;
+      CHECK (mprotect ((void *) start, end - start, access) == 0);
+      protection->parts++;
+    }
+  return 1;
+}
+
+/* After the first calls nothing of the library is written any more: it stays one page, shared with every fork. */
+TEST (no_page_of_the_library_is_written)
+{
+  struct protection protection = { dlsym (RTLD_DEFAULT, "pidfd_spawn"), READ_ONLY, 0 };
+  if (!protection.function)
+    SKIP ("the library is a part of the program");
+  for (int round = 0; round < 2; round++)
+    {
+      if (round == 1)
+        dl_iterate_phdr (protect_object, &protection);
+      int pidfd = -1;
+      CHECK_EQ (SPAWN (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ), 0);
+      CHECK_EXIT (pidfd, 4);
+      CHECK_ERROR (SPAWNP (&pidfd, "no-such-program", NULL, NULL, child_argv ("exit_with", "4", NULL), environ), ENOENT);
+      for (int flags = 0; flags <= (int) PIDFDFORK_ASYNCSAFE; flags += (int) PIDFDFORK_ASYNCSAFE)
+        {
+          pidfd = pidfd_fork ((unsigned int) flags);
+          if (pidfd == 0)
+            _exit (5);
+          CHECK (pidfd > 0 && pidfd_getpid (pidfd) > 0);
+          CHECK_EXIT (pidfd, 5);
+        }
+    }
+  CHECK (protection.parts > 0);
+  protection.access = WRITABLE;
+  dl_iterate_phdr (protect_object, &protection);
 }
