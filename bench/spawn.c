@@ -27,11 +27,17 @@ spawn_by_library (int *pidfd)
   return pidfd_spawn (pidfd, child_path, NULL, NULL, arguments, environment);
 }
 
+typedef int posix_function (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                            char *const *, char *const *);
+
+/* The C library's own, past the library that takes their place. */
+static posix_function *libc_posix_spawn = posix_spawn, *libc_posix_spawnp = posix_spawnp;
+
 int
 spawn_by_posix_spawn (int *pidfd)
 {
   pid_t pid;
-  int error = posix_spawn (&pid, child_path, NULL, NULL, arguments, environment);
+  int error = libc_posix_spawn (&pid, child_path, NULL, NULL, arguments, environment);
   return error != 0 ? error : open_process (pid, pidfd);
 }
 
@@ -68,6 +74,11 @@ find_libc_pidfd_spawn (void)
 {
   *(void **) &libc_pidfd_spawn = libc_symbol ("pidfd_spawn");
   *(void **) &libc_pidfd_spawnp = libc_symbol ("pidfd_spawnp");
+  if (libc_symbol ("posix_spawn"))
+    {
+      *(void **) &libc_posix_spawn = libc_symbol ("posix_spawn");
+      *(void **) &libc_posix_spawnp = libc_symbol ("posix_spawnp");
+    }
 }
 
 int
@@ -194,7 +205,7 @@ static int
 furnished_by_posix_spawn (int *pidfd)
 {
   pid_t pid;
-  int error = posix_spawn (&pid, child_path, &actions, &attributes, arguments, environment);
+  int error = libc_posix_spawn (&pid, child_path, &actions, &attributes, arguments, environment);
   return error != 0 ? error : open_process (pid, pidfd);
 }
 
@@ -263,7 +274,7 @@ static int
 searched_by_posix_spawnp (int *pidfd)
 {
   pid_t pid;
-  int error = posix_spawnp (&pid, child_name (), NULL, NULL, arguments, environment);
+  int error = libc_posix_spawnp (&pid, child_name (), NULL, NULL, arguments, environment);
   return error != 0 ? error : open_process (pid, pidfd);
 }
 

@@ -38,6 +38,28 @@
 #endif
 #undef PIDFD_SPAWN_NEED_P_PIDFD
 
+/* The cgroup that the child is born in, as glibc 2.39 has it.  The shared library gives these to every libc, and has its
+   posix_spawn and posix_spawnp honour the flag; the archive does not.  */
+#ifndef POSIX_SPAWN_SETCGROUP
+# define POSIX_SPAWN_SETCGROUP 0x100
+# ifdef __cplusplus
+extern "C" {
+# endif
+# if defined __THROW
+#  define PIDFD_SPAWN_NOTHROW __THROW
+# else
+#  define PIDFD_SPAWN_NOTHROW
+# endif
+/* Stores in *CGROUP the descriptor of the cgroup v2 directory that ATTR holds.  Gives 0.  */
+extern int posix_spawnattr_getcgroup_np (const posix_spawnattr_t *attr, int *cgroup) PIDFD_SPAWN_NOTHROW;
+/* Has ATTR hold the descriptor CGROUP, which counts if the flag POSIX_SPAWN_SETCGROUP is set.  Gives 0.  */
+extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *attr, int cgroup) PIDFD_SPAWN_NOTHROW;
+# undef PIDFD_SPAWN_NOTHROW
+# ifdef __cplusplus
+}
+# endif
+#endif
+
 #ifndef PIDFD_NONBLOCK
 # define PIDFD_NONBLOCK O_NONBLOCK
 #endif

@@ -22,7 +22,7 @@ const LIBC: &[&str] = &[
     "posix_spawn_file_actions_init",
     "posix_spawnattr_destroy",
     "posix_spawnattr_init",
-    "posix_spawnattr_setflags",
+    "posix_spawnattr_getflags",
     "posix_spawnattr_setpgroup",
     "posix_spawnattr_setsigdefault",
     "posix_spawnattr_setsigmask",
@@ -34,13 +34,14 @@ const LIBC: &[&str] = &[
 /// Taken if the libc has them: see src/libc_abi/weak.rs.
 const LIBC_WEAK: &[&str] = &[
     "_Fork",
+    "__libc_dlopen_mode",
+    "__libc_dlsym",
     "dlsym",
     "gnu_get_libc_version",
     "posix_spawn_file_actions_addchdir_np",
     "posix_spawn_file_actions_addclosefrom_np",
     "posix_spawn_file_actions_addfchdir_np",
     "posix_spawn_file_actions_addtcsetpgrp_np",
-    "posix_spawnattr_setcgroup_np",
     "posix_spawnattr_setschedparam",
     "posix_spawnattr_setschedpolicy",
 ];

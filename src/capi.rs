@@ -116,10 +116,7 @@ pub unsafe extern "C" fn pidfd_spawnp(
 ) -> c_int {
     let host = Host::get();
     let buffer = SearchBuffer::new();
-    let mut path: *const c_char = libc::getenv(b"PATH\0".as_ptr().cast());
-    if path.is_null() {
-        path = host.libc().unwrap_or(Libc::Glibc).default_path().as_ptr().cast();
-    }
+    let path = host.libc().unwrap_or(Libc::Glibc).search_path();
     let call = Call { name: file, pidfd, facts, attrp, argv, envp };
     call.run(host, Program::Search { name: file, path, buffer: &buffer }, host::native_spawnp)
 }
@@ -234,7 +231,7 @@ impl Call {
             argv: self.argv,
             envp: self.envp,
         };
-        self.store(spawn::spawn(&request)?);
+        self.store(spawn::spawn(&request)?.pidfd);
         Ok(())
     }
 

@@ -103,16 +103,10 @@ fn examine() -> Host {
         Some(Libc::Glibc) => state |= GLIBC,
         Some(Libc::Musl) => state |= MUSL,
         None => {
-            NATIVE_SPAWN.store(next_definition(b"pidfd_spawn\0"), Ordering::Release);
-            NATIVE_SPAWNP.store(next_definition(b"pidfd_spawnp\0"), Ordering::Release);
+            NATIVE_SPAWN.store(weak::next_definition(b"pidfd_spawn\0"), Ordering::Release);
+            NATIVE_SPAWNP.store(weak::next_definition(b"pidfd_spawnp\0"), Ordering::Release);
         }
     }
     STATE.store(state, Ordering::Release);
     Host(state)
-}
-
-/// The definition after ours in the search order: the libc's.
-fn next_definition(name: &'static [u8]) -> *mut c_void {
-    // SAFETY: the name ends in a NUL.
-    weak::dlsym().map_or(core::ptr::null_mut(), |dlsym| unsafe { dlsym(libc::RTLD_NEXT, name.as_ptr().cast()) })
 }

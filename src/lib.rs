@@ -8,6 +8,7 @@
 //!   child, `actions` and `exec` are the two larger things that it does, `report` is for emulators.
 //! - `fork`: pidfd_fork and the proof that its pidfd names the child.
 //! - `getpid`: pidfd_getpid.
+//! - [`interpose`]: the libc's functions whose place the shared library takes, so that SETCGROUP works everywhere.
 //! - `libc_abi`: the caller's attributes and file actions, read from the libc's private layouts, and the check that the
 //!   layouts are what they are thought to be.
 //! - `cancel`: keeps thread cancellation out.
@@ -34,6 +35,7 @@ mod errno;
 mod fork;
 mod getpid;
 mod host;
+pub mod interpose;
 mod kernel;
 mod libc_abi;
 #[cfg(any(test, fuzzing))]

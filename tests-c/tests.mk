@@ -4,7 +4,7 @@ TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror
 TEST_SOURCES := $(sort $(wildcard tests-c/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
-LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,cgroup closefrom-fallback emulators environment fallback fallback-failures \
+LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,cgroup cgroup-functions closefrom-fallback emulators environment fallback fallback-failures \
   fork-company fork-failures fork-stranger getpid-ioctl memory pidfd_fork pidfd_getpid))
 
 LINKED := $(TEST_SOURCES:tests-c/%.c=build/tests/linked/%)
@@ -13,7 +13,7 @@ STATIC := $(TEST_SOURCES:tests-c/%.c=build/tests/static/%)
 REFERENCE := $(patsubst tests-c/%.c,build/tests/reference/%,$(filter-out $(LIBRARY_ONLY),$(TEST_SOURCES)))
 # The linked programs once more, without clone3: see tests-c/run.
 FALLBACK := $(LINKED:build/tests/linked/%=build/tests/fallback/%)
-HARNESS := tests-c/test.c tests-c/test.h tests-c/interface.h
+HARNESS := tests-c/test.c tests-c/test.h tests-c/interface.h tests-c/cgroup.h
 
 .PHONY: check-c
 check-c: ## The C suite: linked, preloaded, static, without clone3, and posix_spawn as the reference

@@ -13,6 +13,8 @@
 #  define CAN_SET_CGROUP 1
 # endif
 
+# include "cgroup.h"
+
 enum { UNTOUCHED = -7, SETCGROUP = 0x100 };
 
 static posix_spawnattr_t
@@ -34,72 +36,12 @@ attributes_with (int cgroup, int flags)
   return attributes;
 }
 
-/* Where cgroup v2 is mounted, or NULL. */
-static char *
-mount_point (void)
-{
-  char *text = read_file ("/proc/self/mountinfo"), *end;
-  for (char *line = text; *line; line = end + 1)
-    {
-      end = strchr (line, '\n');
-      if (!end)
-        return NULL;
-      *end = 0;
-      static char root[PATH_MAX], point[PATH_MAX];
-      if (strstr (line, " - cgroup2 ") && sscanf (line, "%*s %*s %*s %4000s %4000s", root, point) == 2)
-        return point;
-    }
-  return NULL;
-}
-
-/* The line of cgroup v2 in what /proc says about a process. */
-static char *
-cgroup_of (pid_t pid)
-{
-  char *text = read_file (format ("/proc/%d/cgroup", (int) pid));
-  char *line = strncmp (text, "0::", 3) == 0 ? text : strstr (text, "\n0::");
-  if (!line)
-    SKIP ("no cgroup v2");
-  line += line == text ? 3 : 4;
-  line[strcspn (line, "\n")] = 0;
-  return line;
-}
-
-static char *directory;
-
-/* Makes a cgroup below the one of the test, or skips; gives a descriptor of it. */
 static int
-make_cgroup (void)
+make_own_cgroup (void)
 {
-  char *mounted = mount_point ();
-  if (!mounted)
-    SKIP ("cgroup v2 is not mounted");
   if (!CAN_SET_CGROUP)
     SKIP ("the libc has no place for a cgroup");
-# ifndef SYS_clone3
-  SKIP ("the headers do not know clone3");
-# else
-  if (syscall (SYS_clone3, NULL, 0) == -1 && errno != EINVAL && errno != EFAULT)
-    SKIP ("no clone3: %s", strerror (errno));
-# endif
-  directory = format ("%s%s/tst-cgroup-%d", mounted, cgroup_of (getpid ()), (int) getpid ());
-  if (mkdir (directory, 0755) != 0)
-    SKIP ("no cgroup can be made: %s", strerror (errno));
-  int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  CHECK (fd >= 0);
-  return fd;
-}
-
-/* The kernel needs a moment after the last process has gone. */
-static void
-remove_cgroup (int fd)
-{
-  CHECK (close (fd) == 0);
-  while (rmdir (directory) != 0)
-    {
-      CHECK_EQ (errno, EBUSY);
-      usleep (1000);
-    }
+  return make_cgroup ();
 }
 
 static char *const sleep_argv[] = { (char *) "sleep", (char *) "1000", NULL };
@@ -114,14 +56,14 @@ kill_and_reap (int pidfd)
 static bool
 is_inside (pid_t pid)
 {
-  const char *where = cgroup_of (pid), *name = strrchr (directory, '/');
+  const char *where = cgroup_of (pid), *name = strrchr (cgroup_directory, '/');
   const char *last = strrchr (where, '/');
   return last && strcmp (last, name) == 0;
 }
 
 TEST (child_is_in_the_cgroup)
 {
-  int fd = make_cgroup ();
+  int fd = make_own_cgroup ();
   posix_spawnattr_t attributes = attributes_with (fd, 0);
   for (int call = 0; call < 2; call++)
     {
@@ -153,7 +95,7 @@ look_at_the_child (void *fifo)
 /* With the other attributes and with actions, during which it is there already. */
 TEST (child_is_in_the_cgroup_before_its_exec)
 {
-  int fd = make_cgroup ();
+  int fd = make_own_cgroup ();
   posix_spawnattr_t attributes = attributes_with (fd, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
   sigset_t set;
   sigemptyset (&set);
@@ -186,7 +128,7 @@ TEST (child_is_in_the_cgroup_before_its_exec)
 TEST (cgroup_without_the_flag)
 {
 # if CAN_SET_CGROUP
-  int fd = make_cgroup ();
+  int fd = make_own_cgroup ();
   posix_spawnattr_t attributes = attributes_with (fd, 0);
   unsigned short none = 0;
   memcpy (&attributes, &none, sizeof none);
@@ -231,7 +173,7 @@ check_failure_at (int line, int cgroup, const char *path, int wanted, int also)
 static void
 need_cgroups (void)
 {
-  int fd = make_cgroup ();
+  int fd = make_own_cgroup ();
   remove_cgroup (fd);
 }
 
@@ -270,7 +212,7 @@ TEST (cgroup_that_is_something_else)
 
 TEST (failing_program_in_a_cgroup)
 {
-  int fd = make_cgroup ();
+  int fd = make_own_cgroup ();
   check_failure_at (__LINE__, fd, test_path ("none"), ENOENT, ENOENT);
   remove_cgroup (fd);
 }

@@ -9,6 +9,8 @@ compile_error!("a C library must not unwind into its caller: build with panic = 
 // The linker takes the C functions from here.
 pub use pidfd_spawn::capi::*;
 
+mod interposed;
+
 /// Nothing in the engine panics, which the check of the finished library shows: this is gone from it.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {

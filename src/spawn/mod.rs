@@ -35,7 +35,7 @@ use crate::kernel::fd::OwnedFd;
 use crate::kernel::uapi::SignalSet;
 use crate::libc_abi::{flag, Attributes, FileActions};
 use core::sync::atomic::AtomicI32;
-use libc::{c_char, c_int};
+use libc::{c_char, c_int, pid_t};
 
 pub use exec::{Program, SearchBuffer};
 use report::Report;
@@ -47,6 +47,14 @@ pub struct Request<'a> {
     pub attributes: Attributes,
     pub argv: *const *mut c_char,
     pub envp: *const *mut c_char,
+}
+
+/// What was started.
+#[derive(Debug)]
+pub struct Child {
+    pub pidfd: OwnedFd,
+    /// Means the child for as long as nobody has waited for it.
+    pub pid: pid_t,
 }
 
 /// How the child was made, as far as it must know.
@@ -81,12 +89,12 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Starts the program and gives its pidfd; an error means that there is no child.
+/// Starts the program; an error means that there is no child.
 ///
 /// # Safety
 /// The request's pointers are what execve takes, and its actions and attributes are valid; all stay unchanged during
 /// the call.
-pub unsafe fn spawn(request: &Request) -> Result<OwnedFd> {
+pub unsafe fn spawn(request: &Request) -> Result<Child> {
     let wants_cgroup = request.attributes.has(flag::SETCGROUP);
     if wants_cgroup && request.attributes.cgroup < 0 {
         return Err(Errno(libc::EINVAL));

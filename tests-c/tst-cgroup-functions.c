@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The functions that place a child in a cgroup on a libc that has none, and posix_spawn and posix_spawnp, which honour the
+ * flag then and are the libc's own otherwise. */
+
+#include "test.h"
+
+#if HAVE_LIBRARY && !defined WAY_STATIC
+
+#include "cgroup.h"
+
+# ifdef WAY_PRELOADED
+#  define WEAK __attribute__ ((weak))
+extern int posix_spawnattr_getcgroup_np (const posix_spawnattr_t *, int *) WEAK;
+extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *, int) WEAK;
+# endif
+# ifndef POSIX_SPAWN_SETCGROUP
+#  define POSIX_SPAWN_SETCGROUP 0x100
+# endif
+
+enum { NOBODY_PID = -7 };
+
+CHILD (exit_with)
+{
+  return atoi (argv[0]);
+}
+
+/* Says by its exit status whether it is in the cgroup of that name. */
+CHILD (expect_cgroup)
+{
+  char *cgroup = cgroup_of (getpid ());
+  size_t length = strlen (cgroup), wanted = strlen (argv[0]);
+  return length >= wanted && strcmp (cgroup + length - wanted, argv[0]) == 0 ? 4 : 5;
+}
+
+typedef int posix_function (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                            char *const[], char *const[]);
+
+static posix_function *
+both_functions (int index)
+{
+  return index == 0 ? posix_spawn : posix_spawnp;
+}
+
+static posix_spawnattr_t
+attributes_for (int cgroup)
+{
+  posix_spawnattr_t attributes;
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+  CHECK_EQ (posix_spawnattr_setcgroup_np (&attributes, cgroup), 0);
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETCGROUP), 0);
+  return attributes;
+}
+
+TEST (the_cgroup_is_kept)
+{
+  posix_spawnattr_t attributes;
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+  int cgroup = -2;
+  CHECK_EQ (posix_spawnattr_getcgroup_np (&attributes, &cgroup), 0);
+  CHECK_EQ (cgroup, 0);
+  CHECK_EQ (posix_spawnattr_setcgroup_np (&attributes, 17), 0);
+  CHECK_EQ (posix_spawnattr_setpgroup (&attributes, 21), 0);
+  CHECK_EQ (posix_spawnattr_getcgroup_np (&attributes, &cgroup), 0);
+  CHECK_EQ (cgroup, 17);
+}
+
+TEST (flags_are_kept_and_unknown_ones_refused)
+{
+  posix_spawnattr_t attributes;
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+  short known[] = { 0,
+                    POSIX_SPAWN_SETSIGMASK,
+                    POSIX_SPAWN_SETCGROUP,
+                    POSIX_SPAWN_SETCGROUP | POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_RESETIDS,
+                    POSIX_SPAWN_SETPGROUP };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    {
+      short got = -1;
+      CHECK_EQ (posix_spawnattr_setflags (&attributes, known[i]), 0);
+      CHECK_EQ (posix_spawnattr_getflags (&attributes, &got), 0);
+      CHECK_EQ (got, known[i]);
+    }
+  for (int bit = 9; bit < 16; bit++)
+    {
+      short got = -1;
+      CHECK_EQ (posix_spawnattr_setflags (&attributes, (short) (1 << bit)), EINVAL);
+      CHECK_EQ (posix_spawnattr_setflags (&attributes, (short) (1 << bit | POSIX_SPAWN_SETCGROUP)), EINVAL);
+      CHECK_EQ (posix_spawnattr_getflags (&attributes, &got), 0);
+      CHECK_EQ (got, POSIX_SPAWN_SETPGROUP);
+    }
+}
+
+static void
+check_status (pid_t pid, int wanted)
+{
+  int status;
+  CHECK (pid > 0);
+  CHECK_EQ (waitpid (pid, &status, 0), pid);
+  CHECK (WIFEXITED (status));
+  CHECK_EQ (WEXITSTATUS (status), wanted);
+}
+
+TEST (posix_spawn_starts_the_child_in_the_cgroup)
+{
+  int cgroup = make_cgroup ();
+  posix_spawnattr_t attributes = attributes_for (cgroup);
+  char *name = strrchr (cgroup_directory, '/');
+  int descriptors = open_descriptors ();
+  for (int i = 0; i < 2; i++)
+    {
+      pid_t pid = NOBODY_PID;
+      CHECK_EQ (both_functions (i) (&pid, self_path, NULL, &attributes, child_argv ("expect_cgroup", name, NULL), environ),
+                0);
+      check_status (pid, 4);
+      CHECK_EQ (both_functions (i) (NULL, self_path, NULL, &attributes, child_argv ("expect_cgroup", name, NULL), environ),
+                0);
+      siginfo_t info;
+      CHECK (waitid (P_ALL, 0, &info, WEXITED) == 0);
+      CHECK_EQ (info.si_status, 4);
+    }
+  CHECK_EQ (open_descriptors (), descriptors);
+  remove_cgroup (cgroup);
+}
+
+TEST (pidfd_spawn_starts_the_child_in_the_cgroup)
+{
+  int cgroup = make_cgroup (), pidfd;
+  posix_spawnattr_t attributes = attributes_for (cgroup);
+  char *name = strrchr (cgroup_directory, '/');
+  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, &attributes, child_argv ("expect_cgroup", name, NULL), environ), 0);
+  CHECK_EXIT (pidfd, 4);
+  remove_cgroup (cgroup);
+}
+
+static void
+check_refused (int cgroup, int error)
+{
+  posix_spawnattr_t attributes = attributes_for (cgroup);
+  int descriptors = open_descriptors ();
+  for (int i = 0; i < 2; i++)
+    {
+      pid_t pid = NOBODY_PID;
+      CHECK_EQ (both_functions (i) (&pid, self_path, NULL, &attributes, child_argv ("exit_with", "4", NULL), environ),
+                error);
+      CHECK_EQ (pid, NOBODY_PID);
+      CHECK_NO_CHILD ();
+    }
+  CHECK_EQ (open_descriptors (), descriptors);
+}
+
+TEST (what_is_no_cgroup_is_refused)
+{
+  need_clone3 ();
+  int folder = open (test_dir (), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  CHECK (folder >= 0);
+  check_refused (-1, EINVAL);
+  check_refused (700, EBADF);
+  check_refused (folder, EBADF);
+  CHECK (close (folder) == 0);
+}
+
+TEST (without_clone3_it_is_not_supported)
+{
+  posix_spawnattr_t attributes = attributes_for (0);
+  (void) attributes;
+  refuse_call (435 /* clone3 */, ENOSYS);
+  check_refused (0, EOPNOTSUPP);
+}
+
+TEST (without_the_flag_it_is_the_libcs_own)
+{
+  posix_spawnattr_t attributes = attributes_for (700);
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETPGROUP), 0);
+  for (int i = 0; i < 2; i++)
+    for (int with = 0; with < 2; with++)
+      {
+        pid_t pid = NOBODY_PID;
+        CHECK_EQ (both_functions (i) (&pid, self_path, NULL, with ? &attributes : NULL,
+                                      child_argv ("exit_with", "6", NULL), environ),
+                  0);
+        check_status (pid, 6);
+        CHECK_EQ (both_functions (i) (&pid, "/nonexistent/program", NULL, with ? &attributes : NULL,
+                                      child_argv ("exit_with", "6", NULL), environ),
+                  ENOENT);
+      }
+  /* With the last descriptor taken a pidfd is not to be had; the libc's function needs none. */
+  use_up_descriptors ();
+  pid_t pid = NOBODY_PID;
+  int error = posix_spawn (&pid, self_path, NULL, &attributes, child_argv ("exit_with", "6", NULL), environ);
+  give_back_descriptors ();
+  CHECK_EQ (error, 0);
+  CHECK_EQ (waitpid (pid, NULL, 0), pid);
+}
+
+TEST (an_error_of_the_program_is_returned)
+{
+  int cgroup = make_cgroup ();
+  posix_spawnattr_t attributes = attributes_for (cgroup);
+  for (int i = 0; i < 2; i++)
+    {
+      pid_t pid = NOBODY_PID;
+      CHECK_EQ (both_functions (i) (&pid, "/nonexistent/program", NULL, &attributes, child_argv ("exit_with", "4", NULL),
+                                    environ),
+                ENOENT);
+      CHECK_EQ (pid, NOBODY_PID);
+      CHECK_NO_CHILD ();
+    }
+  remove_cgroup (cgroup);
+}
+
+#else
+
+TEST (cgroup_functions)
+{
+  SKIP ("the archive leaves these functions out");
+}
+
+#endif
