@@ -166,7 +166,8 @@ char *descriptor_table (void);
 void check_no_child_at (const char *file, int line);
 #define CHECK_NO_CHILD() check_no_child_at (__FILE__, __LINE__)
 
-/* The two calls under test, for what they have in common: a path with a slash means the same to both. */
+/* The two calls under test, for what they have in common: a path with a slash means the same to both.  Also for a null
+   pointer as the first argument, which newer glibc headers declare to be wrong for pidfd_spawnp. */
 typedef int spawn_call (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
                         char *const[], char *const[]);
 extern spawn_call *both_calls[2];
@@ -220,6 +221,11 @@ void need_root (void);
 #if NOT_GLIBC || GLIBC_BEFORE (2, 35)
 # define NO_TCSETPGRP "the libc has no posix_spawn_file_actions_addtcsetpgrp_np"
 #endif
+
+/* Before it had _Fork, glibc kept handlers for its two signals from the start of any program that is linked with
+   libpthread; and without _Fork the library makes the asyncsafe child by clone, which gives its pidfd at once, so that
+   nothing can go wrong in between. */
+#define NO_UNDERSCORE_FORK GLIBC_BEFORE (2, 34)
 
 extern char **environ;
 

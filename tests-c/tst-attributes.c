@@ -687,6 +687,8 @@ TEST_LEAVING (every_combination)
   CHECK (setresgid (NOBODY, 0, 0) == 0);
   CHECK (setresuid (NOBODY, 0, 0) == 0);
   struct process_state own = state_of (getpid ());
+  /* An older libc has handlers of its own. */
+  own.caught = 0;
 
   for (int choice = 0; choice < 256; choice++)
     {

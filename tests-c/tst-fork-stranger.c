@@ -102,6 +102,8 @@ listen_to_pidfds_of_others (void)
 static void
 meet_a_stranger (unsigned int flags)
 {
+  if (flags != 0 && NO_UNDERSCORE_FORK)
+    SKIP ("the child is made together with its pidfd");
   listen_to_pidfds_of_others ();
   pthread_t thread;
   CHECK_EQ (pthread_create (&thread, NULL, replace_the_child, NULL), 0);

@@ -358,7 +358,7 @@ static void
 write_somewhere (void)
 {
   static char somewhere;
-  somewhere++;
+  ++*(volatile char *) &somewhere; /* not merely set, in the eyes of a compiler */
   books->result = ENOENT;
 }
 
@@ -475,6 +475,8 @@ protect_object (struct dl_phdr_info *info, size_t size, void *argument)
 /* After the first calls nothing of the library is written any more: it stays one page, shared with every fork. */
 TEST (no_page_of_the_library_is_written)
 {
+  if (NOT_GLIBC)
+    SKIP ("the libc's malloc uses what is left of the library's last page");
   struct protection protection = { dlsym (RTLD_DEFAULT, "pidfd_spawn"), READ_ONLY, 0 };
   if (!protection.function)
     SKIP ("the library is a part of the program");

@@ -509,13 +509,15 @@ static void
 fork_in_handler (int signal)
 {
   (void) signal;
+  /* On a busy machine the next signal may be there before the work goes on, again and again. */
+  if (forks_of_handler == CHILDREN)
+    return;
   int error = errno;
   int pidfd = pidfd_fork (PIDFDFORK_ASYNCSAFE);
   if (pidfd == 0 && !child_returns)
     _exit (FINE);
   pidfd_of_handler = pidfd;
-  if (forks_of_handler < CHILDREN)
-    pidfds_of_handler[forks_of_handler++] = pidfd;
+  pidfds_of_handler[forks_of_handler++] = pidfd;
   errno = error;
 }
 

@@ -682,7 +682,7 @@ spawn_and_fail (char **argv, const posix_spawn_file_actions_t *actions)
       CHECK_EQ (both_calls[call](&pidfd, "/nonexistent/program", NULL, NULL, argv, environ), ENOENT);
       CHECK_EQ (both_calls[call](&pidfd, self_path, actions, NULL, argv, environ), EBADF);
     }
-  CHECK_EQ (SPAWNP (NULL, "no such program anywhere", NULL, NULL, argv, environ), ENOENT);
+  CHECK_EQ (both_calls[1] (NULL, "no such program anywhere", NULL, NULL, argv, environ), ENOENT);
 #if HAVE_LIBRARY
   for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
     {

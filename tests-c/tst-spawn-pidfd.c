@@ -356,7 +356,7 @@ TEST (four_files_without_a_pidfd_with_spawnp)
   struct four four;
   prepare (&four);
   int before = open_descriptors ();
-  CHECK_EQ (SPAWNP (NULL, self_path, &four.actions, NULL, four.argv, environ), 0);
+  CHECK_EQ (both_calls[1] (NULL, self_path, &four.actions, NULL, four.argv, environ), 0);
   CHECK_EQ (open_descriptors (), before);
   check_any_child_at (__LINE__, TRUE_CLAIMS);
   release (&four);

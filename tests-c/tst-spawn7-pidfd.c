@@ -37,15 +37,15 @@ CHILD (write_disposition_of)
   return write (atoi (argv[1]), &answer, 1) == 1 ? AS_TOLD : HAS_HANDLER;
 }
 
-/* The argument has a character for each signal from 1 on: d(efault), i(gnored) or e(ither).  Gives the first signal
-   that differs. */
+/* The argument has a character for each signal from 1 on: d(efault), i(gnored), e(ither) or ? for anything.  Gives the
+   first signal that differs. */
 CHILD (dispositions)
 {
   for (int signal = 1; argv[0][signal - 1]; signal++)
     {
       void (*handler) (int) = disposition (signal);
       char wanted = argv[0][signal - 1];
-      if ((handler != SIG_DFL || wanted == 'i') && (handler != SIG_IGN || wanted == 'd'))
+      if (wanted != '?' && (handler != SIG_DFL || wanted == 'i') && (handler != SIG_IGN || wanted == 'd'))
         return signal;
     }
   return AS_TOLD;
@@ -168,6 +168,14 @@ TEST (SIGCHLD_ignored_stays_ignored)
   CHECK_ERRNO (waitid (P_ALL, 0, &(siginfo_t) { 0 }, WEXITED), ECHILD);
 }
 
+/* What an older libc changes in the program before its main. */
+static void
+except_for_the_start (char *expected)
+{
+  if (NO_UNDERSCORE_FORK)
+    memset (expected + 32 - 1, '?', 2);
+}
+
 /* All signals at once, those of the C library included. */
 static char *
 every_signal (void (*to) (int), char letter)
@@ -183,6 +191,7 @@ every_signal (void (*to) (int), char letter)
         }
       expected[signal - 1] = disposition (signal) == to && to == SIG_IGN ? letter : 'd';
     }
+  except_for_the_start (expected);
   return expected;
 }
 
@@ -218,6 +227,7 @@ TEST (every_signal_ignored_becomes_default_with_SETSIGDEF)
   CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGDEF), 0);
   char *expected = format ("%064d", 0);
   memset (expected, 'd', 64);
+  except_for_the_start (expected);
   int pidfd = -1;
   CHECK_EQ (SPAWN (&pidfd, self_path, NULL, &attributes, child_argv ("dispositions", expected, NULL), environ), 0);
   CHECK_EXIT (pidfd, AS_TOLD);

@@ -1,0 +1,22 @@
+"""Prints how many tests passed in both of two results of CPython's tests, and after a colon which passed in the first only.
+
+    compare-junit.py FIRST.xml SECOND.xml
+"""
+
+import sys
+import xml.etree.ElementTree as ElementTree
+
+
+def passed(path):
+    cases = ElementTree.parse(path).iter("testcase")
+    return {case.get("name") for case in cases if all(case.find(bad) is None for bad in ("failure", "error", "skipped"))}
+
+
+try:
+    first, second = map(passed, sys.argv[1:])
+    text = f"{len(first & second)} of {len(first)} tests pass as before"
+    if first - second:
+        text += ": " + " ".join(sorted(first - second))
+except (OSError, ElementTree.ParseError) as why:
+    text = f"no result: {why}"
+print(text)

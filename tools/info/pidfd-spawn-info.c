@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Prints what libpidfd_spawn finds on this machine and whether it works here: what a bug report should contain.
+ *
+ * The functions are looked up by name at run time, so that this program also starts, and says so, where they are
+ * missing.  Nothing is concluded from version numbers: each feature of the kernel is tried, for a sandbox can refuse
+ * what the kernel has.  Each line begins before its trial, so that one that ends the program shows where. */
+
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What the headers of older systems lack.  The numbers are the same on every architecture of interest. */
+enum
+{
+  CALL_PIDFD_OPEN = 434,
+  CALL_CLONE3 = 435,
+  CALL_CLOSE_RANGE = 436,
+};
+#define BY_PIDFD ((idtype_t) 3) /* P_PIDFD, an enumerator where it exists */
+#define WITH_PIDFD 0x1000ULL /* CLONE_PIDFD */
+#define WITH_CLEAN_HANDLERS 0x100000000ULL /* CLONE_CLEAR_SIGHAND */
+#define INTO_CGROUP 0x200000000ULL /* CLONE_INTO_CGROUP */
+#define PIDFS 0x50494446
+#define PROCFS 0x9fa0
+
+/* struct clone_args; the size of the first published version, and of that with the cgroup. */
+struct clone_arguments
+{
+  uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+enum { SIZE_WITHOUT_CGROUP = 64 };
+
+/* struct pidfd_info in its first published size. */
+struct process_information
+{
+  uint64_t mask, cgroup;
+  uint32_t pid, rest[11];
+};
+#define GET_INFORMATION _IOWR (0xff, 11, struct process_information)
+
+enum { STATUS = 7 /* what the children of the trials exit with */ };
+
+extern char **environ;
+
+typedef int spawn_function (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                            char *const[], char *const[]);
+typedef int fork_function (unsigned int);
+typedef pid_t getpid_function (int);
+
+static struct
+{
+  spawn_function *spawn, *spawnp;
+  fork_function *fork;
+  getpid_function *getpid;
+  bool is_libc;
+} library;
+
+static const char *
+name_of (int error)
+{
+#define NAME(name) case name: return #name;
+  switch (error)
+    {
+      NAME (ENOSYS) NAME (EPERM) NAME (EINVAL) NAME (E2BIG) NAME (EBADF) NAME (ENOTTY) NAME (ENOENT) NAME (EACCES)
+      NAME (EMFILE) NAME (ENFILE) NAME (ENOMEM) NAME (EAGAIN) NAME (EOPNOTSUPP) NAME (EREMOTE) NAME (ESRCH)
+      NAME (ECHILD) NAME (ETIMEDOUT) NAME (EPROTO)
+    default:
+      return "error";
+    }
+#undef NAME
+}
+
+static void
+begin (const char *label)
+{
+  printf ("  %-22s ", label);
+  fflush (stdout);
+}
+
+/* Of a feature that was tried: 0, or the error number that says it is not there.  Gives the same. */
+static int
+report (int error)
+{
+  if (error == 0)
+    printf ("yes\n");
+  else
+    printf ("no: %s (%s, %d)\n", strerror (error), name_of (error), error);
+  return error;
+}
+
+static int
+reap_by_number (pid_t pid)
+{
+  int status;
+  while (waitpid (pid, &status, 0) < 0)
+    if (errno != EINTR)
+      return errno;
+  return WIFEXITED (status) && WEXITSTATUS (status) == STATUS ? 0 : ECHILD;
+}
+
+/* The kernel */
+
+/* Makes a child with a pidfd, sees whether that becomes readable, and reaps the child. */
+static int
+try_clone (int *poll_error)
+{
+  int pidfd = -1;
+  /* The first three arguments stand in this order on every architecture but s390. */
+  long pid = syscall (SYS_clone, WITH_PIDFD | SIGCHLD, 0L, &pidfd, 0L, 0L);
+  if (pid < 0)
+    return errno;
+  if (pid == 0)
+    _exit (STATUS);
+  struct pollfd entry = { .fd = pidfd, .events = POLLIN };
+  if (pidfd >= 0 && *poll_error == 0)
+    {
+      int ready = poll (&entry, 1, 10000);
+      *poll_error = ready > 0 ? 0 : ready < 0 ? errno : ETIMEDOUT;
+    }
+  int error = reap_by_number ((pid_t) pid);
+  /* Before Linux 5.2 the flag means nothing, and some emulators ignore it. */
+  if (pidfd < 0)
+    return ENOSYS;
+  close (pidfd);
+  return error;
+}
+
+static int
+try_clone3 (uint64_t flags, size_t size)
+{
+  int pidfd = -1;
+  /* No such descriptor can be open. */
+  struct clone_arguments arguments
+    = { .flags = flags, .pidfd = (uintptr_t) &pidfd, .exit_signal = SIGCHLD, .cgroup = INT_MAX };
+  long pid = syscall (CALL_CLONE3, &arguments, size);
+  if (pid < 0)
+    return errno;
+  if (pid == 0)
+    _exit (STATUS);
+  int error = reap_by_number ((pid_t) pid);
+  if (pidfd < 0)
+    return ENOSYS;
+  close (pidfd);
+  return error;
+}
+
+/* Kernels without it do not know the flag, or not so large an argument; the others complain of the descriptor. */
+static int
+try_cgroup (void)
+{
+  int error = try_clone3 (WITH_PIDFD | INTO_CGROUP, sizeof (struct clone_arguments));
+  return error == EBADF ? 0 : error == 0 ? EPROTO : error;
+}
+
+static int
+try_waitid (void)
+{
+  siginfo_t info;
+  if (waitid (BY_PIDFD, INT_MAX, &info, WEXITED | WNOHANG) == 0)
+    return EPROTO;
+  return errno == EBADF ? 0 : errno;
+}
+
+static int
+try_information (int pidfd)
+{
+  struct process_information information = { .mask = 1 };
+  if (ioctl (pidfd, GET_INFORMATION, &information) != 0)
+    return errno;
+  return information.pid == (uint32_t) getpid () ? 0 : EPROTO;
+}
+
+static int
+try_pidfs (int pidfd)
+{
+  struct statfs information;
+  if (fstatfs (pidfd, &information) != 0)
+    return errno;
+  return information.f_type == PIDFS ? 0 : ENOSYS;
+}
+
+static int
+try_procfs (void)
+{
+  struct statfs information;
+  if (statfs ("/proc/self/fdinfo", &information) != 0)
+    return errno;
+  return information.f_type == PROCFS ? 0 : ENOENT;
+}
+
+static void
+report_of (int pidfd, int (*trial) (int))
+{
+  if (pidfd < 0)
+    printf ("not tried: pidfd_open fails\n");
+  else
+    report (trial (pidfd));
+}
+
+static int
+error_of (long result)
+{
+  return result < 0 ? errno : 0;
+}
+
+struct kernel
+{
+  int clone_pidfd, waits, polls, clone3, clean_handlers;
+};
+
+static struct kernel
+examine_kernel (void)
+{
+  struct kernel kernel;
+  printf ("kernel features\n");
+  begin ("pidfd_open");
+  int own = (int) syscall (CALL_PIDFD_OPEN, getpid (), 0);
+  report (error_of (own));
+
+  begin ("CLONE_PIDFD");
+  /* A kernel that cannot poll a pidfd says that every one is ready. */
+  struct pollfd entry = { .fd = own, .events = POLLIN };
+  kernel.polls = own >= 0 && poll (&entry, 1, 0) != 0 ? ENOSYS : 0;
+  kernel.clone_pidfd = report (try_clone (&kernel.polls));
+  begin ("poll on pidfds");
+  if (kernel.clone_pidfd != 0)
+    kernel.polls = kernel.clone_pidfd;
+  report (kernel.polls);
+  begin ("waitid (P_PIDFD)");
+  kernel.waits = report (try_waitid ());
+  begin ("clone3");
+  kernel.clone3 = report (try_clone3 (WITH_PIDFD, SIZE_WITHOUT_CGROUP));
+  begin ("CLONE_CLEAR_SIGHAND");
+  kernel.clean_handlers = report (try_clone3 (WITH_PIDFD | WITH_CLEAN_HANDLERS, SIZE_WITHOUT_CGROUP));
+  begin ("CLONE_INTO_CGROUP");
+  report (try_cgroup ());
+  begin ("close_range");
+  report (error_of (syscall (CALL_CLOSE_RANGE, UINT_MAX, UINT_MAX, 0)));
+  begin ("PIDFD_GET_INFO");
+  report_of (own, try_information);
+  begin ("pidfs");
+  report_of (own, try_pidfs);
+  begin ("procfs on /proc");
+  report (try_procfs ());
+  if (own >= 0)
+    close (own);
+  return kernel;
+}
+
+static bool
+is_refusal (int error)
+{
+  return error == ENOSYS || error == EPERM || error == EINVAL || error == E2BIG;
+}
+
+/* By the rules of the library; a C library's own function has others. */
+static void
+print_way (const struct kernel *kernel)
+{
+  printf ("\nway of a spawn            ");
+  if (library.is_libc)
+    printf ("the C library's own; this library would have taken: ");
+  else if (!library.spawn)
+    printf ("the library would take: ");
+  if (kernel->waits != 0)
+    printf ("none: the kernel, or a sandbox, has no waitid (P_PIDFD): %s\n", name_of (kernel->waits));
+  else if (kernel->clean_handlers == 0)
+    printf ("plain: clone3 with CLONE_CLEAR_SIGHAND\n");
+  else if (!is_refusal (kernel->clean_handlers))
+    printf ("none: clone3 fails: %s\n", name_of (kernel->clean_handlers));
+  else if (kernel->clone_pidfd != 0)
+    printf ("none: clone3 is refused: %s, and clone gives no pidfd: %s\n", name_of (kernel->clean_handlers),
+            name_of (kernel->clone_pidfd));
+  else
+    printf ("fallback: clone, because %s is refused: %s\n",
+            kernel->clone3 == 0 ? "CLONE_CLEAR_SIGHAND" : "clone3", name_of (kernel->clean_handlers));
+}
+
+/* The library */
+
+/* POSIX wants functions to have addresses as data has, ISO C knows no conversion between them. */
+static void
+look_up_one (void *function_pointer, void *handle, const char *name)
+{
+  void *address = dlsym (handle, name);
+  memcpy (function_pointer, &address, sizeof address);
+}
+
+static void
+look_up (void *handle)
+{
+  look_up_one (&library.spawn, handle, "pidfd_spawn");
+  look_up_one (&library.spawnp, handle, "pidfd_spawnp");
+  look_up_one (&library.fork, handle, "pidfd_fork");
+  look_up_one (&library.getpid, handle, "pidfd_getpid");
+}
+
+/* The file that holds an address, without symbolic links where that can be told. */
+static bool
+file_of (void *address, char path[PATH_MAX])
+{
+  Dl_info info;
+  if (!address || dladdr (address, &info) == 0 || !info.dli_fname || !*info.dli_fname)
+    return false;
+  if (!realpath (info.dli_fname, path))
+    snprintf (path, PATH_MAX, "%s", info.dli_fname);
+  return true;
+}
+
+/* Whether this program itself asks for a library of that name, by way of the linker. */
+static bool
+is_needed (const char *prefix)
+{
+  struct link_map *program;
+  void *handle = dlopen (NULL, RTLD_LAZY);
+  if (!handle || dlinfo (handle, RTLD_DI_LINKMAP, &program) != 0)
+    return false;
+  const char *strings = NULL;
+  for (const ElfW (Dyn) *entry = program->l_ld; entry->d_tag != DT_NULL; entry++)
+    if (entry->d_tag == DT_STRTAB)
+      /* glibc has added the address of the program already, musl has not. */
+      strings = (const char *) (entry->d_un.d_ptr < program->l_addr ? program->l_addr + entry->d_un.d_ptr
+                                                                    : entry->d_un.d_ptr);
+  for (const ElfW (Dyn) *entry = program->l_ld; strings && entry->d_tag != DT_NULL; entry++)
+    if (entry->d_tag == DT_NEEDED && strncmp (strings + entry->d_un.d_val, prefix, strlen (prefix)) == 0)
+      return true;
+  return false;
+}
+
+#define SONAME "libpidfd_spawn.so.0"
+
+static void
+print_version (const char *path)
+{
+  const char *name = strrchr (path, '/');
+  name = name ? name + 1 : path;
+  if (strncmp (name, "libpidfd_spawn.so.", 18) == 0 && strchr (name + 18, '.'))
+    printf ("version                   %s\n", name + 18);
+  else
+    printf ("version                   not known: the name of the file does not tell\n");
+}
+
+static void
+find_library (bool load)
+{
+  static char path[PATH_MAX], libc[PATH_MAX];
+  bool libc_known = file_of (dlsym (RTLD_DEFAULT, "posix_spawn"), libc);
+  look_up (RTLD_DEFAULT);
+  bool loaded = false;
+  /* The function that no C library has. */
+  if (load && !library.fork)
+    {
+      void *handle = dlopen (SONAME, RTLD_NOW);
+      if (handle)
+        look_up (handle);
+      loaded = handle != NULL;
+    }
+  printf ("library                   ");
+  if (!library.spawn)
+    {
+      printf ("not there: neither preloaded nor linked%s, and the C library has no pidfd_spawn of its own\n",
+              load ? ", no " SONAME " is found" : "");
+      return;
+    }
+  void *address;
+  memcpy (&address, &library.spawn, sizeof address);
+  if (!file_of (address, path))
+    {
+      printf ("part of this program\n");
+      return;
+    }
+  if (libc_known && strcmp (path, libc) == 0)
+    {
+      library.is_libc = true;
+      printf ("%s: the C library's own functions\n", path);
+      return;
+    }
+  printf ("%s: %s\n", path,
+          loaded                            ? "loaded by this program; other programs must link or preload it"
+          : is_needed ("libpidfd_spawn.so") ? "linked"
+                                            : "preloaded");
+  print_version (path);
+  void *handle = libc_known ? dlopen (libc, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+  if (handle)
+    printf ("the C library's own       %s\n",
+            dlsym (handle, "pidfd_spawn") ? "has pidfd_spawn too, which the library stands in front of"
+                                          : "has no pidfd_spawn");
+}
+
+/* The functions */
+
+/* NULL, or what is wrong with the pidfd of a child that exits with STATUS.  Takes the pidfd. */
+static const char *
+see_end (int pidfd)
+{
+  if (pidfd < 0)
+    return "gave a negative descriptor";
+  if (!(fcntl (pidfd, F_GETFD) & FD_CLOEXEC))
+    return "the pidfd is not close-on-exec";
+  struct pollfd entry = { .fd = pidfd, .events = POLLIN };
+  if (poll (&entry, 1, 10000) != 1)
+    return "the pidfd does not become readable";
+  siginfo_t info;
+  if (waitid (BY_PIDFD, (id_t) pidfd, &info, WEXITED) != 0)
+    return "cannot be waited for";
+  close (pidfd);
+  if (info.si_code != CLD_EXITED || info.si_status != STATUS)
+    return "the child did not end as it should";
+  return NULL;
+}
+
+static bool
+conclude (int error, const char *complaint)
+{
+  if (error != 0)
+    printf ("fails: %s (%s, %d)\n", strerror (error), name_of (error), error);
+  else if (complaint)
+    printf ("fails: %s\n", complaint);
+  else
+    printf ("works\n");
+  return error == 0 && !complaint;
+}
+
+static bool
+missing (void)
+{
+  printf ("not there\n");
+  return false;
+}
+
+static bool
+try_spawn (const char *label, spawn_function *function, const char *program)
+{
+  static char exit_with[] = "exit 7", sh[] = "sh", option[] = "-c";
+  char *argv[] = { sh, option, exit_with, NULL };
+  begin (label);
+  if (!function)
+    return missing ();
+  int pidfd = -1;
+  int error = function (&pidfd, program, NULL, NULL, argv, environ);
+  return conclude (error, error == 0 ? see_end (pidfd) : NULL);
+}
+
+static int
+make_child (unsigned int flags)
+{
+  int pidfd = library.fork (flags);
+  if (pidfd == 0)
+    _exit (STATUS);
+  return pidfd;
+}
+
+static bool
+try_fork (const char *label, unsigned int flags)
+{
+  begin (label);
+  if (!library.fork)
+    return missing ();
+  int pidfd = make_child (flags);
+  return pidfd < 0 ? conclude (errno, NULL) : conclude (0, see_end (pidfd));
+}
+
+/* Of a child; where none can be made with a pidfd, of this process. */
+static bool
+try_getpid (void)
+{
+  begin ("pidfd_getpid");
+  if (!library.getpid)
+    return missing ();
+  int pidfd = -1;
+  long pid = syscall (SYS_clone, WITH_PIDFD | SIGCHLD, 0L, &pidfd, 0L, 0L);
+  if (pid == 0)
+    _exit (STATUS);
+  bool own = pidfd < 0;
+  if (own)
+    pidfd = (int) syscall (CALL_PIDFD_OPEN, getpid (), 0);
+  int error = pidfd < 0 ? errno : 0;
+  pid_t answer = error == 0 ? library.getpid (pidfd) : -1;
+  if (error == 0 && answer < 0)
+    error = errno;
+  if (pidfd >= 0)
+    close (pidfd);
+  if (pid > 0)
+    reap_by_number ((pid_t) pid);
+  return conclude (error, answer == (own ? getpid () : pid) ? NULL : "gave another process ID");
+}
+
+static bool
+try_functions (const struct kernel *kernel)
+{
+  printf ("\nfunctions\n");
+  bool good = try_spawn ("pidfd_spawn", library.spawn, "/bin/sh");
+  if (library.spawn && !good && kernel->waits == 0 && kernel->clone_pidfd == 0)
+    printf ("  (If it is ENOSYS, the library does not know how this C library keeps attributes and file actions.)\n");
+  good &= try_spawn ("pidfd_spawnp", library.spawnp, "sh");
+  good &= try_fork ("pidfd_fork (0)", 0);
+  good &= try_fork ("pidfd_fork (ASYNCSAFE)", 1U << 1);
+  good &= try_getpid ();
+  return good;
+}
+
+static void
+print_system (void)
+{
+  struct utsname system;
+  const char *(*version) (void);
+  static char path[PATH_MAX];
+  if (!file_of (dlsym (RTLD_DEFAULT, "posix_spawn"), path))
+    strcpy (path, "in this program");
+  look_up_one (&version, RTLD_DEFAULT, "gnu_get_libc_version");
+  if (version)
+    printf ("C library                 glibc %s, %s\n", version (), path);
+  else
+    printf ("C library                 not glibc, %s\n", path);
+  if (uname (&system) == 0)
+    printf ("kernel                    %s %s %s\n", system.sysname, system.release, system.machine);
+  const char *preload = getenv ("LD_PRELOAD");
+  printf ("LD_PRELOAD                %s\n", preload && *preload ? preload : "(not set)");
+}
+
+static const char help[]
+  = "usage: pidfd-spawn-info [--process-only]\n"
+    "\n"
+    "Prints the C library, the kernel, which libpidfd_spawn is in use, what the kernel offers, and whether\n"
+    "pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid work here.  Put this into a bug report.\n"
+    "\n"
+    "  --process-only  do not load " SONAME ": look only at what is preloaded or in the C library,\n"
+    "                  which is what a program finds that was not linked with the library\n"
+    "\n"
+    "The exit status is 0 if all four functions work, 1 if one does not or is not there, 2 for a wrong usage.\n";
+
+int
+main (int argc, char **argv)
+{
+  bool process_only = argc == 2 && strcmp (argv[1], "--process-only") == 0;
+  if (argc == 2 && strcmp (argv[1], "--help") == 0)
+    {
+      fputs (help, stdout);
+      return 0;
+    }
+  if (argc > 1 && !process_only)
+    {
+      fputs (help, stderr);
+      return 2;
+    }
+  /* Whoever started this program may have ignored it, and then the kernel keeps no exit status for anybody. */
+  signal (SIGCHLD, SIG_DFL);
+
+  print_system ();
+  find_library (!process_only);
+  printf ("\n");
+  struct kernel kernel = examine_kernel ();
+  print_way (&kernel);
+  bool good = try_functions (&kernel);
+  printf ("\nresult                    %s\n",
+          good             ? "all four functions work"
+          : library.spawn ? "not all functions work"
+                          : "the functions are not there");
+  return fflush (stdout) == 0 && good ? 0 : 1;
+}
