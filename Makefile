@@ -72,14 +72,15 @@ build/examples/weak-client: examples/weak-client.c
 
 ##@ Checking
 .PHONY: check
-check: lint check-rust check-header check-abi check-guards check-faults check-differential soak check-c ## Run all checks; the C suite comes last
+check: lint check-rust check-header check-abi check-guards check-man check-examples check-info check-install check-overlay \
+  check-faults check-differential soak check-c ## Run all checks; the C suite comes last
 
 .PHONY: lint
 lint: ## Formatting, clippy, shell scripts
 	@scripts/need cargo shellcheck
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy -q --locked --workspace --all-targets -- -D warnings
-	shellcheck scripts/[a-z-]* tests-c/run tests-c/hostile tests-c/differential/run tests-c/guard/run .ci/run
+	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools/info bench .ci)
 
 .PHONY: check-rust
 check-rust: ## Unit tests of the engine

@@ -8,7 +8,7 @@
  * writing its process ID into cgroup.procs, would let it run outside for a moment, use memory that is counted
  * elsewhere, and start children that stay outside.
  *
- * The attribute is the C library's: posix_spawnattr_setcgroup_np came with glibc 2.39.  It is a weak symbol here, so
+ * posix_spawnattr_setcgroup_np came with glibc 2.39; others get it from the shared library.  It is a weak symbol here, so
  * that this program also runs where it is missing, and says so.  (Build it as a position-independent executable:
  * otherwise the linker may make a missing weak symbol null for ever.)
  *

@@ -17,7 +17,14 @@
 #include <sys/wait.h>
 #if defined __has_include
 # if __has_include (<sys/pidfd.h>)
+/* glibc's, up to 2.43 at least, does not say that its functions are those of C.  */
+#  ifdef __cplusplus
+extern "C" {
+#  endif
 #  include <sys/pidfd.h>
+#  ifdef __cplusplus
+}
+#  endif
 #  define PIDFD_SPAWN_HAVE_SYS_PIDFD_H 1
 # endif
 #endif

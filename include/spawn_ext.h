@@ -119,6 +119,8 @@ int pidfd_spawn(int *__restrict pidfd,
  *   As pidfd_spawn, and:
  *   EACCES        Nothing could be executed, and at least one file was there without permission.
  *   ENOENT        No directory has the file, or its name is empty.
+ *   ENOTDIR, ESTALE, ENODEV, ETIMEDOUT
+ *                 What the last directory gave, when no other error is to be told.
  *   ENAMETOOLONG  The name is longer than a file name can be.
  *
  * SAFETY
@@ -185,6 +187,8 @@ int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
  *   ENOENT        procfs is not mounted on /proc.
  *   EMFILE, ENFILE, ENOMEM
  *                 procfs cannot be read without a free descriptor or memory.
+ *   EACCES        The process has changed its user and is not dumpable: before Linux 5.14 it cannot read its own
+ *                 /proc/self/fdinfo then.
  *
  * SAFETY
  *   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 1 KiB of

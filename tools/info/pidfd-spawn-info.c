@@ -364,7 +364,7 @@ static void
 find_library (bool load)
 {
   static char path[PATH_MAX], libc[PATH_MAX];
-  bool libc_known = file_of (dlsym (RTLD_DEFAULT, "posix_spawn"), libc);
+  bool libc_known = file_of (dlsym (RTLD_DEFAULT, "waitid"), libc);
   look_up (RTLD_DEFAULT);
   bool loaded = false;
   /* The function that no C library has. */
@@ -525,7 +525,7 @@ print_system (void)
   struct utsname system;
   const char *(*version) (void);
   static char path[PATH_MAX];
-  if (!file_of (dlsym (RTLD_DEFAULT, "posix_spawn"), path))
+  if (!file_of (dlsym (RTLD_DEFAULT, "waitid"), path))
     strcpy (path, "in this program");
   look_up_one (&version, RTLD_DEFAULT, "gnu_get_libc_version");
   if (version)
