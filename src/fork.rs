@@ -276,7 +276,8 @@ fn above_zero(fd: OwnedFd) -> Result<OwnedFd> {
 /// kernel was told to clear it; robust mutexes that the parent holds are none of the child's.
 unsafe fn raw_fork() -> Result<Forked> {
     let tid = process::thread_id_address().map_err(|_| Errno(libc::ENOSYS))?;
-    if tid.is_null() || ptr::read_volatile(tid) != process::thread_id() {
+    let recorded = if tid.is_null() { keeps_no_ids() } else { ptr::read_volatile(tid) == process::thread_id() };
+    if !recorded {
         return Err(Errno(libc::ENOSYS));
     }
     let robust = process::robust_list();
@@ -284,7 +285,8 @@ unsafe fn raw_fork() -> Result<Forked> {
     let above_zero = if fd::is_open(0) { None } else { Some(Reserved::new()?) };
 
     let mut pidfd = -1;
-    let flags = CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | libc::SIGCHLD as u64;
+    let record = if tid.is_null() { 0 } else { CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID };
+    let flags = CLONE_PIDFD | record | libc::SIGCHLD as u64;
     let pid = process::clone_fork(flags, &mut pidfd, tid)?;
     if pid == 0 {
         if let Ok((head, size)) = robust {
@@ -304,6 +306,12 @@ unsafe fn raw_fork() -> Result<Forked> {
         Some(reserved) => reserved.replace_zero(pidfd).map(Forked::Parent),
         None => Ok(Forked::Parent(pidfd)),
     }
+}
+
+/// Before 2.34 glibc tells the kernel of no thread ID unless its libpthread is in the process; without that nothing goes
+/// by the record.  Before 2.25 getpid and raise kept numbers of their own, which would be the parent's.
+fn keeps_no_ids() -> bool {
+    weak::glibc_minor_version().map_or(false, |minor| minor >= 25)
 }
 
 #[cfg(test)]
@@ -342,6 +350,26 @@ mod tests {
     fn a_libc_without_underscore_fork() {
         let _blocked = signal::Blocked::all();
         check(unsafe { raw_fork() });
+    }
+
+    /// As in a process of glibc 2.31 without its libpthread.
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn a_libc_that_records_no_thread_id() {
+        let _blocked = signal::Blocked::all();
+        let address = process::thread_id_address().unwrap();
+        unsafe { libc::syscall(libc::SYS_set_tid_address, 0) };
+        let forked = unsafe { raw_fork() };
+        unsafe { libc::syscall(libc::SYS_set_tid_address, address) };
+        match forked.expect("the kernel can fork") {
+            Forked::Child => process::exit(3),
+            Forked::Parent(pidfd) => {
+                let pid = getpid(pidfd.raw()).unwrap();
+                let mut status = 0;
+                assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+                assert_eq!(libc::WEXITSTATUS(status), 3);
+            }
+        }
     }
 
     #[test]

@@ -81,3 +81,23 @@ pub fn next_definition(name: &'static [u8]) -> *mut c_void {
         }
     }
 }
+
+/// N of glibc 2.N.
+pub fn glibc_minor_version() -> Option<u32> {
+    // SAFETY: a string, read up to its end.
+    unsafe {
+        let mut text = gnu_get_libc_version()?().cast::<u8>();
+        for &expected in b"2." {
+            if *text != expected {
+                return None;
+            }
+            text = text.add(1);
+        }
+        let mut minor = 0_u32;
+        while (*text).is_ascii_digit() {
+            minor = minor.wrapping_mul(10).wrapping_add(u32::from(*text - b'0'));
+            text = text.add(1);
+        }
+        Some(minor)
+    }
+}
