@@ -243,14 +243,9 @@ use_signals (void)
   STEP (72, getpid () == gettid ());
 }
 
-/* musl has no loader in a static program. */
-static bool has_loader;
-
 static void
 use_loader (void)
 {
-  if (!has_loader)
-    return;
   void *library = dlopen ("libm.so.6", RTLD_NOW | RTLD_LOCAL);
   STEP (58, library && dlsym (library, "sin") && dlclose (library) == 0);
 }
@@ -345,7 +340,8 @@ fork_in_company (unsigned int flags, bool loads, void (*child) (void))
 
 TEST (the_child_can_use_the_whole_library)
 {
-  has_loader = dlopen (NULL, RTLD_NOW) != NULL;
+  if (NOT_GLIBC)
+    SKIP ("with musl the child of a process with busy threads can hang, after its own fork too");
   fork_in_company (0, false, use_everything);
 }
 
