@@ -55,9 +55,15 @@ make_cgroup (void)
   if (!mounted)
     SKIP ("cgroup v2 is not mounted");
   need_clone3 ();
-  cgroup_directory = format ("%s%s/tst-cgroup-%d", mounted, cgroup_of (getpid ()), (int) getpid ());
-  if (mkdir (cgroup_directory, 0755) != 0)
-    SKIP ("no cgroup can be made: %s", strerror (errno));
+  /* What a killed test of the same number left is not in the way. */
+  for (int i = 0;; i++)
+    {
+      cgroup_directory = format ("%s%s/tst-cgroup-%d-%d", mounted, cgroup_of (getpid ()), (int) getpid (), i);
+      if (mkdir (cgroup_directory, 0755) == 0)
+        break;
+      if (errno != EEXIST)
+        SKIP ("no cgroup can be made: %s", strerror (errno));
+    }
   int fd = open (cgroup_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   CHECK (fd >= 0);
   return fd;
