@@ -115,6 +115,11 @@ include man/man.mk
 include examples/examples.mk
 include fuzz/fuzz.mk
 
+.PHONY: support
+support: ## Write docs/support.md from what check-matrix, check-compilers, check-kernels and check-clients left
+	scripts/support build/results > build/support.md.new
+	mv build/support.md.new docs/support.md
+
 .PHONY: help
 help: ## List the targets
 	@awk -F':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \

@@ -17,12 +17,13 @@
 #include <sys/wait.h>
 #if defined __has_include
 # if __has_include (<sys/pidfd.h>)
-/* glibc's, up to 2.43 at least, does not say that its functions are those of C.  */
-#  ifdef __cplusplus
+/* glibc's, up to 2.43 at least, does not say that its functions are those of C, and has no guard against coming twice.  A
+   program that included it itself before has them as functions of C++, which is then too late to change.  */
+#  if !defined __cplusplus || (defined PIDFD_NONBLOCK && !defined _UAPI_LINUX_PIDFD_H)
+#   include <sys/pidfd.h>
+#  else
 extern "C" {
-#  endif
-#  include <sys/pidfd.h>
-#  ifdef __cplusplus
+#   include <sys/pidfd.h>
 }
 #  endif
 #  define PIDFD_SPAWN_HAVE_SYS_PIDFD_H 1
