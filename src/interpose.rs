@@ -33,6 +33,8 @@ type Spawn = unsafe extern "C" fn(
     *const *mut c_char,
 ) -> c_int;
 type SetFlags = unsafe extern "C" fn(*mut posix_spawnattr_t, c_short) -> c_int;
+type SetCgroup = unsafe extern "C" fn(*mut posix_spawnattr_t, c_int) -> c_int;
+type GetCgroup = unsafe extern "C" fn(*const posix_spawnattr_t, *mut c_int) -> c_int;
 
 /// A function of the libc that is looked up when it is needed first.
 struct Next {
@@ -59,6 +61,8 @@ impl Next {
 static NEXT_SPAWN: Next = Next::new(b"posix_spawn\0");
 static NEXT_SPAWNP: Next = Next::new(b"posix_spawnp\0");
 static NEXT_SET_FLAGS: Next = Next::new(b"posix_spawnattr_setflags\0");
+static NEXT_SET_CGROUP: Next = Next::new(b"posix_spawnattr_setcgroup_np\0");
+static NEXT_GET_CGROUP: Next = Next::new(b"posix_spawnattr_getcgroup_np\0");
 
 /// posix_spawnattr_setflags, which knows POSIX_SPAWN_SETCGROUP besides the flags that the libc knows.
 pub unsafe fn set_flags(attributes: *mut posix_spawnattr_t, flags: c_short) -> c_int {
@@ -87,7 +91,11 @@ pub unsafe fn set_cgroup(attributes: *mut posix_spawnattr_t, cgroup: c_int) -> c
             *Attributes::cgroup(libc, attributes.cast()) = cgroup;
             0
         }
-        None => libc::ENOSYS,
+        None => {
+            // SAFETY: null or the libc's function of that name.
+            let next: Option<SetCgroup> = transmute(NEXT_SET_CGROUP.get());
+            next.map_or(libc::ENOSYS, |next| next(attributes, cgroup))
+        }
     }
 }
 
@@ -98,7 +106,11 @@ pub unsafe fn get_cgroup(attributes: *const posix_spawnattr_t, cgroup: *mut c_in
             *cgroup = *Attributes::cgroup(libc, attributes as *mut c_void);
             0
         }
-        None => libc::ENOSYS,
+        None => {
+            // SAFETY: null or the libc's function of that name.
+            let next: Option<GetCgroup> = transmute(NEXT_GET_CGROUP.get());
+            next.map_or(libc::ENOSYS, |next| next(attributes, cgroup))
+        }
     }
 }
 
