@@ -492,6 +492,17 @@ need_root (void)
     SKIP ("needs root");
 }
 
+void
+allow_no_more_processes (void)
+{
+  enum { NOBODY = 65534 };
+  need_root ();
+  struct rlimit none = { 0, 0 };
+  CHECK (setrlimit (RLIMIT_NPROC, &none) == 0);
+  CHECK (setresgid (NOBODY, NOBODY, NOBODY) == 0);
+  CHECK (setresuid (NOBODY, NOBODY, NOBODY) == 0);
+}
+
 int
 sys_pidfd_open (pid_t pid, unsigned int flags)
 {

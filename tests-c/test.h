@@ -204,6 +204,9 @@ void give_back_descriptors (void);
 /* Skips the test unless it runs as root. */
 void need_root (void);
 
+/* From now on no process can be made: the limit is 0, and no longer root's.  Skips the test unless it runs as root. */
+void allow_no_more_processes (void);
+
 /* What the libc at hand cannot express, as the reason to skip. */
 #if defined __GLIBC__
 # define GLIBC_BEFORE(major, minor) !__GLIBC_PREREQ (major, minor)

@@ -198,13 +198,12 @@ reap_everything (int signal)
   errno = error;
 }
 
+enum { COUNT = 300 };
+
+/* Makes that many children and leaves them to whoever reaps. */
 static void
-check_beside_a_handler_that_reaps (unsigned int flags)
+fork_many (unsigned int flags)
 {
-  enum { COUNT = 300 };
-  struct sigaction reaping = { .sa_handler = reap_everything, .sa_flags = SA_RESTART };
-  CHECK (sigaction (SIGCHLD, &reaping, NULL) == 0);
-  reaped = 0;
   for (int i = 0; i < COUNT; i++)
     {
       int pidfd = pidfd_fork (flags);
@@ -214,6 +213,15 @@ check_beside_a_handler_that_reaps (unsigned int flags)
         FAIL ("call %d: %s", i, strerror (errno));
       CHECK (close (pidfd) == 0);
     }
+}
+
+static void
+check_beside_a_handler_that_reaps (unsigned int flags)
+{
+  struct sigaction reaping = { .sa_handler = reap_everything, .sa_flags = SA_RESTART };
+  CHECK (sigaction (SIGCHLD, &reaping, NULL) == 0);
+  reaped = 0;
+  fork_many (flags);
   for (int pause = 0; reaped < COUNT && pause < 10000; pause++)
     usleep (1000);
   CHECK_EQ (reaped, COUNT);
@@ -235,15 +243,7 @@ check_beside_a_kernel_that_reaps (unsigned int flags)
 {
   struct sigaction not_waited_for = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT };
   CHECK (sigaction (SIGCHLD, &not_waited_for, NULL) == 0);
-  for (int i = 0; i < 300; i++)
-    {
-      int pidfd = pidfd_fork (flags);
-      if (pidfd == 0)
-        _exit (4);
-      if (pidfd < 0)
-        FAIL ("call %d: %s", i, strerror (errno));
-      CHECK (close (pidfd) == 0);
-    }
+  fork_many (flags);
   while (waitpid (-1, NULL, 0) >= 0)
     continue;
 }
