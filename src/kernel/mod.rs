@@ -1,7 +1,7 @@
 //! System calls as typed functions that return a `Result` and never touch errno.
 //!
-//! `fd`, `process` and `signal` hold the calls by what they act on, `uapi` the kernel's structures, `arch` the
-//! instructions.  Everything here may be called in a child that shares its parent's memory: no function calls the libc,
+//! `fd`, `process` and `signal` hold the calls by what they act on, `uapi` the kernel's structures, `width` the calls that
+//! 32-bit processes have twice, `arch` the instructions.  Everything here may be called in a child that shares its parent's memory: no function calls the libc,
 //! allocates or panics.
 
 pub mod arch;
@@ -9,6 +9,7 @@ pub mod fd;
 pub mod process;
 pub mod signal;
 pub mod uapi;
+mod width;
 
 use crate::errno::{Errno, Result};
 
