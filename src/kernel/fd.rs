@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, PIDFD_GET_INFO, PIDFD_INFO_PID};
-use super::{call, retry, width};
+use super::{call, retry, width, zeroed};
 use crate::errno::{Errno, Result};
 use core::mem::{size_of_val, MaybeUninit};
 use libc::{c_char, c_int, c_uint, mode_t, pid_t};
@@ -211,14 +211,16 @@ pub fn opens_pidfds() -> bool {
 }
 
 /// Asks a descriptor on pidfs for the process ID of what it names.
-pub fn pidfd_info(fd: c_int) -> Result<PidfdInfo> {
-    let mut info = PidfdInfo { mask: PIDFD_INFO_PID, ..PidfdInfo::default() };
+pub fn pid_by_ioctl(fd: c_int) -> Result<pid_t> {
+    let mut room = MaybeUninit::uninit();
+    let info: &mut PidfdInfo = zeroed(&mut room);
+    info.mask = PIDFD_INFO_PID;
     // SAFETY: the request carries the size of the structure that the kernel fills.
-    unsafe { call!(libc::SYS_ioctl, fd, PIDFD_GET_INFO, &mut info as *mut PidfdInfo) }?;
+    unsafe { call!(libc::SYS_ioctl, fd, PIDFD_GET_INFO, info as *mut PidfdInfo) }?;
     if info.mask & PIDFD_INFO_PID == 0 {
         return Err(Errno(libc::ENOTTY));
     }
-    Ok(info)
+    Ok(info.pid as pid_t)
 }
 
 /// Opens an existing file for reading, close-on-exec.  The path ends at its first NUL, which it must have.

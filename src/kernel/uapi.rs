@@ -14,7 +14,6 @@ pub const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// struct clone_args, as of Linux 5.7.
 #[repr(C)]
-#[derive(Default)]
 pub struct CloneArgs {
     pub flags: u64,
     pub pidfd: u64,
@@ -28,6 +27,10 @@ pub struct CloneArgs {
     pub set_tid_size: u64,
     pub cgroup: u64,
 }
+
+// SAFETY: numbers.
+#[allow(unsafe_code)]
+unsafe impl super::Zeroable for CloneArgs {}
 
 impl CloneArgs {
     /// The first published size.  A kernel refuses a larger structure than it knows, so the later members are shown to
@@ -111,7 +114,6 @@ const _: () = assert!(
 
 /// struct pidfd_info in its first published size.
 #[repr(C)]
-#[derive(Default)]
 pub struct PidfdInfo {
     pub mask: u64,
     pub cgroupid: u64,
@@ -128,6 +130,10 @@ pub struct PidfdInfo {
     pub fsgid: u32,
     pub spare: u32,
 }
+
+// SAFETY: numbers.
+#[allow(unsafe_code)]
+unsafe impl super::Zeroable for PidfdInfo {}
 
 const _: () = assert!(size_of::<PidfdInfo>() == 64);
 
