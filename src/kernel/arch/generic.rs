@@ -41,9 +41,10 @@ pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e:
     without_errno(|| libc::syscall(number as c_long, a, b, c, d, e, f))
 }
 
-/// The child needs a few hundred bytes, and the libc's functions under it.
+/// The child needs less than a kilobyte, of which half is a buffer for directory entries.  What there is more of is for
+/// architectures with larger frames; it is part of what a spawn takes of the caller's stack.
 #[repr(align(16))]
-struct Stack(MaybeUninit<[u8; 16384]>);
+struct Stack(MaybeUninit<[u8; 4096]>);
 
 extern "C" {
     fn clone(
