@@ -350,7 +350,7 @@ mod tests {
     fn a_libc_without_underscore_fork() {
         let _blocked = signal::Blocked::all();
         let forked = unsafe { raw_fork() };
-        // glibc 2.42, which has _Fork, lets the kernel clear something else than its record of the thread's ID.
+        // A newer glibc (seen: 2.43), which has _Fork, lets the kernel clear another place than its record of the ID.
         if weak::glibc_minor_version().map_or(false, |minor| minor >= 42) && forked.is_err() {
             assert_eq!(forked.unwrap_err(), Errno(libc::ENOSYS));
             return;
