@@ -113,6 +113,7 @@ include bench/bench.mk
 include packaging/install/install.mk
 include man/man.mk
 include examples/examples.mk
+include examples/rust/rust.mk
 include fuzz/fuzz.mk
 
 .PHONY: support
