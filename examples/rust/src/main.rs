@@ -32,7 +32,11 @@ fn main() {
     child.kill().expect("the child is there");
     assert_eq!(child.wait().expect("the child is ours").code(), None);
 
-    println!("children: as they should be; pidfd_spawnp: {}; forks: {}", origin(c"pidfd_spawnp"), FORKS.load(Ordering::Relaxed));
+    println!(
+        "children: as they should be; pidfd_spawnp: {}; forks: {}",
+        origin(c"pidfd_spawnp"),
+        FORKS.load(Ordering::Relaxed)
+    );
 }
 
 fn command(program: &str, arguments: &[&str]) -> Command {
@@ -74,7 +78,11 @@ struct DlInfo {
 }
 
 extern "C" {
-    fn pthread_atfork(prepare: Option<extern "C" fn()>, parent: Option<extern "C" fn()>, child: Option<extern "C" fn()>) -> c_int;
+    fn pthread_atfork(
+        prepare: Option<extern "C" fn()>,
+        parent: Option<extern "C" fn()>,
+        child: Option<extern "C" fn()>,
+    ) -> c_int;
     fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
     fn dladdr(address: *const c_void, info: *mut DlInfo) -> c_int;
 }
