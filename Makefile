@@ -78,6 +78,7 @@ check: lint check-rust check-header check-abi check-guards check-man check-examp
 lint: ## Formatting, clippy, shell scripts
 	@scripts/need cargo shellcheck
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path examples/rust/Cargo.toml --check
 	$(CARGO) clippy -q --locked --workspace --all-targets -- -D warnings
 	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools/info bench .ci)
 
@@ -121,10 +122,11 @@ include bench/bench.mk
 include packaging/install/install.mk
 include man/man.mk
 include examples/examples.mk
+include examples/rust/rust.mk
 include fuzz/fuzz.mk
 
 .PHONY: support
-support: ## Write docs/support.md from what check-matrix, check-compilers, check-kernels and check-clients left
+support: ## Write docs/support.md from what the checks of other C libraries, kernels and programs left
 	scripts/support build/results > build/support.md.new
 	mv build/support.md.new docs/support.md
 
