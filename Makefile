@@ -85,6 +85,7 @@ lint: ## Formatting, clippy, shell scripts, one version everywhere
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path examples/rust/Cargo.toml --check
 	$(CARGO) clippy -q --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
 	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools/info bench .ci)
 
 .PHONY: check-rust
