@@ -135,6 +135,19 @@ read_maps (void)
   close (fd);
 }
 
+#ifdef RSEQ_SIG
+static const char *
+thread_pointer (void)
+{
+# ifdef __powerpc64__
+  register const char *pointer __asm__ ("r13");
+  return pointer;
+# else
+  return __builtin_thread_pointer ();
+# endif
+}
+#endif
+
 /* Below the frame anything may be written, errno is a result, and the kernel keeps the number of the processor up to
    date. */
 static bool
@@ -144,7 +157,7 @@ may_change (const char *place)
   if (place >= error && place < error + sizeof errno)
     return true;
 #ifdef RSEQ_SIG
-  const char *kernels = (const char *) __builtin_thread_pointer () + __rseq_offset;
+  const char *kernels = thread_pointer () + __rseq_offset;
   if (place >= kernels && place < kernels + 32)
     return true;
 #endif
