@@ -4,7 +4,6 @@ VERSION := 0.1.0
 SONAME := libpidfd_spawn.so.0
 CC ?= cc
 CARGO ?= cargo
-ARCH := $(shell uname -m)
 
 LIB := build/lib
 SO := $(LIB)/libpidfd_spawn.so
@@ -92,14 +91,23 @@ check-header: ## The committed header is what the source gives; both compile in 
 	@scripts/need cargo cc g++ clang
 	scripts/check-header
 
+# The library that was built for another architecture, with ARCH=NAME.
+FOREIGN := build/arch/$(ARCH)/lib
+
 .PHONY: check-abi
-check-abi: $(SO) $(ARCHIVE) ## Exported symbols and the form of the shared library
+ifeq ($(ARCH),)
+check-abi: $(SO) $(ARCHIVE) ## Exported symbols and the form of the shared library; ARCH=NAME for one that check-arch built
 	@scripts/need readelf
-	scripts/check-abi $(SO) $(ARCHIVE) abilist/$(ARCH).abilist
+	scripts/check-abi $(SO) $(ARCHIVE)
+else
+check-abi:
+	@test -e $(FOREIGN)/libpidfd_spawn.so || { echo "check-abi: nothing was built for it yet: make check-arch ARCH=$(ARCH)"; exit 1; }
+	scripts/check-abi $(FOREIGN)/libpidfd_spawn.so $(FOREIGN)/libpidfd_spawn.a
+endif
 
 .PHONY: update-abi
 update-abi: $(SO) ## Rewrite the list of exported symbols
-	scripts/exported $(SO) > abilist/$(ARCH).abilist
+	scripts/exported $(SO) > abilist/$$(scripts/architecture $(SO)).abilist
 
 include tests-c/tests.mk
 include tests-c/differential/differential.mk

@@ -46,11 +46,20 @@ const LIBC_WEAK: &[&str] = &[
     "posix_spawnattr_setschedpolicy",
 ];
 
+/// Taken where src/kernel/arch/ has no instructions for the architecture.
+const LIBC_GENERIC: &[&str] = &["clone", "syscall"];
+
 /// The compiler may call these at any place.
 const COMPILER: &[&str] = &["memcmp", "memcpy", "memmove", "memset", "strlen", "bcmp"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/personality.s");
+    // See src/lib.rs.
+    let arch = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
+    if matches!(arch.as_str(), "s390x" | "powerpc64") {
+        cc::Build::new().file("src/personality.s").flag("-Wa,--noexecstack").compile("pidfd_spawn_personality");
+    }
     let stub = stub_of_the_libc();
     println!("cargo:rustc-link-search=native={}", stub.display());
     for argument in
@@ -65,8 +74,13 @@ fn stub_of_the_libc() -> PathBuf {
     let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("stub");
     fs::create_dir_all(&folder).expect("the build folder is writable");
     let source = folder.join("stub.c");
-    let functions: String =
-        LIBC.iter().chain(LIBC_WEAK).chain(COMPILER).map(|name| format!("void {name}(void) {{}}\n")).collect();
+    let functions: String = LIBC
+        .iter()
+        .chain(LIBC_WEAK)
+        .chain(LIBC_GENERIC)
+        .chain(COMPILER)
+        .map(|name| format!("void {name}(void) {{}}\n"))
+        .collect();
     fs::write(&source, functions).expect("the build folder is writable");
     let status = cc::Build::new()
         .get_compiler()

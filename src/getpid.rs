@@ -6,7 +6,8 @@
 use crate::cancel;
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{ANONYMOUS_INODES, PIDFS};
-use crate::kernel::{fd, process};
+use crate::kernel::{fd, process, zeroed};
+use core::mem::MaybeUninit;
 use libc::{c_int, pid_t};
 
 pub fn getpid(pidfd: c_int) -> Result<pid_t> {
@@ -14,8 +15,8 @@ pub fn getpid(pidfd: c_int) -> Result<pid_t> {
         return Err(Errno(libc::EBADF));
     }
     match fd::file_system(pidfd)? {
-        PIDFS => match fd::pidfd_info(pidfd) {
-            Ok(info) => Ok(info.pid as pid_t),
+        PIDFS => match fd::pid_by_ioctl(pidfd) {
+            Ok(pid) => Ok(pid),
             Err(error @ Errno(libc::EREMOTE | libc::EBADF)) => Err(error),
             // Reaped, or on the first kernels with the ioctl also: in a foreign PID namespace.  Without procfs there is
             // nobody to ask which.
@@ -34,9 +35,11 @@ pub fn getpid(pidfd: c_int) -> Result<pid_t> {
 
 fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
     let _no_cancellation = cancel::Deferred::new();
-    let file = fd::open_read_only(&fdinfo_path(pidfd))?;
+    let mut path = MaybeUninit::uninit();
+    let file = fd::open_read_only(fdinfo_path(&mut path, pidfd))?;
     // The line ends within the first hundred bytes; the files of other kinds of descriptors can be longer.
-    let mut text = [0_u8; 128];
+    let mut text = MaybeUninit::uninit();
+    let text: &mut [u8; 128] = zeroed(&mut text);
     let mut length = 0;
     while length < text.len() {
         match fd::read(file.raw(), text.get_mut(length..).unwrap_or_default())? {
@@ -55,8 +58,10 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
 const DIRECTORY: &[u8] = b"/proc/self/fdinfo/";
 
 /// The path as a string.
-fn fdinfo_path(fd: c_int) -> [u8; DIRECTORY.len() + 11] {
-    let mut path = [0; DIRECTORY.len() + 11];
+type Path = [u8; DIRECTORY.len() + 11];
+
+fn fdinfo_path(room: &mut MaybeUninit<Path>, fd: c_int) -> &Path {
+    let path = zeroed(room);
     let mut digits = [0_u8; 10];
     let mut rest = fd as u32;
     let mut count = 0;
@@ -77,15 +82,17 @@ fn fdinfo_path(fd: c_int) -> [u8; DIRECTORY.len() + 11] {
 
 /// The number on the line `Pid:<tab>N`, if there is such a line.
 pub fn parse(text: &[u8]) -> Option<pid_t> {
-    text.split(|&byte| byte == b'\n').find_map(|line| number(line.strip_prefix(b"Pid:\t")?))
+    text.split(|&byte| byte == b'\n').find_map(|line| match line {
+        [b'P', b'i', b'd', b':', b'\t', number @ ..] => self::number(number),
+        _ => None,
+    })
 }
 
 fn number(text: &[u8]) -> Option<pid_t> {
-    if text == b"-1" {
-        return Some(-1);
-    }
-    if text.is_empty() {
-        return None;
+    match text {
+        [b'-', b'1'] => return Some(-1),
+        [] => return None,
+        _ => {}
     }
     text.iter().try_fold(0, |value: pid_t, &byte| {
         let digit = pid_t::from(byte.wrapping_sub(b'0'));
@@ -102,11 +109,16 @@ mod tests {
 
     #[test]
     fn paths() {
-        let text =
-            |fd| fdinfo_path(fd).iter().take_while(|&&byte| byte != 0).map(|&byte| byte as char).collect::<String>();
+        let text = |fd| {
+            fdinfo_path(&mut MaybeUninit::uninit(), fd)
+                .iter()
+                .take_while(|&&byte| byte != 0)
+                .map(|&byte| byte as char)
+                .collect::<String>()
+        };
         for fd in [0, 7, 10, 19, 1234567890, c_int::MAX] {
             assert_eq!(text(fd), format!("/proc/self/fdinfo/{fd}"));
-            assert_eq!(fdinfo_path(fd).last(), Some(&0));
+            assert_eq!(fdinfo_path(&mut MaybeUninit::uninit(), fd).last(), Some(&0));
         }
     }
 

@@ -18,15 +18,8 @@ fn panic(_: &core::panic::PanicInfo) -> ! {
     unsafe { libc::abort() }
 }
 
-// The precompiled core library can refer to this although nothing unwinds.  Undefined, it would make every process that
-// preloads the library fail to start; weak and hidden, it is in nobody's way.
-core::arch::global_asm!(
-    ".pushsection .text.rust_eh_personality,\"ax\",%progbits",
-    ".weak rust_eh_personality",
-    ".hidden rust_eh_personality",
-    ".type rust_eh_personality,%function",
-    "rust_eh_personality:",
-    "ud2",
-    ".size rust_eh_personality, . - rust_eh_personality",
-    ".popsection",
-);
+// Where the compiler has no inline assembly, build.rs has the file assembled.
+#[cfg(not(any(target_arch = "s390x", target_arch = "powerpc64")))]
+core::arch::global_asm!(include_str!("personality.s"));
+#[cfg(target_arch = "arm")]
+core::arch::global_asm!(include_str!("personality-arm.s"));

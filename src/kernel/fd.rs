@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, PIDFD_GET_INFO, PIDFD_INFO_PID};
-use super::{call, retry};
+use super::{call, retry, width, zeroed};
 use crate::errno::{Errno, Result};
 use core::mem::{size_of_val, MaybeUninit};
 use libc::{c_char, c_int, c_uint, mode_t, pid_t};
@@ -58,8 +58,13 @@ pub unsafe fn open(path: *const c_char, flags: c_int, mode: mode_t) -> Result<c_
 }
 
 /// The kernel's value: the libc's header says 0 where `off_t` has 64 bits anyway, but the flag is seen by F_GETFL.
-#[cfg(target_arch = "x86_64")]
-const O_LARGEFILE: c_int = 0o100000;
+const O_LARGEFILE: c_int = if cfg!(any(target_arch = "arm", target_arch = "aarch64")) {
+    0o400000
+} else if cfg!(target_arch = "powerpc64") {
+    0o200000
+} else {
+    0o100000
+};
 
 /// Makes `to` a copy of `from`, which must be another number.
 pub fn dup_to(from: c_int, to: c_int, flags: c_int) -> Result<()> {
@@ -70,7 +75,7 @@ pub fn dup_to(from: c_int, to: c_int, flags: c_int) -> Result<()> {
 /// A close-on-exec copy with the lowest free number that is at least `lowest`.
 pub fn dup_from(fd: c_int, lowest: c_int) -> Result<c_int> {
     // SAFETY: no pointer.
-    unsafe { call!(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, lowest) }.map(|fd| fd as c_int)
+    unsafe { call!(width::SYS_FCNTL, fd, libc::F_DUPFD_CLOEXEC, lowest) }.map(|fd| fd as c_int)
 }
 
 /// Whether a descriptor is free; EMFILE or ENFILE when none is.
@@ -91,15 +96,15 @@ pub fn find_free() -> Result<()> {
 
 pub fn is_open(fd: c_int) -> bool {
     // SAFETY: no pointer.
-    unsafe { call!(libc::SYS_fcntl, fd, libc::F_GETFD) }.is_ok()
+    unsafe { call!(width::SYS_FCNTL, fd, libc::F_GETFD) }.is_ok()
 }
 
 /// Lets the descriptor live on across execve.
 pub fn clear_close_on_exec(fd: c_int) -> Result<()> {
     // SAFETY: no pointer.
     unsafe {
-        let flags = call!(libc::SYS_fcntl, fd, libc::F_GETFD)? as c_int;
-        call!(libc::SYS_fcntl, fd, libc::F_SETFD, flags & !libc::FD_CLOEXEC).map(drop)
+        let flags = call!(width::SYS_FCNTL, fd, libc::F_GETFD)? as c_int;
+        call!(width::SYS_FCNTL, fd, libc::F_SETFD, flags & !libc::FD_CLOEXEC).map(drop)
     }
 }
 
@@ -192,7 +197,7 @@ pub fn descriptor_limit() -> Result<Rlimit> {
 pub fn file_system(fd: c_int) -> Result<u64> {
     let mut status = Statfs::new();
     // SAFETY: the kernel writes one struct statfs, for which there is more than enough room.
-    unsafe { call!(libc::SYS_fstatfs, fd, &mut status as *mut Statfs) }.map(|_| status.kind as u64)
+    unsafe { width::fstatfs(fd, &mut status) }.map(|_| status.kind as u64)
 }
 
 pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
@@ -206,14 +211,16 @@ pub fn opens_pidfds() -> bool {
 }
 
 /// Asks a descriptor on pidfs for the process ID of what it names.
-pub fn pidfd_info(fd: c_int) -> Result<PidfdInfo> {
-    let mut info = PidfdInfo { mask: PIDFD_INFO_PID, ..PidfdInfo::default() };
+pub fn pid_by_ioctl(fd: c_int) -> Result<pid_t> {
+    let mut room = MaybeUninit::uninit();
+    let info: &mut PidfdInfo = zeroed(&mut room);
+    info.mask = PIDFD_INFO_PID;
     // SAFETY: the request carries the size of the structure that the kernel fills.
-    unsafe { call!(libc::SYS_ioctl, fd, PIDFD_GET_INFO, &mut info as *mut PidfdInfo) }?;
+    unsafe { call!(libc::SYS_ioctl, fd, PIDFD_GET_INFO, info as *mut PidfdInfo) }?;
     if info.mask & PIDFD_INFO_PID == 0 {
         return Err(Errno(libc::ENOTTY));
     }
-    Ok(info)
+    Ok(info.pid as pid_t)
 }
 
 /// Opens an existing file for reading, close-on-exec.  The path ends at its first NUL, which it must have.

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::uapi::{self, CloneArgs, RobustList, SigInfo, P_PID, P_PIDFD};
-use super::{arch, call, check, retry};
+use super::{arch, call, check, retry, width};
 use crate::errno::{Errno, Result};
 use libc::{c_char, c_int, c_void, gid_t, pid_t, uid_t};
 
@@ -27,7 +27,8 @@ pub unsafe fn clone3_vfork(args: &CloneArgs, size: usize, entry: ChildEntry, arg
 /// # Safety
 /// As `clone3_vfork`; `pidfd` points to where the kernel may put the descriptor.
 pub unsafe fn clone_vfork(flags: u64, pidfd: *mut c_int, entry: ChildEntry, argument: *const c_void) -> Result<pid_t> {
-    check(arch::vfork_calling(libc::SYS_clone as usize, flags as usize, 0, pidfd as usize, entry, argument))
+    let (first, second) = clone_order(flags as usize, NO_STACK);
+    check(arch::vfork_calling(libc::SYS_clone as usize, first, second, pidfd as usize, entry, argument))
         .map(|pid| pid as pid_t)
 }
 
@@ -37,7 +38,21 @@ pub unsafe fn clone_vfork(flags: u64, pidfd: *mut c_int, entry: ChildEntry, argu
 /// # Safety
 /// The flags share no memory; the pointers are valid in both processes.
 pub unsafe fn clone_fork(flags: u64, pidfd: *mut c_int, tid: *mut c_int) -> Result<pid_t> {
-    call!(libc::SYS_clone, flags, 0, pidfd, tid, 0).map(|pid| pid as pid_t)
+    let (first, second) = clone_order(flags as usize, NO_STACK);
+    // The child's thread ID comes before its thread-local storage on some architectures, and after it on others; there
+    // is none here, so both places can have it.
+    call!(libc::SYS_clone, first, second, pidfd, tid, tid).map(|pid| pid as pid_t)
+}
+
+const NO_STACK: usize = 0;
+
+/// clone's first two arguments, which s390x has the other way about.
+fn clone_order(flags: usize, stack: usize) -> (usize, usize) {
+    if cfg!(target_arch = "s390x") {
+        (stack, flags)
+    } else {
+        (flags, stack)
+    }
 }
 
 /// Only returns when it failed.
@@ -124,23 +139,23 @@ pub fn process_group() -> pid_t {
 }
 
 pub fn real_user() -> uid_t {
-    id(libc::SYS_getuid) as uid_t
+    id(width::SYS_GETUID) as uid_t
 }
 
 pub fn real_group() -> gid_t {
-    id(libc::SYS_getgid) as gid_t
+    id(width::SYS_GETGID) as gid_t
 }
 
 /// The system call itself, for the calling task alone; the libc's function would change every thread.
 pub fn set_effective_user(user: uid_t) -> Result<()> {
     // SAFETY: no pointer.
-    unsafe { call!(libc::SYS_setresuid, -1_isize, user, -1_isize) }.map(drop)
+    unsafe { call!(width::SYS_SETRESUID, -1_isize, user, -1_isize) }.map(drop)
 }
 
 /// As `set_effective_user`.
 pub fn set_effective_group(group: gid_t) -> Result<()> {
     // SAFETY: no pointer.
-    unsafe { call!(libc::SYS_setresgid, -1_isize, group, -1_isize) }.map(drop)
+    unsafe { call!(width::SYS_SETRESGID, -1_isize, group, -1_isize) }.map(drop)
 }
 
 pub fn new_session() -> Result<()> {
@@ -174,9 +189,11 @@ pub fn is_single_threaded() -> bool {
 
 /// Where the kernel clears the thread ID when the calling thread ends: the libc's own record of that ID.
 pub fn thread_id_address() -> Result<*mut c_int> {
-    let mut address: *mut c_int = core::ptr::null_mut();
-    // SAFETY: the kernel writes one pointer.
-    unsafe { call!(libc::SYS_prctl, libc::PR_GET_TID_ADDRESS, &mut address as *mut *mut c_int) }.map(|_| address)
+    // A 64-bit kernel writes eight bytes, also for a 32-bit process.
+    let mut address = 0_u64;
+    // SAFETY: the kernel writes one pointer, of its own width or ours; the rest is 0.
+    unsafe { call!(libc::SYS_prctl, libc::PR_GET_TID_ADDRESS, &mut address as *mut u64) }
+        .map(|_| address as usize as *mut c_int)
 }
 
 /// The calling thread's list of robust mutexes and the size that it was registered with.

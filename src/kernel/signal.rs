@@ -7,7 +7,7 @@
 use super::call;
 use super::uapi::{KernelSigaction, SignalSet};
 use crate::errno::Result;
-use core::mem::size_of;
+use core::mem::{size_of, MaybeUninit};
 use core::ptr;
 use libc::c_int;
 
@@ -36,34 +36,36 @@ pub fn set_mask(mask: SignalSet) {
 }
 
 /// What happens on that signal.
-pub fn disposition(signal: c_int) -> Result<KernelSigaction> {
-    let mut action = KernelSigaction::DEFAULT;
-    // SAFETY: the kernel writes one struct sigaction.
+pub fn disposition(signal: c_int) -> Result<Disposition> {
+    let mut action = MaybeUninit::<KernelSigaction>::uninit();
+    // SAFETY: the kernel writes one struct sigaction, and then it is read.
     unsafe {
         call!(
             libc::SYS_rt_sigaction,
             signal,
             ptr::null::<KernelSigaction>(),
-            &mut action as *mut KernelSigaction,
+            action.as_mut_ptr(),
             size_of::<SignalSet>()
-        )
+        )?;
+        let action = action.assume_init_ref();
+        Ok(Disposition { handler: action.handler, flags: action.flags })
     }
-    .map(|_| action)
 }
+
+/// What is asked of struct sigaction.
+pub struct Disposition {
+    pub handler: usize,
+    pub flags: usize,
+}
+
+/// Not on the stack, where it would have to be made first.
+static DEFAULT: KernelSigaction = KernelSigaction::DEFAULT;
 
 /// Gives the signal its default disposition.
 pub fn set_default(signal: c_int) -> Result<()> {
     // SAFETY: the kernel reads one struct sigaction.
-    unsafe {
-        call!(
-            libc::SYS_rt_sigaction,
-            signal,
-            &KernelSigaction::DEFAULT as *const KernelSigaction,
-            0,
-            size_of::<SignalSet>()
-        )
-    }
-    .map(drop)
+    unsafe { call!(libc::SYS_rt_sigaction, signal, &DEFAULT as *const KernelSigaction, 0, size_of::<SignalSet>()) }
+        .map(drop)
 }
 
 /// All signals blocked in the calling thread, also those that the libc keeps for itself, until this goes out of scope.

@@ -14,7 +14,6 @@ pub const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// struct clone_args, as of Linux 5.7.
 #[repr(C)]
-#[derive(Default)]
 pub struct CloneArgs {
     pub flags: u64,
     pub pidfd: u64,
@@ -28,6 +27,10 @@ pub struct CloneArgs {
     pub set_tid_size: u64,
     pub cgroup: u64,
 }
+
+// SAFETY: numbers.
+#[allow(unsafe_code)]
+unsafe impl super::Zeroable for CloneArgs {}
 
 impl CloneArgs {
     /// The first published size.  A kernel refuses a larger structure than it knows, so the later members are shown to
@@ -50,7 +53,8 @@ impl SigInfo {
     }
 }
 
-/// A signal set.  Bit n stands for signal n + 1.
+/// A signal set.  Bit n stands for signal n + 1.  To the kernel it is one word or two, the lower first, which a big-endian
+/// machine with short words would have the other way about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct SignalSet(pub u64);
@@ -67,31 +71,49 @@ impl SignalSet {
     pub const BLOCKABLE: Self = SignalSet(!(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1)));
 }
 
+const _: () = assert!(cfg!(any(target_pointer_width = "64", target_endian = "little")));
+
 /// The highest signal number.
 pub const NSIG: c_int = 64;
 
 pub const SIG_DFL: usize = 0;
 pub const SIG_IGN: usize = 1;
 
-/// struct sigaction as rt_sigaction wants it.
+/// struct sigaction as rt_sigaction wants it.  The mask is made of machine words there.
 #[repr(C)]
+#[cfg_attr(target_pointer_width = "32", repr(packed(4)))]
 pub struct KernelSigaction {
     pub handler: usize,
     pub flags: usize,
+    /// Newer architectures have none.
+    #[cfg(not(any(target_arch = "riscv64", target_arch = "loongarch64")))]
     pub restorer: usize,
     pub mask: SignalSet,
 }
 
 impl KernelSigaction {
-    pub const DEFAULT: Self = KernelSigaction { handler: SIG_DFL, flags: 0, restorer: 0, mask: SignalSet::EMPTY };
+    pub const DEFAULT: Self = KernelSigaction {
+        handler: SIG_DFL,
+        flags: 0,
+        #[cfg(not(any(target_arch = "riscv64", target_arch = "loongarch64")))]
+        restorer: 0,
+        mask: SignalSet::EMPTY,
+    };
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<KernelSigaction>() == 32);
+const _: () = assert!(
+    size_of::<KernelSigaction>()
+        == if cfg!(target_pointer_width = "32") {
+            20
+        } else if cfg!(any(target_arch = "riscv64", target_arch = "loongarch64")) {
+            24
+        } else {
+            32
+        }
+);
 
 /// struct pidfd_info in its first published size.
 #[repr(C)]
-#[derive(Default)]
 pub struct PidfdInfo {
     pub mask: u64,
     pub cgroupid: u64,
@@ -109,6 +131,10 @@ pub struct PidfdInfo {
     pub spare: u32,
 }
 
+// SAFETY: numbers.
+#[allow(unsafe_code)]
+unsafe impl super::Zeroable for PidfdInfo {}
+
 const _: () = assert!(size_of::<PidfdInfo>() == 64);
 
 pub const PIDFD_INFO_PID: u64 = 1;
@@ -120,12 +146,17 @@ pub const PIDFD_GET_INFO: u32 = 3 << 30 | (size_of::<PidfdInfo>() as u32) << 16 
 pub const PIDFS: u64 = 0x5049_4446;
 pub const ANONYMOUS_INODES: u64 = 0x0904_1934;
 
-/// struct statfs: the type comes first, the rest is only room.
+/// struct statfs, or statfs64: the type comes first, the rest is only room.
 #[repr(C)]
 pub struct Statfs {
-    pub kind: usize,
+    pub kind: StatfsWord,
     rest: MaybeUninit<[u8; 248]>,
 }
+
+#[cfg(target_arch = "s390x")]
+pub type StatfsWord = u32;
+#[cfg(not(target_arch = "s390x"))]
+pub type StatfsWord = usize;
 
 impl Statfs {
     pub const fn new() -> Self {

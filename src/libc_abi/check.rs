@@ -6,8 +6,9 @@
 #![allow(unsafe_code)]
 
 use super::{flag, glibc, musl, same, weak, Attributes, FileAction, FileActions, Libc};
+use crate::kernel;
 use crate::kernel::uapi::SignalSet;
-use core::mem::{size_of, MaybeUninit};
+use core::mem::MaybeUninit;
 use core::ptr;
 use libc::{c_char, c_int, c_void};
 
@@ -15,15 +16,13 @@ use libc::{c_char, c_int, c_void};
 #[repr(C, align(16))]
 struct Room<T>(MaybeUninit<T>, [usize; 32]);
 
-/// Zeroes the room and gives the object in it.  Word by word, so that no memset is called: that the finished library
-/// names no such function is what shows that the child of a spawn calls none.
+// SAFETY: memory that holds nothing yet, and words.
+unsafe impl<T> kernel::Zeroable for Room<T> {}
+
+/// Zeroes the room and gives the object in it.
 fn zeroed<T>(room: &mut MaybeUninit<Room<T>>) -> *mut T {
-    let words = room.as_mut_ptr().cast::<usize>();
-    for index in 0..size_of::<Room<T>>() / size_of::<usize>() {
-        // SAFETY: inside the room, which is aligned for words.
-        unsafe { ptr::write_volatile(words.add(index), 0) };
-    }
-    words.cast()
+    let room: *mut Room<T> = kernel::zeroed(room);
+    room.cast()
 }
 
 /// The libc whose layouts its own functions were seen to produce.

@@ -1,33 +1,24 @@
 //! Functions that the running libc may or may not have.
 //!
-//! Stable Rust has no weak references, the assembler has: a table in read-only relocated data holds their addresses,
-//! filled by the dynamic loader, 0 where the libc lacks one.  So nothing is looked up by name when the library runs.
+//! Stable Rust has no weak references, the assembler has: the table in weak.s holds their addresses.  So nothing is looked
+//! up by name when the library runs.
 
 // Sound because: each entry of the table is null or the address of the libc's function of that name, whose C signature
 // is the one written here.
 #![allow(unsafe_code)]
 
-use core::arch::global_asm;
 use core::mem::transmute;
 use core::ptr;
 use libc::{c_char, c_int, c_void, pid_t, sched_param};
 use libc::{posix_spawn_file_actions_t as Actions, posix_spawnattr_t as Attr};
 
+// Where the compiler has no inline assembly, build.rs has the file assembled.
+#[cfg(not(any(target_arch = "s390x", target_arch = "powerpc64")))]
+core::arch::global_asm!(include_str!("weak.s"));
+
+/// Each with its place in the table.
 macro_rules! weak_functions {
     ($($(#[$meta:meta])* $index:literal $name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
-        global_asm!(
-            ".pushsection .data.rel.ro.libpidfd_spawn,\"aw\",%progbits",
-            ".balign 8",
-            ".hidden libpidfd_spawn_weak",
-            ".globl libpidfd_spawn_weak",
-            "libpidfd_spawn_weak:",
-            $(
-                concat!(".weak ", stringify!($name)),
-                concat!(".dc.a ", stringify!($name)),
-            )*
-            ".popsection",
-        );
-
         $(
             $(#[$meta])*
             #[allow(non_snake_case)]
@@ -36,6 +27,10 @@ macro_rules! weak_functions {
                 unsafe { transmute(libpidfd_spawn_weak[$index]) }
             }
         )*
+
+        /// The names, by their places in the table.
+        #[cfg(test)]
+        const NAMES: &[(usize, &str)] = &[$(($index, concat!(stringify!($name), "\0"))),*];
     };
 }
 
@@ -99,5 +94,20 @@ pub fn glibc_minor_version() -> Option<u32> {
             text = text.add(1);
         }
         Some(minor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_in_the_table_has_the_function_of_its_name() {
+        assert_eq!(NAMES.len(), unsafe { libpidfd_spawn_weak.len() });
+        for (expected, &(index, name)) in NAMES.iter().enumerate() {
+            assert_eq!(index, expected);
+            let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast()) };
+            assert_eq!(unsafe { libpidfd_spawn_weak[index] }, found, "{name}");
+        }
     }
 }

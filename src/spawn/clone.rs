@@ -9,9 +9,9 @@ use super::{child, Birth, Child, Frame, Report, Request};
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::OwnedFd;
 use crate::kernel::uapi::{CloneArgs, CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
-use crate::kernel::{process, signal};
+use crate::kernel::{process, signal, zeroed};
 use crate::libc_abi::flag;
-use core::mem::size_of;
+use core::mem::{size_of, MaybeUninit};
 use core::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use libc::{c_int, c_void, pid_t};
 
@@ -27,19 +27,18 @@ pub fn is_refusal(error: Errno) -> bool {
 /// As `spawn`.
 pub unsafe fn clean(request: &Request) -> Result<Result<Child>> {
     let frame = Frame::new(request, Birth::Clean, Report::none());
-    let mut args = CloneArgs {
-        flags: CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-        pidfd: frame.pidfd_address() as u64,
-        exit_signal: libc::SIGCHLD as u64,
-        ..CloneArgs::default()
-    };
+    let mut room = MaybeUninit::uninit();
+    let args: &mut CloneArgs = zeroed(&mut room);
+    args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+    args.pidfd = frame.pidfd_address() as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
     let mut size = CloneArgs::SIZE_WITHOUT_CGROUP;
     if request.attributes.has(flag::SETCGROUP) {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = request.attributes.cgroup as u64;
         size = size_of::<CloneArgs>();
     }
-    let pid = process::clone3_vfork(&args, size, child::main, address(&frame))?;
+    let pid = process::clone3_vfork(args, size, child::main, address(&frame))?;
     Ok(outcome(&frame, pid, frame.error.load(Ordering::Relaxed)))
 }
 

@@ -1,0 +1,79 @@
+//! Any other architecture: the libc's `syscall` and `clone`.
+//!
+//! This is the only place where a child that shares its parent's memory calls the libc.  `syscall` touches nothing but
+//! errno, which is put back here, and `clone` is made for such children.  It takes no clone3, so the fallback path is
+//! the only one, and it wants a stack for the child.
+
+// Sound because: the arguments are the caller's affair, who is the typed function in `kernel`; the child's stack is part
+// of a frame that stays while the caller is suspended.
+#![allow(unsafe_code)]
+
+use crate::errno;
+use core::mem::{size_of_val, MaybeUninit};
+use libc::{c_int, c_long, c_void};
+
+/// The result as the kernel gives it, and errno as it was.
+unsafe fn without_errno(call: impl FnOnce() -> c_long) -> isize {
+    let before = errno::get();
+    match call() {
+        -1 => {
+            let error = errno::get();
+            errno::set(before);
+            -error as isize
+        }
+        result => result as isize,
+    }
+}
+
+/// A system call with up to three arguments.
+///
+/// # Safety
+/// The arguments must be what the system call `number` asks for.
+pub unsafe fn syscall3(number: usize, a: usize, b: usize, c: usize) -> isize {
+    without_errno(|| libc::syscall(number as c_long, a, b, c))
+}
+
+/// A system call with up to six arguments.
+///
+/// # Safety
+/// As `syscall3`.
+pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> isize {
+    without_errno(|| libc::syscall(number as c_long, a, b, c, d, e, f))
+}
+
+/// The child needs less than a kilobyte, of which half is a buffer for directory entries.  What there is more of is for
+/// architectures with larger frames; it is part of what a spawn takes of the caller's stack.
+#[repr(align(16))]
+struct Stack(MaybeUninit<[u8; 4096]>);
+
+extern "C" {
+    fn clone(
+        entry: unsafe extern "C" fn(*const c_void) -> !,
+        stack: *mut c_void,
+        flags: c_int,
+        argument: *const c_void,
+        parent_tid: usize,
+        ...
+    ) -> c_int;
+}
+
+/// As in x86_64.rs, but the child has its stack within this function's frame; ENOSYS for clone3.
+///
+/// # Safety
+/// As in x86_64.rs.
+#[inline(never)]
+pub unsafe fn vfork_calling(
+    number: usize,
+    a: usize,
+    _b: usize,
+    c: usize,
+    entry: unsafe extern "C" fn(*const c_void) -> !,
+    argument: *const c_void,
+) -> isize {
+    if number != libc::SYS_clone as usize {
+        return -libc::ENOSYS as isize;
+    }
+    let mut stack = Stack(MaybeUninit::uninit());
+    let end = stack.0.as_mut_ptr().cast::<u8>().add(size_of_val(&stack)).cast();
+    without_errno(|| c_long::from(clone(entry, end, a as c_int, argument, c)))
+}

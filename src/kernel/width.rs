@@ -1,0 +1,39 @@
+//! System calls that 32-bit processes have twice, once for numbers of 16 or 32 bits and once for wider ones: the wider.
+
+#![allow(unsafe_code)]
+
+use super::call;
+use super::uapi::Statfs;
+use crate::errno::Result;
+use libc::c_int;
+
+#[cfg(target_pointer_width = "64")]
+pub use libc::{
+    SYS_fcntl as SYS_FCNTL, SYS_getgid as SYS_GETGID, SYS_getuid as SYS_GETUID, SYS_setresgid as SYS_SETRESGID,
+    SYS_setresuid as SYS_SETRESUID,
+};
+/// What the descriptor commands of fcntl64 do does not differ, but sandboxes of 32-bit programs know that one alone,
+/// for it is what the libcs call.
+#[cfg(target_pointer_width = "32")]
+pub use libc::{
+    SYS_fcntl64 as SYS_FCNTL, SYS_getgid32 as SYS_GETGID, SYS_getuid32 as SYS_GETUID, SYS_setresgid32 as SYS_SETRESGID,
+    SYS_setresuid32 as SYS_SETRESUID,
+};
+
+/// # Safety
+/// The descriptor is the caller's affair.
+#[cfg(target_pointer_width = "64")]
+pub unsafe fn fstatfs(fd: c_int, status: &mut Statfs) -> Result<()> {
+    call!(libc::SYS_fstatfs, fd, status as *mut Statfs).map(drop)
+}
+
+/// fstatfs fails where the size of the file system does not fit; fstatfs64 is told the size of its structure, which is
+/// the same on every 32-bit architecture here.
+///
+/// # Safety
+/// As above.
+#[cfg(target_pointer_width = "32")]
+pub unsafe fn fstatfs(fd: c_int, status: &mut Statfs) -> Result<()> {
+    const SIZE: usize = 84;
+    call!(libc::SYS_fstatfs64, fd, SIZE, status as *mut Statfs).map(drop)
+}
