@@ -28,17 +28,18 @@ stage() { # NAME LIBRARIES
   mkdir -p "$work/$1/build"
   cp -a "$2" "$work/$1/build/lib"
   cp -a build/include "$work/$1/build/include"
-  cp -a tests-c examples "$work/$1/"
+  cp -a tests-c examples scripts "$work/$1/"
   # As a program of the suite among the others.
   cp tests-c/matrix/bound.c "$work/$1/tests-c/tst-bound.c"
 }
 
 # Runs a command in a working folder, in the root folder: with mounts of its own, so that nothing is left mounted however
-# it ends.  $within is a command to do that by.
+# it ends.  $within is a command to do that by, $programs a folder of programs to take instead of those in /bin.
 within=
+programs=
 inside() { # ROOT FOLDER COMMAND...
   # shellcheck disable=SC2016,SC2086 # for the inner shells; a list of words
-  $within unshare --mount --fork --kill-child sh -ec '
+  programs=$programs $within unshare --mount --fork --kill-child sh -ec '
     root=$1
     folder=$2
     shift 2
@@ -50,6 +51,9 @@ inside() { # ROOT FOLDER COMMAND...
     mount --rbind /dev "$root/dev"
     mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
     mount --bind "$folder" "$root/mnt"
+    for program in ${programs:+"$programs"/*}; do
+      mount --bind "$program" "$root/bin/${program##*/}"
+    done
     exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
       LC_ALL=C sh -c "cd /mnt && exec \"\$@\"" sh "$@"' sh "$@" </dev/null
 }
