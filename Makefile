@@ -125,7 +125,7 @@ include examples/examples.mk
 include fuzz/fuzz.mk
 
 .PHONY: support
-support: ## Write docs/support.md from what check-matrix, check-compilers, check-kernels and check-clients left
+support: ## Write docs/support.md from what check-matrix, check-compilers, check-kernels, check-arch and check-clients left
 	scripts/support build/results > build/support.md.new
 	mv build/support.md.new docs/support.md
 
