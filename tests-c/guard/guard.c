@@ -56,8 +56,8 @@ static const struct call_name {
 #ifdef SYS_rseq
   NAME (rseq),
 #endif
-#ifdef SYS_mmap2
-  NAME (mmap2),
+#ifdef __i386__
+  NAME (mmap2),          NAME (fstatfs64),    NAME (fcntl64),
 #endif
   { 434, "pidfd_open" }, { 435, "clone3" },   { 436, "close_range" },
 };
