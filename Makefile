@@ -4,6 +4,10 @@ VERSION := 0.1.0
 SONAME := libpidfd_spawn.so.0
 CC ?= cc
 CARGO ?= cargo
+# Empty for who builds a package by a compiler of tomorrow, whose new warnings are no reason to stop.
+WERROR ?= -Werror
+# What is loaded of the shared library, in bytes.  Empty: what our compilers need for that architecture.
+SIZE_LIMIT ?=
 
 LIB := build/lib
 SO := $(LIB)/libpidfd_spawn.so
@@ -59,7 +63,7 @@ demo: all build/examples/supervisor build/examples/weak-client ## Build everythi
 	build/examples/weak-client
 	LD_PRELOAD=$(CURDIR)/$(SO) build/examples/weak-client --require
 
-EXAMPLE_FLAGS := -std=c99 -O2 -Wall -Wextra -Werror
+EXAMPLE_FLAGS := -std=c99 -O2 -Wall -Wextra $(WERROR)
 
 build/examples/supervisor: examples/supervisor.c $(SO) $(HEADERS)
 	@mkdir -p $(@D)
@@ -75,10 +79,13 @@ check: lint check-rust check-header check-abi check-guards check-man check-examp
   check-faults check-differential soak check-c ## Run all checks; the C suite comes last
 
 .PHONY: lint
-lint: ## Formatting, clippy, shell scripts
+lint: ## Formatting, clippy, shell scripts, one version everywhere
 	@scripts/need cargo shellcheck
+	scripts/check-version $(VERSION)
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path examples/rust/Cargo.toml --check
 	$(CARGO) clippy -q --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
 	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools/info bench .ci)
 
 .PHONY: check-rust
@@ -98,7 +105,7 @@ FOREIGN := build/arch/$(ARCH)/lib
 ifeq ($(ARCH),)
 check-abi: $(SO) $(ARCHIVE) ## Exported symbols and the form of the shared library; ARCH=NAME for one that check-arch built
 	@scripts/need readelf
-	scripts/check-abi $(SO) $(ARCHIVE)
+	scripts/check-abi $(SO) $(ARCHIVE) $(SIZE_LIMIT)
 else
 check-abi:
 	@test -e $(FOREIGN)/libpidfd_spawn.so || { echo "check-abi: nothing was built for it yet: make check-arch ARCH=$(ARCH)"; exit 1; }
@@ -120,12 +127,14 @@ include tests-c/arch/arch.mk
 include tests-c/clients/clients.mk
 include bench/bench.mk
 include packaging/install/install.mk
+include packaging/packages.mk
 include man/man.mk
 include examples/examples.mk
+include examples/rust/rust.mk
 include fuzz/fuzz.mk
 
 .PHONY: support
-support: ## Write docs/support.md from what check-matrix, check-compilers, check-kernels, check-arch and check-clients left
+support: ## Write docs/support.md from what the checks of other C libraries, kernels and programs left
 	scripts/support build/results > build/support.md.new
 	mv build/support.md.new docs/support.md
 

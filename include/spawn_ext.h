@@ -3,7 +3,10 @@
  * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid.
  *
  * Generated from src/capi.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what is
- * needed to use a pidfd. */
+ * needed to use a pidfd.
+ *
+ * pidfd_spawn and pidfd_spawnp return the error number, as posix_spawn does; pidfd_fork and pidfd_getpid return -1 and
+ * set errno.  ENOSYS from any of them says that there are no pidfds here: that is the time for another way. */
 
 #ifndef PIDFD_SPAWN_EXT_H
 #define PIDFD_SPAWN_EXT_H
@@ -49,21 +52,27 @@ extern "C" {
 /**
  * Starts the program at PATH in a new process and gives a pidfd for it.
  *
- * Like posix_spawn, but the child is named by a file descriptor, which can never come to mean another process.
+ * Like posix_spawn, but the child is named by a file descriptor, which can never come to mean another process.  It can
+ * be given to poll, which finds it readable when the process has ended, to waitid with P_PIDFD, and to
+ * pidfd_send_signal.  When the process ends its parent gets SIGCHLD, as always, and has to wait for it.
+ *
+ * Before the program is executed the attributes take effect, then the file actions in their order, then the signal
+ * mask.  Signals that the caller handles have their default action in the program, ignored ones stay ignored.
  *
  * PARAMETERS
  *   pidfd  Where the descriptor is stored: close-on-exec, the caller's to close.  May be NULL: then the child is made
  *          and no descriptor is left.  Untouched on failure.
  *   path   The program.  A relative path is resolved after the file actions.  Not NULL.
  *   facts  File actions made with the posix_spawn_file_actions_* functions of the C library, performed in the order
- *          in which they were added.  May be NULL.
- *   attrp  Attributes made with its posix_spawnattr_* functions.  May be NULL.
- *   argv   The argument strings, ended by NULL.  Not NULL.
- *   envp   The environment strings, ended by NULL.
+ *          in which they were added.  Only read: it can be used again, and destroyed after the call.  May be NULL.
+ *   attrp  Attributes made with its posix_spawnattr_* functions; likewise.  May be NULL.
+ *   argv   The argument strings, ended by NULL; the first is the program's name for itself.  Not NULL.
+ *   envp   The environment strings, ended by NULL.  NULL itself is an empty environment; environ is the caller's own.
  *
  * RETURN VALUE
- *   0, and errno as it was; otherwise a positive error number, which is also stored in errno.  After an error there is
- *   no child, not even a zombie, and no new descriptor.
+ *   0, and errno as it was; otherwise a positive error number (never -1), which is also stored in errno.  After an
+ *   error there is no child, not even a zombie, and no new descriptor.  A child that a signal ends before it has
+ *   executed the program is no error of the call: its wait status tells.
  *
  * ERRORS
  *   Of starting the program, those of execve, among them:
@@ -85,7 +94,7 @@ extern "C" {
  *   EOPNOTSUPP    A cgroup is asked for, and the kernel cannot start a process in one (Linux 5.7, clone3).
  *   EBADF         An action names a descriptor that is not open, or that cannot be; or the cgroup does.
  *   EPERM, ESRCH, EBUSY, ENODEV, ENOTTY and what open, dup2, chdir, fchdir, tcsetpgrp, setpgid, setsid,
- *                 sched_setscheduler and setresuid say.
+ *                 sched_setscheduler and setresuid say.  The call does not tell which action it was.
  *
  * SAFETY
  *   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
@@ -110,10 +119,12 @@ int pidfd_spawn(int *__restrict pidfd,
  * goes on after EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV and ETIMEDOUT; any other error ends it.
  *
  * PARAMETERS
- *   file   The program's name.  Not NULL.  All others are those of pidfd_spawn.
+ *   file   The program's name.  Not NULL.
+ *   pidfd, facts, attrp, argv, envp
+ *          As for pidfd_spawn.
  *
  * RETURN VALUE
- *   As pidfd_spawn.
+ *   As pidfd_spawn: 0 or a positive error number.
  *
  * ERRORS
  *   As pidfd_spawn, and:
@@ -141,14 +152,15 @@ int pidfd_spawnp(int *__restrict pidfd,
  *
  * With FLAGS 0 it is fork: the handlers of pthread_atfork run (with all signals blocked), and the child may go on to
  * use the whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with
- * several threads may only call async-signal-safe functions.
+ * several threads may only call async-signal-safe functions.  The child has one thread, the caller's, with the
+ * caller's signal mask, and copies of all its descriptors; the pidfd is not among them.
  *
  * PARAMETERS
  *   flags  0 or PIDFDFORK_ASYNCSAFE.
  *
  * RETURN VALUE
  *   In the parent the child's pidfd: close-on-exec, the caller's to close, never 0.  In the child 0.  On failure -1
- *   with errno set, and there is no child.  errno is as it was on success.
+ *   with errno set, and there is no child.  On success errno is as it was.
  *
  * ERRORS
  *   EINVAL        A flag is not known.
@@ -157,7 +169,8 @@ int pidfd_spawnp(int *__restrict pidfd,
  *                 with SIGCHLD ignored, needs two for a moment.
  *   ENFILE        No more files can be open in the system.
  *   ENOMEM        Not enough memory.
- *   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4).
+ *   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or a sandbox refuses a part of it; or, with
+ *                 PIDFDFORK_ASYNCSAFE, the C library has no _Fork and keeps its thread's ID in a place not known.
  *   ESRCH         The child was killed before it could be named.  It never returned from the call.
  *
  * SAFETY
@@ -173,11 +186,11 @@ int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
  * Gives the process ID of the process that a pidfd names.
  *
  * PARAMETERS
- *   fd     A pidfd.
+ *   fd     A pidfd, of whatever origin.  It is left as it is.
  *
  * RETURN VALUE
  *   The process ID, as the caller's PID namespace numbers it; also that of a zombie.  On failure -1 with errno set.
- *   errno is as it was on success.
+ *   On success errno is as it was.  The number means that process only for as long as it was not waited for.
  *
  * ERRORS
  *   EBADF         The descriptor is negative, not open, or no pidfd.

@@ -41,7 +41,6 @@ const LIBC_WEAK: &[&str] = &[
     "posix_spawn_file_actions_addchdir_np",
     "posix_spawn_file_actions_addclosefrom_np",
     "posix_spawn_file_actions_addfchdir_np",
-    "posix_spawn_file_actions_addtcsetpgrp_np",
     "posix_spawnattr_setschedparam",
     "posix_spawnattr_setschedpolicy",
 ];

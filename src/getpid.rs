@@ -6,7 +6,7 @@
 use crate::cancel;
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{ANONYMOUS_INODES, PIDFS};
-use crate::kernel::{fd, process, zeroed};
+use crate::kernel::{fd, process, zeroed, Buffer};
 use core::mem::MaybeUninit;
 use libc::{c_int, pid_t};
 
@@ -39,7 +39,7 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
     let file = fd::open_read_only(fdinfo_path(&mut path, pidfd))?;
     // The line ends within the first hundred bytes; the files of other kinds of descriptors can be longer.
     let mut text = MaybeUninit::uninit();
-    let text: &mut [u8; 128] = zeroed(&mut text);
+    let Buffer(text) = zeroed::<Buffer<128>>(&mut text);
     let mut length = 0;
     while length < text.len() {
         match fd::read(file.raw(), text.get_mut(length..).unwrap_or_default())? {
@@ -58,10 +58,10 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
 const DIRECTORY: &[u8] = b"/proc/self/fdinfo/";
 
 /// The path as a string.
-type Path = [u8; DIRECTORY.len() + 11];
+type Path = Buffer<{ DIRECTORY.len() + 11 }>;
 
-fn fdinfo_path(room: &mut MaybeUninit<Path>, fd: c_int) -> &Path {
-    let path = zeroed(room);
+fn fdinfo_path(room: &mut MaybeUninit<Path>, fd: c_int) -> &[u8] {
+    let Buffer(path) = zeroed(room);
     let mut digits = [0_u8; 10];
     let mut rest = fd as u32;
     let mut count = 0;

@@ -1,5 +1,45 @@
 //! pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid for C libraries that lack them.
 //!
+//! # As a dependency
+//!
+//! Rust's standard library has weak references to `pidfd_spawnp` and `pidfd_getpid`, for the pidfds that
+//! `std::os::linux::process` gives.  A program that starts others and is built on glibc 2.39 or newer therefore asks
+//! for that version when it starts, and says ``version `GLIBC_2.39' not found`` on older systems, whether it uses pidfds
+//! or not.  One line, in the program or in any crate that it is made of, has the linker take the functions from here:
+//!
+//! ```
+//! use pidfd_spawn as _;
+//!
+//! let status = std::process::Command::new("true").status().unwrap();
+//! assert!(status.success());
+//! ```
+//!
+//! What std does then goes through this library: a child whose pidfd is asked for is started by it instead of by fork.
+//! Nothing else changes; above all posix_spawn is still the libc's.  Which older systems the program starts on depends
+//! on the other functions that it takes from the libc: the README says more.
+//!
+//! The functions can be called as well, by their C signatures.  There is no second interface on top of them: for pidfds
+//! in Rust's own terms there are `CommandExt::create_pidfd` and `PidFd` in `std::os::linux::process`.
+//!
+//! ```
+//! use std::os::unix::io::{FromRawFd, OwnedFd};
+//! use std::ptr;
+//!
+//! let argv = [b"true\0".as_ptr() as *mut _, ptr::null_mut()];
+//! let envp = [ptr::null_mut()];
+//! let mut pidfd = -1;
+//! // SAFETY: strings that end in NUL, in arrays that end in NULL; the descriptor is new.
+//! let child = unsafe {
+//!     let path = b"/bin/true\0".as_ptr().cast();
+//!     let error = pidfd_spawn::capi::pidfd_spawn(
+//!         &mut pidfd, path, ptr::null(), ptr::null(), argv.as_ptr(), envp.as_ptr(),
+//!     );
+//!     assert_eq!(error, 0);
+//!     OwnedFd::from_raw_fd(pidfd)
+//! };
+//! # drop(child);
+//! ```
+//!
 //! # The modules, from the outside in
 //!
 //! - [`capi`]: the four C functions and their documentation; raw pointers and return conventions end there.

@@ -1,26 +1,8 @@
 # What the checks on other C libraries, compilers, kernels and architectures share; read by their run.
 # shellcheck shell=sh disable=SC2154 # the variables of its readers: $area, $results, $work
 
-# ENVIRONMENT WAY PASSED FAILED SKIPPED NOTE
-record() {
-  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$area" "$@" >>"$results"
-}
-
-# A check that is no test of the suite: ENVIRONMENT WAY STATUS WHAT.
-check() {
-  if [ "$3" -eq 0 ]; then
-    echo "ok      $1, $2: $4"
-    record "$1" "$2" 1 0 0 "$4"
-  else
-    echo "FAILED  $1, $2: $4"
-    record "$1" "$2" 0 1 0 "$4"
-  fi
-}
-
-cannot() { # ENVIRONMENT WAY WHY
-  echo "$1, $2: skipped: $3"
-  record "$1" "$2" 0 0 1 "skipped: $3"
-}
+# shellcheck source=scripts/results.sh
+. scripts/results.sh
 
 # A working folder with what the suite takes, and the libraries in LIBRARIES.
 stage() { # NAME LIBRARIES
@@ -33,43 +15,16 @@ stage() { # NAME LIBRARIES
   cp tests-c/matrix/bound.c "$work/$1/tests-c/tst-bound.c"
 }
 
-# Runs a command in a working folder, in the root folder: with mounts of its own, so that nothing is left mounted however
-# it ends.  $within is a command to do that by, $programs a folder of programs to take instead of those in /bin.
+# scripts/inside; $within is a command to do that by, $programs a folder of programs to take instead of those in /bin.
 within=
 programs=
 inside() { # ROOT FOLDER COMMAND...
-  # shellcheck disable=SC2016,SC2086 # for the inner shells; a list of words
-  programs=$programs $within unshare --mount --fork --kill-child sh -ec '
-    root=$1
-    folder=$2
-    shift 2
-    # A mount point, as the root of a system is; some tests change the propagation of "/".
-    mount --bind "$root" "$root"
-    # Where the users are not those of the system it is the one that is there.
-    mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc"
-    mount --rbind /sys "$root/sys"
-    mount --rbind /dev "$root/dev"
-    mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
-    mount --bind "$folder" "$root/mnt"
-    for program in ${programs:+"$programs"/*}; do
-      mount --bind "$program" "$root/bin/${program##*/}"
-    done
-    exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-      LC_ALL=C sh -c "cd /mnt && exec \"\$@\"" sh "$@"' sh "$@" </dev/null
+  # shellcheck disable=SC2086 # a list of words
+  $within scripts/inside ${programs:+--programs "$programs"} "$@"
 }
 
 here() { # FOLDER COMMAND...
   (cd "$1" && shift && exec "$@") </dev/null
-}
-
-# Why the tests of a log were skipped, each reason with how often, the most frequent first.  A test's line has the way of
-# use, the program and the test before the reason; what is not a test's has one name.
-reasons() {
-  sed -n 's/^skipped *//p' "$1" | sed 's/^[^ ]* *[^ ]*: [^ ]*: //; t end
-    s/^[^:]*: //
-    : end
-    s/ ([^()]*)$//' | sort | uniq -c | sort -rn |
-    awk '{ n = $1; $1 = ""; printf "%s%s (%d)", (NR > 1 ? ";" : ""), (NR > 1 ? $0 : substr($0, 2)), n }'
 }
 
 # Runs the suite for one way and records it.  The place is a root folder, or "here".
@@ -87,24 +42,8 @@ suite() { # ENVIRONMENT WAY PLACE FOLDER COMPILER KIND [PROGRAM...]
   else
     inside "$place" "$folder" tests-c/matrix/suite "$compiler" "$kind" "$@" >"$log" 2>&1
   fi
-  account "$environment" "$way" "$log"
-}
-
-# Shows and records what a log counts in its last line.
-account() { # ENVIRONMENT WAY LOG
-  environment=$1
-  way=$2
-  log=$3
   grep -E '^(FAILED|bound) ' "$log"
-  last=$(tail -n 1 "$log")
-  counts=$(echo "$last" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')
-  # shellcheck disable=SC2086 # three numbers
-  set -- ${counts:-0 1 0}
-  [ "$1" -gt 0 ] || set -- 0 1 0
-  note=$(reasons "$log")
-  [ "$2" = 0 ] || note="FAILED: $(grep -m 1 '^FAILED ' "$log" || echo "$last")${note:+; $note}"
-  echo "$environment, $way: $1 passed, $2 failed, $3 skipped"
-  record "$environment" "$way" "$1" "$2" "$3" "$note"
+  counted "$environment" "$way" "$log"
 }
 
 # "Debian 12 bookworm", without the number where there is none yet.

@@ -12,7 +12,7 @@ pub mod uapi;
 mod width;
 
 use crate::errno::{Errno, Result};
-use core::mem::{align_of, size_of, MaybeUninit};
+use core::mem::{size_of, MaybeUninit};
 use core::ptr;
 
 /// The kernel returns an error number negated; the highest is 4095.
@@ -54,37 +54,39 @@ use call;
 /// What zeroes are a value of.
 ///
 /// # Safety
-/// They are.
+/// They are, and the type is aligned for machine words.
 #[allow(unsafe_code)]
 pub unsafe trait Zeroable {}
 
+/// Bytes that are aligned for machine words.
+#[repr(align(8))]
+pub struct Buffer<const N: usize>(pub [u8; N]);
+
 // SAFETY: numbers.
 #[allow(unsafe_code)]
-unsafe impl<const N: usize> Zeroable for [u8; N] {}
+unsafe impl<const N: usize> Zeroable for Buffer<N> {}
 
-/// A value of zeroes in that room.  Written piece by piece, because for the usual ways of making one the compiler may call
+/// A value of zeroes in that room.  Written word by word, because for the usual ways of making one the compiler may call
 /// the libc's memset.  That the finished library names no such function is what shows that the child of a spawn calls
 /// none.
 #[inline(always)]
 pub fn zeroed<T: Zeroable>(room: &mut MaybeUninit<T>) -> &mut T {
-    // SAFETY: all of the room is written, in pieces for which it is aligned, and zeroes are a value of the type.
+    let words = room.as_mut_ptr().cast::<usize>();
+    let count = size_of::<T>() / size_of::<usize>();
+    // SAFETY: all of the room is written, and zeroes are a value of the type.
     #[allow(unsafe_code)]
     unsafe {
-        if align_of::<T>() >= align_of::<usize>() {
-            write_zeroes::<usize, T>(room, 0);
-        } else {
-            write_zeroes::<u8, T>(room, 0);
+        // A short one without a loop, which the compiler would keep.
+        macro_rules! first_words {
+            ($($index:literal)*) => {
+                $(if $index < count { ptr::write_volatile(words.add($index), 0) })*
+            };
+        }
+        first_words!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+        for index in 16..count {
+            ptr::write_volatile(words.add(index), 0);
         }
         &mut *room.as_mut_ptr()
-    }
-}
-
-#[allow(unsafe_code)]
-#[inline(always)]
-unsafe fn write_zeroes<Piece: Copy, T>(room: &mut MaybeUninit<T>, zero: Piece) {
-    let pieces = room.as_mut_ptr().cast::<Piece>();
-    for index in 0..size_of::<T>() / size_of::<Piece>() {
-        ptr::write_volatile(pieces.add(index), zero);
     }
 }
 

@@ -64,6 +64,8 @@ struct AttributesObject {
 const _: () = assert!(size_of::<AttributesObject>() == 336);
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<ActionsObject>() == 80 && size_of::<Record>() == 32);
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(size_of::<ActionsObject>() == 76 && size_of::<Record>() == 20);
 
 #[derive(Clone, Copy)]
 pub struct Actions {
@@ -148,39 +150,56 @@ mod tests {
     use crate::libc_abi::{flag, same, FileActions, Libc};
     use std::mem::MaybeUninit;
 
-    /// An object with these records, each given by its 32-bit words.
-    fn decode_records(records: &[[u64; 4]]) -> Vec<Result<FileAction>> {
-        let object = ActionsObject {
-            allocated: 8,
-            used: records.len() as c_int,
-            records: records.as_ptr().cast(),
-            padding: [0; 16],
-        };
+    /// A record by its bytes, of which glibc has 32 with pointers of 64 bits and 20 with those of 32.
+    type Bytes = [u8; if cfg!(target_pointer_width = "64") { 32 } else { 20 }];
+
+    /// Where it has the first number or the only path, the second number, the path after a number, the flags, the mode.
+    const PLACES: [usize; 5] = if cfg!(target_pointer_width = "64") { [8, 12, 16, 24, 28] } else { [4, 8, 8, 12, 16] };
+    const FIRST: usize = PLACES[0];
+    const SECOND: usize = PLACES[1];
+    const PATH: usize = PLACES[2];
+    const FLAGS: usize = PLACES[3];
+    const MODE: usize = PLACES[4];
+
+    fn record(tag: c_int, numbers: &[(usize, c_int)], path: Option<(usize, *const c_char)>) -> Bytes {
+        let mut bytes = Bytes::default();
+        bytes[..4].copy_from_slice(&tag.to_ne_bytes());
+        for &(place, number) in numbers {
+            bytes[place..place + 4].copy_from_slice(&number.to_ne_bytes());
+        }
+        if let Some((place, path)) = path {
+            bytes[place..place + size_of::<usize>()].copy_from_slice(&(path as usize).to_ne_bytes());
+        }
+        bytes
+    }
+
+    fn decode_records(records: &[Bytes]) -> Vec<Result<FileAction>> {
+        // Aligned as glibc's are.
+        let mut words: Vec<u64> = vec![0; records.len() * 4];
+        let start: *mut u8 = words.as_mut_ptr().cast();
+        unsafe { std::ptr::copy_nonoverlapping(records.as_ptr().cast(), start, std::mem::size_of_val(records)) };
+        let object =
+            ActionsObject { allocated: 8, used: records.len() as c_int, records: start.cast(), padding: [0; 16] };
         unsafe { FileActions::new(Libc::Glibc, (&object as *const ActionsObject).cast()) }.collect()
     }
 
-    fn words(low: c_int, high: c_int) -> u64 {
-        low as u32 as u64 | (high as u32 as u64) << 32
-    }
-
-    #[cfg(all(target_pointer_width = "64", target_endian = "little"))]
     #[test]
     fn every_tag_is_decoded_from_its_place() {
-        let path = b"/some/file\0".as_ptr();
+        let path = b"/some/file\0".as_ptr().cast();
         let decoded = decode_records(&[
-            [0, words(5, 0), 0, 0],
-            [1, words(6, 7), 0, 0],
-            [2, words(8, 0), path as u64, words(libc::O_RDWR, 0o640)],
-            [3, path as u64, 0, 0],
-            [4, words(9, 0), 0, 0],
-            [5, words(10, 0), 0, 0],
-            [6, words(11, 0), 0, 0],
+            record(0, &[(FIRST, 5)], None),
+            record(1, &[(FIRST, 6), (SECOND, 7)], None),
+            record(2, &[(FIRST, 8), (FLAGS, libc::O_RDWR), (MODE, 0o640)], Some((PATH, path))),
+            record(3, &[], Some((FIRST, path))),
+            record(4, &[(FIRST, 9)], None),
+            record(5, &[(FIRST, 10)], None),
+            record(6, &[(FIRST, 11)], None),
         ]);
         let expected = [
             FileAction::Close { fd: 5 },
             FileAction::Dup2 { from: 6, to: 7 },
-            FileAction::Open { fd: 8, path: path.cast(), flags: libc::O_RDWR, mode: 0o640 },
-            FileAction::Chdir { path: path.cast() },
+            FileAction::Open { fd: 8, path, flags: libc::O_RDWR, mode: 0o640 },
+            FileAction::Chdir { path },
             FileAction::Fchdir { fd: 9 },
             FileAction::CloseFrom { first: 10 },
             FileAction::SetForegroundGroup { terminal: 11 },
@@ -193,8 +212,12 @@ mod tests {
 
     #[test]
     fn an_unknown_tag_is_an_error_and_not_skipped() {
-        for tag in [7, 99, u64::from(u32::MAX)] {
-            let decoded = decode_records(&[[0, words(5, 0), 0, 0], [tag, 0, 0, 0], [0, words(6, 0), 0, 0]]);
+        for tag in [7, 99, -1] {
+            let decoded = decode_records(&[
+                record(0, &[(FIRST, 5)], None),
+                record(tag, &[], None),
+                record(0, &[(FIRST, 6)], None),
+            ]);
             assert!(decoded[0].is_ok() && decoded[2].is_ok());
             assert_eq!(decoded[1].unwrap_err(), UNKNOWN_ACTION);
         }

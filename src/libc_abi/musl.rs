@@ -44,7 +44,9 @@ struct AttributesObject {
 
 const _: () = assert!(size_of::<AttributesObject>() == 336);
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<ActionsObject>() == 80);
+const _: () = assert!(size_of::<ActionsObject>() == 80 && size_of::<Node>() == 40);
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(size_of::<ActionsObject>() == 76 && size_of::<Node>() == 28);
 
 #[derive(Clone, Copy)]
 pub struct Actions {

@@ -1,7 +1,8 @@
 //! Functions that the running libc may or may not have.
 //!
 //! Stable Rust has no weak references, the assembler has: the table in weak.s holds their addresses.  So nothing is looked
-//! up by name when the library runs.
+//! up by name when the library runs, but for the one function that is newer than all else that a program takes from the
+//! libc.
 
 // Sound because: each entry of the table is null or the address of the libc's function of that name, whose C signature
 // is the one written here.
@@ -35,7 +36,7 @@ macro_rules! weak_functions {
 }
 
 extern "C" {
-    static libpidfd_spawn_weak: [*const c_void; 11];
+    static libpidfd_spawn_weak: [*const c_void; 10];
 }
 
 weak_functions! {
@@ -47,12 +48,22 @@ weak_functions! {
     3 posix_spawn_file_actions_addchdir_np: fn(*mut Actions, *const c_char) -> c_int;
     4 posix_spawn_file_actions_addfchdir_np: fn(*mut Actions, c_int) -> c_int;
     5 posix_spawn_file_actions_addclosefrom_np: fn(*mut Actions, c_int) -> c_int;
-    6 posix_spawn_file_actions_addtcsetpgrp_np: fn(*mut Actions, c_int) -> c_int;
-    7 posix_spawnattr_setschedparam: fn(*mut Attr, *const sched_param) -> c_int;
-    8 posix_spawnattr_setschedpolicy: fn(*mut Attr, c_int) -> c_int;
+    6 posix_spawnattr_setschedparam: fn(*mut Attr, *const sched_param) -> c_int;
+    7 posix_spawnattr_setschedpolicy: fn(*mut Attr, c_int) -> c_int;
     /// Before glibc 2.34 dlsym was in a library of its own, which not every process has.  The libc had these.
-    9 __libc_dlopen_mode: fn(*const c_char, c_int) -> *mut c_void;
-    10 __libc_dlsym: fn(*mut c_void, *const c_char) -> *mut c_void;
+    8 __libc_dlopen_mode: fn(*const c_char, c_int) -> *mut c_void;
+    9 __libc_dlsym: fn(*mut c_void, *const c_char) -> *mut c_void;
+}
+
+/// Not by a reference: in a Rust program or a C program with the archive that would carry the function's version, and the
+/// program would ask for glibc 2.35 when it starts.  Only looked up where it is.
+pub fn posix_spawn_file_actions_addtcsetpgrp_np() -> Option<unsafe extern "C" fn(*mut Actions, c_int) -> c_int> {
+    if glibc_minor_version()? < 35 {
+        return None;
+    }
+    let name = b"posix_spawn_file_actions_addtcsetpgrp_np\0";
+    // SAFETY: the name ends in a NUL; null or a function of this signature.
+    unsafe { transmute(dlsym()?(libc::RTLD_DEFAULT, name.as_ptr().cast())) }
 }
 
 /// The definition after ours in the search order, which is the libc's if no other library is in between.  Null where
@@ -109,5 +120,11 @@ mod tests {
             let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast()) };
             assert_eq!(unsafe { libpidfd_spawn_weak[index] }, found, "{name}");
         }
+    }
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn what_is_looked_up_by_name_is_found_where_it_is() {
+        let found = posix_spawn_file_actions_addtcsetpgrp_np().is_some();
+        assert_eq!(found, glibc_minor_version().unwrap() >= 35);
     }
 }

@@ -19,8 +19,6 @@ libpidfd_spawn_weak:
 	.dc.a posix_spawn_file_actions_addfchdir_np
 	.weak posix_spawn_file_actions_addclosefrom_np
 	.dc.a posix_spawn_file_actions_addclosefrom_np
-	.weak posix_spawn_file_actions_addtcsetpgrp_np
-	.dc.a posix_spawn_file_actions_addtcsetpgrp_np
 	.weak posix_spawnattr_setschedparam
 	.dc.a posix_spawnattr_setschedparam
 	.weak posix_spawnattr_setschedpolicy

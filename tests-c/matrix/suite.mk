@@ -1,6 +1,7 @@
 # The programs of the C suite in a copy of the parts of the source tree that they need, where the libraries are built
 # already: see run.
 
+WERROR ?= -Werror
 LIB := build/lib
 SO := $(LIB)/libpidfd_spawn.so
 ARCHIVE := $(LIB)/libpidfd_spawn.a

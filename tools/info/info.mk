@@ -1,16 +1,18 @@
 # pidfd-spawn-info: what a bug report should contain.
 
 INFO := build/bin/pidfd-spawn-info
+# It is found beside the program's folder, as it is where both are installed.  Empty where the loader looks anyway.
+INFO_RPATH ?= -Wl,-rpath,'$$ORIGIN/../lib'
 
 .PHONY: info
 info: $(INFO) $(SO) ## Print what the library finds on this machine, for bug reports
 	@$(INFO)
 
-# It knows the library at run time only.  It is found beside the program's folder, as it is where both are installed.
+# It knows the library at run time only.
 $(INFO): tools/info/pidfd-spawn-info.c
 	@scripts/need cc
 	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_FLAGS) -fPIE -pie -o $@ $< -ldl -Wl,-rpath,'$$ORIGIN/../lib'
+	$(CC) $(EXAMPLE_FLAGS) $(CPPFLAGS) $(CFLAGS) -fPIE -pie $(LDFLAGS) -o $@ $< -ldl $(INFO_RPATH)
 
 # The same program as a linked one, for the check.
 build/info/linked: tools/info/pidfd-spawn-info.c $(SO)

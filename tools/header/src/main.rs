@@ -14,7 +14,10 @@ const HEAD: &str = "\
  * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid.
  *
  * Generated from src/capi.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what is
- * needed to use a pidfd. */";
+ * needed to use a pidfd.
+ *
+ * pidfd_spawn and pidfd_spawnp return the error number, as posix_spawn does; pidfd_fork and pidfd_getpid return -1 and
+ * set errno.  ENOSYS from any of them says that there are no pidfds here: that is the time for another way. */";
 
 const AFTER_INCLUDES: &str = "
 /* The words of the C library's own headers where it has them, so that declaring a function twice is no conflict. */
