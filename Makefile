@@ -123,6 +123,7 @@ include tests-c/soak/soak.mk
 include tests-c/guard/guard.mk
 include tests-c/matrix/matrix.mk
 include tests-c/kernels/kernels.mk
+include tests-c/arch/arch.mk
 include tests-c/clients/clients.mk
 include bench/bench.mk
 include packaging/install/install.mk

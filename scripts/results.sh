@@ -25,9 +25,13 @@ cannot() { # ENVIRONMENT WAY WHY
   record "$1" "$2" 0 0 1 "skipped: $3"
 }
 
-# Why tests of the C suite were skipped, by its output: each reason with how often.
+# Why the tests of a log were skipped, each reason with how often, the most frequent first.  A test's line has the way of
+# use, the program and the test before the reason; what is not a test's has one name.
 reasons() {
-  sed -n 's/^skipped *[^ ]* *[^ ]*: [^ ]*: //p' "$1" | sed 's/ ([^()]*)$//' | sort | uniq -c | sort -rn |
+  sed -n 's/^skipped *//p' "$1" | sed 's/^[^ ]* *[^ ]*: [^ ]*: //; t end
+    s/^[^:]*: //
+    : end
+    s/ ([^()]*)$//' | sort | uniq -c | sort -rn |
     awk '{ n = $1; $1 = ""; printf "%s%s (%d)", (NR > 1 ? ";" : ""), (NR > 1 ? $0 : substr($0, 2)), n }'
 }
 

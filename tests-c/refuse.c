@@ -15,6 +15,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,18 +29,29 @@ struct name {
   long value;
 };
 
+/* A call that has several numbers stands here several times: with 32 bits some came anew for times of 64. */
 #define CALL(name) { #name, SYS_##name }
 static const struct name calls[] = {
   CALL (clone3),      { "close_range", 436 },
   CALL (clone),       CALL (waitid),
   CALL (ioctl),       CALL (unshare),
   CALL (pipe2),       CALL (eventfd2),
-  CALL (poll),        CALL (ppoll),
+  CALL (ppoll),       CALL (openat),
   CALL (write),       CALL (read),
-  CALL (fstatfs),     CALL (openat),
   CALL (socketpair),  CALL (sendmsg),
   CALL (recvmsg),     CALL (prctl),
   { "pidfd_open", 434 }, CALL (rt_sigaction),
+#ifdef SYS_poll
+  CALL (poll),
+#endif
+#ifdef SYS_ppoll_time64
+  { "ppoll", SYS_ppoll_time64 },
+#endif
+#ifdef SYS_fstatfs64
+  { "fstatfs", SYS_fstatfs64 },
+#else
+  CALL (fstatfs),
+#endif
   { NULL, 0 },
 };
 
@@ -86,6 +98,29 @@ add (struct sock_filter instruction)
   ((struct sock_filter) BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (unsigned int) (value), 0, skip))
 #define RETURN(value) ((struct sock_filter) BPF_STMT (BPF_RET | BPF_K, (unsigned int) (value)))
 
+/* The half of an argument that is compared, which is a number of 64 bits to a filter. */
+enum { LOW_HALF = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0 };
+
+static void
+add_call (long number, int argument, char comparison, unsigned long value, unsigned int result)
+{
+#ifdef __s390x__
+  /* Here the stack comes before the flags. */
+  if (number == SYS_clone && argument >= 0 && argument < 2)
+    argument = 1 - argument;
+#endif
+  add (LOAD (offsetof (struct seccomp_data, nr)));
+  add (UNLESS_EQUAL (number, argument < 0 ? 1 : comparison == '=' ? 3 : 4));
+  if (argument >= 0)
+    {
+      add (LOAD (offsetof (struct seccomp_data, args) + LOW_HALF + 8 * (size_t) argument));
+      if (comparison == '&')
+        add ((struct sock_filter) BPF_STMT (BPF_ALU | BPF_AND | BPF_K, (unsigned int) value));
+      add (UNLESS_EQUAL (value, 1));
+    }
+  add (RETURN (result));
+}
+
 static void
 add_rule (char *rule)
 {
@@ -103,16 +138,16 @@ add_rule (char *rule)
       if (sscanf (condition, "%d%c%li", &argument, &comparison, (long *) &value) != 3 || !strchr ("=&", comparison))
         usage (condition);
     }
-  add (LOAD (offsetof (struct seccomp_data, nr)));
-  add (UNLESS_EQUAL (value_of (rule, calls), argument < 0 ? 1 : comparison == '=' ? 3 : 4));
-  if (argument >= 0)
-    {
-      add (LOAD (offsetof (struct seccomp_data, args) + 8 * (size_t) argument));
-      if (comparison == '&')
-        add ((struct sock_filter) BPF_STMT (BPF_ALU | BPF_AND | BPF_K, (unsigned int) value));
-      add (UNLESS_EQUAL (value, 1));
-    }
-  add (RETURN (SECCOMP_RET_ERRNO | (unsigned int) value_of (error, errors)));
+  unsigned int result = SECCOMP_RET_ERRNO | (unsigned int) value_of (error, errors);
+  bool named = false;
+  for (const struct name *call = calls; call->name; call++)
+    if (strcmp (rule, call->name) == 0)
+      {
+        add_call (call->value, argument, comparison, value, result);
+        named = true;
+      }
+  if (!named)
+    add_call (value_of (rule, calls), argument, comparison, value, result);
 }
 
 int

@@ -427,12 +427,10 @@ refuse_call (long call, int error)
 void
 refuse_call_when (long call, unsigned int argument, uint32_t value, int error)
 {
-  /* A register is 64 bits wide in the filter's eyes; its low half comes second on a big-endian machine. */
-  uint32_t half = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0;
   struct sock_filter code[] = {
     BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
     BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) call, 0, 3),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + 8 * argument + half),
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + 8 * argument + LOW_HALF),
     BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t) error),
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),

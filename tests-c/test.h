@@ -196,6 +196,9 @@ long processes_made (int proc_stat);
 void refuse_call (long call, int error);
 void refuse_call_when (long call, unsigned int argument, uint32_t value, int error);
 
+/* Where a filter finds the low half of an argument, which is 64 bits wide in its eyes. */
+enum { LOW_HALF = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0 };
+
 /* Lowers the descriptor limit so that no number is free, and puts it back.  The first gives a descriptor that is no
    pidfd. */
 int use_up_descriptors (void);

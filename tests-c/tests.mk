@@ -4,7 +4,7 @@ TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra $(WERROR)
 TEST_SOURCES := $(sort $(wildcard tests-c/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
-LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,cgroup cgroup-functions closefrom-fallback emulators environment fallback fallback-failures \
+LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,bound cgroup cgroup-functions closefrom-fallback emulators environment fallback fallback-failures \
   fork-company fork-failures fork-stranger getpid-ioctl memory pidfd_fork pidfd_getpid))
 
 LINKED := $(TEST_SOURCES:tests-c/%.c=build/tests/linked/%)

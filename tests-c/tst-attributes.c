@@ -249,7 +249,7 @@ TEST (setsigdef_empty)
 /* The set may name the signals that the libc keeps for itself; only the raw object can say so. */
 TEST (setsigdef_on_the_signals_of_the_libc)
 {
-# if defined __GLIBC__ && defined __LP64__
+# if defined __GLIBC__
   posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSIGDEF);
   uint64_t set = BIT (32) | BIT (34);
   memcpy ((char *) &attributes + 8, &set, sizeof set);
@@ -263,7 +263,7 @@ TEST (setsigdef_on_the_signals_of_the_libc)
   CHECK_EQ (ignored & (BIT (32) | BIT (33) | BIT (34)), BIT (33));
   posix_spawnattr_destroy (&attributes);
 # else
-  SKIP ("the layout of the attributes is known for glibc with 64 bits only");
+  SKIP ("the layout of the attributes is known for glibc only");
 # endif
 }
 #endif
@@ -567,7 +567,7 @@ TEST (setscheduler_batch)
 {
   posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSCHEDULER);
   set_scheduler (&attributes, SCHED_OTHER, 0);
-#if defined __GLIBC__ && defined __LP64__
+#if defined __GLIBC__
   int policy = SCHED_BATCH;
   memcpy ((char *) &attributes + 268, &policy, sizeof policy);
   int read_back;

@@ -29,8 +29,7 @@ on_the_ioctl (uint32_t what)
   struct sock_filter code[] = {
     BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
     BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + 8
-                                          + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0)),
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args[1]) + LOW_HALF),
     BPF_STMT (BPF_ALU | BPF_AND | BPF_K, 0xffff),
     BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 0xff0b, 0, 1),
     BPF_STMT (BPF_RET | BPF_K, what),

@@ -481,7 +481,7 @@ refuse_ioctl (int error)
     BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
     BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
     /* Type and number of the request; the size may be that of a later kernel. */
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, args[1])),
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args[1]) + LOW_HALF),
     BPF_STMT (BPF_ALU | BPF_AND | BPF_K, 0xffff),
     BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 0xff0b, 0, 1),
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((unsigned int) error & SECCOMP_RET_DATA)),

@@ -53,7 +53,13 @@ static const struct call_name {
   NAME (write),          NAME (getpid),       NAME (gettid),         NAME (dup2),
   NAME (eventfd2),       NAME (ppoll),        NAME (futex),          NAME (kill),
   NAME (set_tid_address),
-  { 334, "rseq" },       { 434, "pidfd_open" }, { 435, "clone3" },   { 436, "close_range" },
+#ifdef SYS_rseq
+  NAME (rseq),
+#endif
+#ifdef __i386__
+  NAME (mmap2),          NAME (fstatfs64),    NAME (fcntl64),
+#endif
+  { 434, "pidfd_open" }, { 435, "clone3" },   { 436, "close_range" },
 };
 
 enum { PARENT, CHILD, ROLES };

@@ -8,3 +8,4 @@ ARCHIVE := $(LIB)/libpidfd_spawn.a
 HEADERS := build/include/spawn_ext.h build/include/pidfd_spawn.h
 
 include tests-c/tests.mk
+include tests-c/guard/guard.mk
