@@ -148,6 +148,15 @@ thread_pointer (void)
 }
 #endif
 
+/* What a called function may write of its caller's frame: there it saves registers, by the rules of the architecture. */
+#if defined __powerpc64__
+enum { CALLEES_PART = 32 };
+#elif defined __s390x__
+enum { CALLEES_PART = 160 };
+#else
+enum { CALLEES_PART = 0 };
+#endif
+
 /* Below the frame anything may be written, errno is a result, and the kernel keeps the number of the processor up to
    date. */
 static bool
@@ -161,7 +170,7 @@ may_change (const char *place)
   if (place >= kernels && place < kernels + 32)
     return true;
 #endif
-  return place >= books->stack && place < books->frame;
+  return place >= books->stack && place < books->frame + CALLEES_PART;
 }
 
 __attribute__ ((noinline)) static void
