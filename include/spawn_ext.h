@@ -204,7 +204,7 @@ int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
  *                 /proc/self/fdinfo then.
  *
  * SAFETY
- *   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 1 KiB of
+ *   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 2 KiB of
  *   stack.
  *
  * ORIGIN

@@ -196,7 +196,7 @@ pub unsafe extern "C" fn pidfd_fork(flags: c_uint) -> c_int {
 ///                 /proc/self/fdinfo then.
 ///
 /// SAFETY
-///   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 1 KiB of
+///   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 2 KiB of
 ///   stack.
 ///
 /// ORIGIN

@@ -15,7 +15,7 @@
 #endif
 
 /* The needs that are documented, in bytes. */
-enum { NEED_SPAWN = 2048, NEED_SPAWNP = 6144, NEED_FORK = 2048, NEED_GETPID = 1024 };
+enum { NEED_SPAWN = 2048, NEED_SPAWNP = 6144, NEED_FORK = 2048, NEED_GETPID = 2048 };
 
 enum {
   STACK = 256 * 1024,
