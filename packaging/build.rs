@@ -59,6 +59,10 @@ fn main() {
     if matches!(arch.as_str(), "s390x" | "powerpc64") {
         cc::Build::new().file("src/personality.s").flag("-Wa,--noexecstack").compile("pidfd_spawn_personality");
     }
+    // The libc crate asks for the libc only where that is glibc.
+    if env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("musl") {
+        println!("cargo:rustc-cdylib-link-arg=-lc");
+    }
     let stub = stub_of_the_libc();
     println!("cargo:rustc-link-search=native={}", stub.display());
     for argument in

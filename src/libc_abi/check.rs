@@ -141,10 +141,13 @@ fn attributes_read_back(libc: Libc) -> bool {
             && libc::posix_spawnattr_setsigdefault(object, set(expected.default_signals)) == 0
             && libc::posix_spawnattr_setsigmask(object, set(expected.mask)) == 0;
 
-        let parameters = libc::sched_param { sched_priority: expected.priority };
+        // musl's has more members, which nobody looks at.
+        let mut parameters = MaybeUninit::uninit();
+        let parameters: *mut libc::sched_param = zeroed(&mut parameters);
+        (*parameters).sched_priority = expected.priority;
         let set_priority = weak::posix_spawnattr_setschedparam();
         // musl has these two, but they refuse to set anything.
-        if !set_priority.map_or(false, |function| function(object, &parameters) == 0) {
+        if !set_priority.map_or(false, |function| function(object, parameters) == 0) {
             expected.priority = 0;
         }
         let set_policy = weak::posix_spawnattr_setschedpolicy();
