@@ -9,7 +9,7 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/libc_abi/weak.s");
     let os = target("OS");
-    if os != "linux" && os != "android" {
+    if os != "linux" {
         panic!("pidfds exist on Linux alone; this build is for {os}");
     }
     let arch = target("ARCH");

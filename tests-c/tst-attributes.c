@@ -433,6 +433,24 @@ TEST_LEAVING (resetids_drops_privileges)
   CHECK_EQ (getegid (), 0);
 }
 
+/* Numbers that look like errors of a system call where a register has 32 bits. */
+TEST_LEAVING (resetids_to_the_highest_ids)
+{
+  enum { HIGHEST = 0xFFFFFFFE };
+  need_root ();
+  if (setresgid (HIGHEST, 0, 0) != 0 || setresuid (HIGHEST, 0, 0) != 0)
+    SKIP ("the user namespace has no such IDs");
+  posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_RESETIDS);
+  for (int call = 0; call < 2; call++)
+    {
+      struct process_state state = spawned_by (both_calls[call], NULL, &attributes);
+      CHECK_EQ (state.uid, HIGHEST);
+      CHECK_EQ (state.euid, HIGHEST);
+      CHECK_EQ (state.gid, HIGHEST);
+      CHECK_EQ (state.egid, HIGHEST);
+    }
+}
+
 /* File actions run with the IDs that the flag has set. */
 TEST_LEAVING (resetids_comes_before_the_file_actions)
 {

@@ -138,8 +138,8 @@ pub fn eventfd() -> Result<OwnedFd> {
 
 /// Waits without limit until one of the descriptors is ready.
 pub fn poll(fds: &mut [PollFd]) -> Result<usize> {
-    // SAFETY: the kernel writes `revents` of the slice's entries; there is no time limit and no mask.
-    retry(|| unsafe { call!(libc::SYS_ppoll, fds.as_mut_ptr(), fds.len(), 0, 0, 0) })
+    // SAFETY: the kernel writes `revents` of the slice's entries.
+    retry(|| unsafe { width::poll(fds.as_mut_ptr(), fds.len()) })
 }
 
 /// # Safety

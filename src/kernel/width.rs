@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::call;
-use super::uapi::Statfs;
+use super::uapi::{PollFd, Statfs};
 use crate::errno::Result;
 use libc::c_int;
 
@@ -36,4 +36,23 @@ pub unsafe fn fstatfs(fd: c_int, status: &mut Statfs) -> Result<()> {
 pub unsafe fn fstatfs(fd: c_int, status: &mut Statfs) -> Result<()> {
     const SIZE: usize = 84;
     call!(libc::SYS_fstatfs64, fd, SIZE, status as *mut Statfs).map(drop)
+}
+
+/// Waits without limit.
+///
+/// # Safety
+/// `fds` are `count` entries, of which the kernel writes `revents`.
+#[cfg(target_pointer_width = "64")]
+pub unsafe fn poll(fds: *mut PollFd, count: usize) -> Result<usize> {
+    call!(libc::SYS_ppoll, fds, count, 0, 0, 0)
+}
+
+/// Not ppoll: a kernel can leave out all calls with times of 32 bits, given or not.
+///
+/// # Safety
+/// As above.
+#[cfg(target_pointer_width = "32")]
+pub unsafe fn poll(fds: *mut PollFd, count: usize) -> Result<usize> {
+    const FOR_EVER: isize = -1;
+    call!(libc::SYS_poll, fds, count, FOR_EVER)
 }

@@ -1,5 +1,5 @@
 //! aarch64: `svc` takes the number in x8 and arguments in x0 to x5; it changes x0 alone, and what SVE adds to the vector
-//! registers, which nothing here uses.
+//! registers, which a compiler does not use unless it is told to.
 
 // Sound because: as in x86_64.rs.
 #![allow(unsafe_code)]
@@ -72,7 +72,7 @@ pub unsafe fn vfork_calling(
         entry = in(reg) entry,
         argument = in(reg) argument,
         in("x8") number,
-        inlateout("x0") a as isize => result,
+        inout("x0") a as isize => result,
         in("x1") b,
         in("x2") c,
     );

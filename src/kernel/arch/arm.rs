@@ -84,7 +84,7 @@ pub unsafe fn vfork_calling(
         argument = in(reg) argument,
         number = in(reg) number,
         saved = out(reg) _,
-        inlateout("r0") a as isize => result,
+        inout("r0") a as isize => result,
         in("r1") b,
         in("r2") c,
     );

@@ -65,7 +65,7 @@ extern "C" {
 pub unsafe fn vfork_calling(
     number: usize,
     a: usize,
-    _b: usize,
+    b: usize,
     c: usize,
     entry: unsafe extern "C" fn(*const c_void) -> !,
     argument: *const c_void,
@@ -75,5 +75,7 @@ pub unsafe fn vfork_calling(
     }
     let mut stack = Stack(MaybeUninit::uninit());
     let end = stack.0.as_mut_ptr().cast::<u8>().add(size_of_val(&stack)).cast();
-    without_errno(|| c_long::from(clone(entry, end, a as c_int, argument, c)))
+    // The flags and no stack, in the order of the system call, which differs.
+    let flags = a | b;
+    without_errno(|| c_long::from(clone(entry, end, flags as c_int, argument, c)))
 }

@@ -82,7 +82,7 @@ pub unsafe fn vfork_calling(
         entry = in(reg) entry,
         argument = in(reg) argument,
         in("a7") number,
-        inlateout("a0") a as isize => result,
+        inout("a0") a as isize => result,
         in("a1") b,
         in("a2") c,
     );

@@ -55,7 +55,8 @@ pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e:
 }
 
 /// As in x86_64.rs.  There is no red zone; the stack pointer is a multiple of 16 here and must be one at the call, with
-/// the argument pushed.
+/// the argument pushed.  That moves it in the child alone, where an unwinder, who is not told, loses its way at this frame
+/// unless it goes by frame pointers.
 ///
 /// # Safety
 /// As in x86_64.rs.
@@ -79,7 +80,7 @@ pub unsafe fn vfork_calling(
         "call dword ptr [edi + 4]",
         "ud2",
         "2:",
-        inlateout("eax") number as isize => result,
+        inout("eax") number as isize => result,
         in("ebx") a,
         in("ecx") b,
         in("edx") c,

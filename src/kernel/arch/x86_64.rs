@@ -80,10 +80,10 @@ pub unsafe fn vfork_calling(
         "call {entry}",
         "ud2",
         "2:",
-        // Both are read after the system call, so they must not share rcx or r11: those are `out`, not `lateout`.
+        // Both are read after the system call, so they must share nothing that it changes: no `lateout` here.
         entry = in(reg) entry,
         argument = in(reg) argument,
-        inlateout("rax") number as isize => result,
+        inout("rax") number as isize => result,
         in("rdi") a,
         in("rsi") b,
         in("rdx") c,
