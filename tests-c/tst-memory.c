@@ -15,7 +15,12 @@
 #endif
 
 /* The needs that are documented, in bytes. */
-enum { NEED_SPAWN = 2048, NEED_SPAWNP = 6144, NEED_FORK = 2048, NEED_GETPID = 2048 };
+#ifdef __s390x__
+enum { NEED_SPAWN = 3072, NEED_SPAWNP = 7168 };
+#else
+enum { NEED_SPAWN = 2048, NEED_SPAWNP = 6144 };
+#endif
+enum { NEED_FORK = 2048, NEED_GETPID = 2048 };
 
 enum {
   STACK = 256 * 1024,
