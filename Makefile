@@ -102,7 +102,7 @@ check-header: ## The committed header is what the source gives; both compile in 
 FOREIGN := build/arch/$(ARCH)/lib
 
 .PHONY: check-abi
-ifeq ($(ARCH),)
+ifneq ($(origin ARCH),command line)
 check-abi: $(SO) $(ARCHIVE) ## Exported symbols and the form of the shared library; ARCH=NAME for one that check-arch built
 	@scripts/need readelf
 	scripts/check-abi $(SO) $(ARCHIVE) $(SIZE_LIMIT)
