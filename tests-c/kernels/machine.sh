@@ -1,18 +1,6 @@
 # What virtual machines for the C suite need; read by the run of kernels/ and arch/.
 # shellcheck shell=sh
 
-# Installs the package of a tool if that is allowed; false if the tool is missing then.
-have() {
-  command -v "$1" >/dev/null && return
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "need: installing $2" >&2
-    { DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$2" ||
-      { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$2"; }
-    } >/dev/null 2>&1
-  fi
-  command -v "$1" >/dev/null
-}
-
 # The programs that the tests start, which must not be busybox: it goes by the name it is called by, and gives up the
 # privileges of set-user-ID programs.
 # shellcheck disable=SC2034 # of its readers
@@ -45,4 +33,3 @@ last_words() {
 results_of() {
   grep -aE "^(ok|FAILED|skipped) +$1 " "$2" >"$one"
 }
-
