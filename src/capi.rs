@@ -166,10 +166,7 @@ pub unsafe extern "C" fn pidfd_spawnp(
 #[no_mangle]
 pub unsafe extern "C" fn pidfd_fork(flags: c_uint) -> c_int {
     or_minus_one(|| {
-        if !Host::get().opens_pidfds() {
-            return Err(Errno(libc::ENOSYS));
-        }
-        fork::fork(flags).map(|forked| match forked {
+        fork::fork(flags, Host::get()).map(|forked| match forked {
             Forked::Child => 0,
             Forked::Parent(pidfd) => pidfd.into_raw(),
         })

@@ -8,7 +8,7 @@
 // allocator, and reading back a function pointer that was stored here.
 #![allow(unsafe_code)]
 
-use crate::kernel::{fd, process};
+use crate::kernel::process;
 use crate::libc_abi::{self, weak, Libc};
 use core::mem::transmute;
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
@@ -26,7 +26,6 @@ pub type NativeSpawn = unsafe extern "C" fn(
 
 const EXAMINED: u8 = 1;
 const KERNEL_SUPPORT: u8 = 2;
-const OPENS_PIDFDS: u8 = 4;
 const GLIBC: u8 = 8;
 const MUSL: u8 = 16;
 
@@ -62,11 +61,6 @@ impl Host {
         self.0 & KERNEL_SUPPORT != 0
     }
 
-    /// Whether, besides, a pidfd can be opened by number, which valgrind and some sandboxes leave out.
-    pub fn opens_pidfds(self) -> bool {
-        self.0 & (KERNEL_SUPPORT | OPENS_PIDFDS) == KERNEL_SUPPORT | OPENS_PIDFDS
-    }
-
     pub fn libc(self) -> Option<Libc> {
         if self.0 & GLIBC != 0 {
             Some(Libc::Glibc)
@@ -95,9 +89,6 @@ fn examine() -> Host {
     let mut state = EXAMINED;
     if process::waits_for_pidfds() {
         state |= KERNEL_SUPPORT;
-    }
-    if fd::opens_pidfds() {
-        state |= OPENS_PIDFDS;
     }
     match libc_abi::recognise() {
         Some(Libc::Glibc) => state |= GLIBC,

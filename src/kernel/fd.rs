@@ -4,7 +4,7 @@
 // unsafe and borrowed slices elsewhere.
 #![allow(unsafe_code)]
 
-use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, PIDFD_GET_INFO, PIDFD_INFO_PID};
+use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, Statx, PIDFD_GET_INFO, PIDFD_INFO_PID};
 use super::{call, retry, width, zeroed};
 use crate::errno::{Errno, Result};
 use core::mem::{size_of_val, MaybeUninit};
@@ -78,25 +78,27 @@ pub fn dup_from(fd: c_int, lowest: c_int) -> Result<c_int> {
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_DUPFD_CLOEXEC, lowest) }.map(|fd| fd as c_int)
 }
 
-/// Whether a descriptor is free; EMFILE or ENFILE when none is.
-pub fn find_free() -> Result<()> {
-    // Usually the highest number is, which two calls tell that need no memory.
-    let limit = descriptor_limit()?.current;
-    if limit > 0 && !is_open((limit - 1) as c_int) {
-        return Ok(());
-    }
-    // The kernel finds a number for the new file before it looks at the path, and this path starts at no folder.
-    const NOWHERE: &[u8] = b".\0";
-    // SAFETY: the path is a string.
-    match unsafe { call!(libc::SYS_openat, -1_isize, NOWHERE.as_ptr(), libc::O_PATH | libc::O_CLOEXEC, 0) } {
-        Err(error @ Errno(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => Err(error),
-        _ => Ok(()),
-    }
-}
-
 pub fn is_open(fd: c_int) -> bool {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_GETFD) }.is_ok()
+}
+
+/// The mode and the flags that the file was opened with.
+pub fn open_flags(fd: c_int) -> Result<c_int> {
+    // SAFETY: no pointer.
+    unsafe { call!(width::SYS_FCNTL, fd, libc::F_GETFL) }.map(|flags| flags as c_int)
+}
+
+/// How many names the file has.  The path ends in a NUL.
+pub fn link_count(path: &[u8]) -> Result<u32> {
+    const STATX_NLINK: c_int = 4;
+    let mut status = Statx::new();
+    // SAFETY: the path is a string; the kernel writes one struct statx.
+    unsafe { call!(libc::SYS_statx, libc::AT_FDCWD, path.as_ptr(), 0, STATX_NLINK, &mut status as *mut Statx) }?;
+    if status.mask & STATX_NLINK as u32 == 0 {
+        return Err(Errno(libc::ENOSYS));
+    }
+    Ok(status.links)
 }
 
 /// Lets the descriptor live on across execve.
@@ -136,10 +138,10 @@ pub fn eventfd() -> Result<OwnedFd> {
     }
 }
 
-/// Waits without limit until one of the descriptors is ready.
-pub fn poll(fds: &mut [PollFd]) -> Result<usize> {
+/// Waits until one of the descriptors is ready, for so many milliseconds at most, which are less than a second.
+pub fn poll(fds: &mut [PollFd], milliseconds: usize) -> Result<usize> {
     // SAFETY: the kernel writes `revents` of the slice's entries.
-    retry(|| unsafe { width::poll(fds.as_mut_ptr(), fds.len()) })
+    retry(|| unsafe { width::poll(fds.as_mut_ptr(), fds.len(), milliseconds) })
 }
 
 /// # Safety
@@ -205,9 +207,17 @@ pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
     unsafe { call!(libc::SYS_pidfd_open, pid, 0).map(|fd| OwnedFd::from_raw(fd as c_int)) }
 }
 
-/// Whether the kernel has the call at all: it refuses the number -1 in its own way.
-pub fn opens_pidfds() -> bool {
-    matches!(pidfd_open(-1), Err(Errno(libc::EINVAL)))
+/// Whether the call can be made at all, for the process itself: with these flags it is refused in a way of its own.
+pub fn opens_pidfds(own: pid_t) -> bool {
+    const NONE_KNOWN: c_int = -1;
+    // SAFETY: no pointer; there is no descriptor.
+    matches!(unsafe { call!(libc::SYS_pidfd_open, own, NONE_KNOWN) }, Err(Errno(libc::EINVAL)))
+}
+
+/// A copy of a descriptor of the process that the pidfd names, if the kernel lets us trace that process.
+pub fn copy_from_process(pidfd: c_int, fd: c_int) -> Result<OwnedFd> {
+    // SAFETY: no pointer; the descriptor is new.
+    unsafe { call!(libc::SYS_pidfd_getfd, pidfd, fd, 0).map(|fd| OwnedFd::from_raw(fd as c_int)) }
 }
 
 /// Asks a descriptor on pidfs for the process ID of what it names.

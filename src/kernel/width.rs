@@ -38,13 +38,15 @@ pub unsafe fn fstatfs(fd: c_int, status: &mut Statfs) -> Result<()> {
     call!(libc::SYS_fstatfs64, fd, SIZE, status as *mut Statfs).map(drop)
 }
 
-/// Waits without limit.
+/// Waits for so many milliseconds at most, which are less than a second.
 ///
 /// # Safety
 /// `fds` are `count` entries, of which the kernel writes `revents`.
 #[cfg(target_pointer_width = "64")]
-pub unsafe fn poll(fds: *mut PollFd, count: usize) -> Result<usize> {
-    call!(libc::SYS_ppoll, fds, count, 0, 0, 0)
+pub unsafe fn poll(fds: *mut PollFd, count: usize, milliseconds: usize) -> Result<usize> {
+    // The kernel writes into it what is left.
+    let mut limit = [0, milliseconds * 1_000_000];
+    call!(libc::SYS_ppoll, fds, count, limit.as_mut_ptr(), 0, 0)
 }
 
 /// Not ppoll: a kernel can leave out all calls with times of 32 bits, given or not.
@@ -52,7 +54,6 @@ pub unsafe fn poll(fds: *mut PollFd, count: usize) -> Result<usize> {
 /// # Safety
 /// As above.
 #[cfg(target_pointer_width = "32")]
-pub unsafe fn poll(fds: *mut PollFd, count: usize) -> Result<usize> {
-    const FOR_EVER: isize = -1;
-    call!(libc::SYS_poll, fds, count, FOR_EVER)
+pub unsafe fn poll(fds: *mut PollFd, count: usize, milliseconds: usize) -> Result<usize> {
+    call!(libc::SYS_poll, fds, count, milliseconds)
 }
