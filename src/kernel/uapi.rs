@@ -183,6 +183,19 @@ impl PollFd {
 
 pub const POLLIN: i16 = 1;
 pub const POLLOUT: i16 = 4;
+/// The number is not open.
+pub const POLLNVAL: i16 = 0x20;
+
+/// struct __kernel_timespec
+#[repr(C)]
+pub struct Timespec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl Timespec {
+    pub const ZERO: &'static Self = &Timespec { seconds: 0, nanoseconds: 0 };
+}
 
 /// struct rlimit64
 #[repr(C)]
