@@ -4,10 +4,10 @@
 // unsafe and borrowed slices elsewhere.
 #![allow(unsafe_code)]
 
-use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, Statx, PIDFD_GET_INFO, PIDFD_INFO_PID};
-use super::{call, retry, width, zeroed};
+use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, Statx, PIDFD_GET_INFO, PIDFD_INFO_PID, POLLNVAL};
+use super::{call, retry, width, zeroed, Buffer};
 use crate::errno::{Errno, Result};
-use core::mem::{size_of_val, MaybeUninit};
+use core::mem::{size_of, size_of_val, MaybeUninit};
 use libc::{c_char, c_int, c_uint, mode_t, pid_t};
 
 /// A descriptor that is closed when it goes out of scope.  The child of a spawn never holds one: it leaves by execve or
@@ -142,6 +142,64 @@ pub fn eventfd() -> Result<OwnedFd> {
 pub fn poll(fds: &mut [PollFd], milliseconds: usize) -> Result<usize> {
     // SAFETY: the kernel writes `revents` of the slice's entries.
     retry(|| unsafe { width::poll(fds.as_mut_ptr(), fds.len(), milliseconds) })
+}
+
+/// Calls the function with those of the `count` numbers from `first` on that are open, as poll tells them: one call for
+/// many, whatever the soft limit, unless it is lower than the count.
+pub fn for_each_open<const N: usize>(first: c_int, count: usize, mut function: impl FnMut(c_int)) -> Result<()> {
+    let mut room = MaybeUninit::<[PollFd; N]>::uninit();
+    let entries = room.as_mut_ptr().cast::<PollFd>();
+    let count = if count < N { count } else { N };
+    // SAFETY: of the N entries there is room for, `count` are written, asked for, and read.
+    unsafe {
+        for index in 0..count {
+            entries.add(index).write_volatile(PollFd::new(first + index as c_int, 0));
+        }
+        retry(|| width::poll_now(entries, count))?;
+        for index in 0..count {
+            let entry = entries.add(index).read_volatile();
+            if entry.revents & POLLNVAL == 0 {
+                function(entry.fd);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the process's table of descriptors has a place for that number, at which nothing is open.  The table is about
+/// as long as the highest number that was ever open needs, however high the limit.
+///
+/// select leaves alone what its set holds beyond the table, and refuses what is in the table and not open.
+pub fn table_reaches(number: c_int) -> Result<bool> {
+    const SMALL: usize = 1024 / 8;
+    let size = (number as usize / usize::BITS as usize + 1) * size_of::<usize>();
+    if size <= SMALL {
+        let mut room = MaybeUninit::uninit();
+        let set: &mut Buffer<SMALL> = zeroed(&mut room);
+        // SAFETY: there is room for that number.
+        return unsafe { select_refuses(number, set.0.as_mut_ptr().cast()) };
+    }
+    // SAFETY: a mapping of its own, which is zeroes, for so large a set.
+    unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let set = call!(width::SYS_MMAP, 0, size, libc::PROT_READ | libc::PROT_WRITE, flags, -1_isize, 0)?;
+        let result = select_refuses(number, set as *mut usize);
+        let _ = call!(libc::SYS_munmap, set, size);
+        result
+    }
+}
+
+/// # Safety
+/// `set` has room for that number and is empty.
+unsafe fn select_refuses(number: c_int, set: *mut usize) -> Result<bool> {
+    let word = usize::BITS as usize;
+    let number = number as usize;
+    set.add(number / word).write_volatile(1 << (number % word));
+    match retry(|| width::select_now(number + 1, set)) {
+        Ok(_) => Ok(false),
+        Err(Errno(libc::EBADF)) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// # Safety

@@ -123,6 +123,13 @@ pub fn is_no_pidfd(fd: c_int) -> bool {
     matches!(wait(P_PIDFD, fd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT), Err(Errno(libc::EBADF)))
 }
 
+/// Whether the process that the pidfd names has no number in the caller's PID namespace: nobody there may send it signals.
+pub fn is_foreign(pidfd: c_int) -> bool {
+    const NONE: c_int = 0;
+    // SAFETY: no pointer that is not null.
+    unsafe { call!(libc::SYS_pidfd_send_signal, pidfd, NONE, 0, 0) == Err(Errno(libc::EINVAL)) }
+}
+
 fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<SigInfo> {
     let mut info = SigInfo::new();
     // SAFETY: the kernel writes one siginfo; there is no rusage.

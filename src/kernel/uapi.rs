@@ -195,7 +195,9 @@ impl PollFd {
 
 pub const POLLIN: i16 = 1;
 pub const POLLOUT: i16 = 4;
-const POLLHUP: i16 = 16;
+const POLLHUP: i16 = 0x10;
+/// The number is not open.
+pub const POLLNVAL: i16 = 0x20;
 
 /// The start of struct statx, which is the same everywhere.
 #[repr(C, align(8))]
@@ -214,6 +216,17 @@ impl Statx {
 }
 
 const _: () = assert!(size_of::<Statx>() == 256);
+
+/// struct __kernel_timespec
+#[repr(C)]
+pub struct Timespec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl Timespec {
+    pub const ZERO: &'static Self = &Timespec { seconds: 0, nanoseconds: 0 };
+}
 
 /// struct rlimit64
 #[repr(C)]
