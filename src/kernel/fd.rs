@@ -120,14 +120,42 @@ pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
     retry(|| unsafe { call!(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) })
 }
 
-/// A close-on-exec pipe: the reading and the writing end.
+/// A close-on-exec, non-blocking pipe: the reading and the writing end.
 pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     let mut ends: [c_int; 2] = [-1; 2];
     // SAFETY: the kernel writes two numbers; both are new and nobody else's.
     unsafe {
-        call!(libc::SYS_pipe2, ends.as_mut_ptr(), libc::O_CLOEXEC)?;
+        call!(libc::SYS_pipe2, ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK)?;
         Ok((OwnedFd::from_raw(ends[0]), OwnedFd::from_raw(ends[1])))
     }
+}
+
+/// Takes an exclusive lock on the file for this process.
+pub fn lock(fd: c_int) -> Result<()> {
+    const F_SETLK: c_int = 6;
+    set_lock(fd, F_SETLK, libc::F_WRLCK as i16)
+}
+
+/// Waits until no other process has such a lock.
+pub fn wait_for_lock(fd: c_int) -> Result<()> {
+    const F_SETLKW: c_int = 7;
+    set_lock(fd, F_SETLKW, libc::F_RDLCK as i16)
+}
+
+/// struct flock with the file offsets of machine words, for the whole file.
+#[repr(C)]
+struct Lock {
+    kind: i16,
+    whence: i16,
+    start: isize,
+    length: isize,
+    pid: c_int,
+}
+
+fn set_lock(fd: c_int, command: c_int, kind: i16) -> Result<()> {
+    let lock = Lock { kind, whence: 0, start: 0, length: 0, pid: 0 };
+    // SAFETY: the kernel reads one struct flock.
+    retry(|| unsafe { call!(width::SYS_FCNTL, fd, command, &lock as *const Lock) }).map(drop)
 }
 
 /// A close-on-exec, non-blocking eventfd that holds 0.

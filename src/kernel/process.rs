@@ -23,6 +23,12 @@ pub unsafe fn clone3_vfork(args: &CloneArgs, size: usize, entry: ChildEntry, arg
     check(arch::vfork_calling(libc::SYS_clone3 as usize, args, size, 0, entry, argument)).map(|pid| pid as pid_t)
 }
 
+/// Whether there is a clone3: it refuses a structure that is too small in its own way.
+pub fn knows_clone3() -> bool {
+    // SAFETY: the kernel looks at the size first.
+    unsafe { call!(libc::SYS_clone3, 0, 0) == Err(Errno(libc::EINVAL)) }
+}
+
 /// The same by the older clone, which has room for 32 bits of flags and no cgroup.
 ///
 /// # Safety
@@ -106,9 +112,9 @@ pub fn has_ended(pidfd: c_int) -> bool {
     }
 }
 
-/// Whether that child has left by itself, rather than being killed or running on.
-pub fn has_exited(pidfd: c_int) -> bool {
-    matches!(wait(P_PIDFD, pidfd, LOOK), Ok(info) if info.signal != 0 && info.code == libc::CLD_EXITED)
+/// Waits until that child ends, and tells whether it left by itself rather than being killed.  Its status stays.
+pub fn ends_by_exiting(pidfd: c_int) -> bool {
+    matches!(wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOWAIT | OWN), Ok(info) if info.code == libc::CLD_EXITED)
 }
 
 /// Waits for nothing and takes nothing away.
