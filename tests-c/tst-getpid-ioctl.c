@@ -188,9 +188,9 @@ put_two_into_a_namespace (void *ends_)
   CHECK (first > 0 && second > 0);
   CHECK_EQ (write (ends[1], "", 1), 1);
   int status;
-  CHECK_EQ (waitpid (first, &status, 0), first);
-  /* The end of the first is that of the namespace. */
+  /* The end of the first is that of the namespace, and is not complete before the second, too, was waited for. */
   CHECK_EQ (waitpid (second, NULL, 0), second);
+  CHECK_EQ (waitpid (first, &status, 0), first);
   CHECK (WIFEXITED (status));
   _exit (WEXITSTATUS (status));
 }

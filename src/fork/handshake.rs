@@ -163,7 +163,7 @@ fn copy_from_3(fd: &OwnedFd) -> Result<OwnedFd> {
 }
 
 /// A sandbox may say anything of a call that it does not know; callers have a plan for ENOSYS alone.
-fn refused(error: Errno) -> Errno {
+pub fn refused(error: Errno) -> Errno {
     match error.0 {
         libc::EMFILE | libc::ENFILE | libc::ENOMEM => error,
         _ => Errno(libc::ENOSYS),

@@ -38,10 +38,11 @@ pub unsafe fn fork(flags: c_uint, host: Host) -> Result<Forked> {
     if flags & !ASYNC_SAFE != 0 {
         return Err(Errno(libc::EINVAL));
     }
-    // The second is asked every time, for a sandbox can come at any time.
-    if !host.has_pidfds() || !fd::opens_pidfds(process::process_id()) {
+    if !host.has_pidfds() {
         return Err(Errno(libc::ENOSYS));
     }
+    // Every time, for a sandbox can come at any time.
+    fd::try_pidfd_open(process::process_id()).map_err(handshake::refused)?;
     let only_thread = process::is_single_threaded();
     if flags & ASYNC_SAFE != 0 {
         // With all signals blocked, and without a cancellation point, nothing can cancel.

@@ -22,8 +22,9 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
     let frame = &*frame.cast::<Frame>();
     frame.reached.store(true, Ordering::Relaxed);
     let request = frame.request;
-    if frame.birth == Birth::Clean && request.wants_pidfd && frame.pidfd.load(Ordering::Relaxed) == NO_PIDFD {
-        // This is a copy of the memory, or nobody would ever have a name for the program.
+    // This is a copy of the memory, or nobody would ever have a name for the program.
+    let unnamed = request.wants_pidfd && frame.pidfd.load(Ordering::Relaxed) == NO_PIDFD;
+    if unnamed && !frame.report.is_permitted() {
         process::exit(NOT_EXECUTED);
     }
     frame.report.open();

@@ -20,19 +20,39 @@ use libc::c_int;
 pub struct Report {
     reader: c_int,
     writer: Cell<c_int>,
+    permission: c_int,
 }
 
 impl Report {
     /// Nothing to report through: the memory is shared.
     pub const fn none() -> Self {
-        Report { reader: -1, writer: Cell::new(-1) }
+        Report { reader: -1, writer: Cell::new(-1), permission: -1 }
     }
 
     /// The child's first step: only the writing end is left.
     pub fn open(&self) {
         if self.reader >= 0 {
             let _ = fd::close(self.reader);
+            let _ = fd::close(self.permission);
         }
+    }
+
+    /// Waits until the parent says that it has a pidfd, which a copy of its memory does not show.  A parent whose memory
+    /// it is, and who has none, is suspended and says nothing.
+    pub fn is_permitted(&self) -> bool {
+        let mut events = [PollFd::new(self.permission, POLLIN)];
+        for _ in 0..PATIENCE {
+            if fd::read(self.permission, &mut [0; 8]).is_ok() {
+                return true;
+            }
+            if self.permission < 0 {
+                break;
+            }
+            if fd::poll(&mut events, TICK).is_err() {
+                process::nap();
+            }
+        }
+        false
     }
 
     pub fn send(&self, error: Errno) {
@@ -72,21 +92,23 @@ impl Report {
 pub struct Pipe {
     reader: OwnedFd,
     writer: OwnedFd,
+    permission: OwnedFd,
 }
 
 impl Pipe {
     pub fn new() -> Result<Self> {
         let (reader, writer) = fd::pipe()?;
-        Ok(Pipe { reader, writer })
+        Ok(Pipe { reader, writer, permission: fd::eventfd()? })
     }
 
     /// The child's copies of the descriptors.
     pub fn child_end(&self) -> Report {
-        Report { reader: self.reader.raw(), writer: Cell::new(self.writer.raw()) }
+        Report { reader: self.reader.raw(), writer: Cell::new(self.writer.raw()), permission: self.permission.raw() }
     }
 
-    /// Waits until the child has exec'd, or has ended, which gives 0, or has said why it could not.
+    /// Lets the child go on, and waits until it has exec'd, or has ended, which gives 0, or has said why it could not.
     pub fn receive(self, pidfd: &Option<OwnedFd>) -> c_int {
+        let _ = fd::write(self.permission.raw(), &1_u64.to_ne_bytes());
         drop(self.writer);
         let first = await_message(&self.reader, pidfd.as_ref().map_or(-1, OwnedFd::raw));
         if first != Some(EXECUTING) || fd::wait_for_lock(self.reader.raw()).is_err() {
@@ -117,8 +139,11 @@ fn await_message(reader: &OwnedFd, pidfd: c_int) -> Option<Errno> {
     }
 }
 
-/// In milliseconds; any would do.
-const TICK: usize = 500;
+/// How long a side waits before it looks again, in milliseconds.
+const TICK: usize = 50;
+
+/// How many ticks the child waits for a parent that is not suspended, and so writes at once.
+const PATIENCE: usize = 4;
 
 /// What is in the pipe: nothing yet, the end of file, or a message.
 fn message(reader: &OwnedFd) -> Option<Option<Errno>> {
