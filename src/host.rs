@@ -48,6 +48,9 @@ impl Next {
     /// Null where the libc has no such function.
     pub fn get(&self) -> *mut c_void {
         Host::get();
+        if self.address.load(Ordering::Acquire).is_null() && !weak::looks_up_at_load() {
+            self.look_up();
+        }
         self.address.load(Ordering::Acquire)
     }
 
@@ -101,9 +104,11 @@ impl Host {
 
 #[cold]
 fn examine() -> Host {
-    POSIX_SPAWN.look_up();
-    POSIX_SPAWNP.look_up();
-    SET_FLAGS.look_up();
+    if weak::looks_up_at_load() {
+        POSIX_SPAWN.look_up();
+        POSIX_SPAWNP.look_up();
+        SET_FLAGS.look_up();
+    }
     if !libc_abi::is_examined_without_allocation() {
         recognise();
     }

@@ -66,6 +66,12 @@ pub fn posix_spawn_file_actions_addtcsetpgrp_np() -> Option<unsafe extern "C" fn
     unsafe { transmute(dlsym()?(libc::RTLD_DEFAULT, name.as_ptr().cast())) }
 }
 
+/// Whether names can be looked up at load.  The way of a process without dlsym is not for static programs, who have no use
+/// for it, and a process that has nothing of the loader's has nobody who holds its lock for long.
+pub fn looks_up_at_load() -> bool {
+    dlsym().is_some()
+}
+
 /// The definition after ours in the search order, which is the libc's if no other library is in between.  Null where
 /// there is none, or no way to find it.
 pub fn next_definition(name: &'static [u8]) -> *mut c_void {
