@@ -352,6 +352,6 @@ mod tests {
         check("pidfd_spawn", 2, 6, &mut |fd| unsafe { pidfd_spawn(fd, path, actions, attributes, argv, envp) == 0 });
         check("pidfd_spawnp", 6, 10, &mut |fd| unsafe { pidfd_spawnp(fd, name, actions, attributes, argv, envp) == 0 });
         let own = crate::kernel::fd::pidfd_open(process::process_id()).unwrap();
-        check("pidfd_getpid", 2, 4, &mut |_| unsafe { pidfd_getpid(own.raw()) == process::process_id() });
+        check("pidfd_getpid", 2, 4, &mut |_| pidfd_getpid(own.raw()) == process::process_id());
     }
 }
