@@ -9,24 +9,56 @@
 #ifndef PIDFD_SPAWN_H
 #define PIDFD_SPAWN_H
 
-/* The libc's headers come first: what they define as an enumerator must not be a macro before.  */
-#include <fcntl.h>
+/* The libc's headers come first: what they define as an enumerator must not be a macro before.
+   <linux/pidfd.h> includes <linux/fcntl.h>, and no program can have that and the libc's <fcntl.h>.  One that needs
+   <linux/pidfd.h> includes it before this header, which then does without <fcntl.h>, and can have neither that nor
+   <sys/pidfd.h>.  */
+#ifndef _LINUX_FCNTL_H
+# include <fcntl.h>
+#endif
 #include <signal.h>
 #include <spawn.h>
 #include <sys/types.h>
 #include <sys/wait.h>
-#if defined __has_include
-# if __has_include (<sys/pidfd.h>)
-/* glibc's, up to 2.43 at least, does not say that its functions are those of C, and has no guard against coming twice.  A
-   program that included it itself before has them as functions of C++, which is then too late to change.  */
-#  if !defined __cplusplus || (defined PIDFD_NONBLOCK && !defined _UAPI_LINUX_PIDFD_H)
-#   include <sys/pidfd.h>
-#  else
+
+/* <signal.h> declares siginfo_t, and defines SI_USER, only under some feature macros.  */
+#if defined SI_USER
+# define PIDFD_SPAWN_SIGINFO_T 1
+#elif defined __has_include
+# if __has_include (<bits/types/siginfo_t.h>)
+#  include <bits/types/siginfo_t.h>
+#  define PIDFD_SPAWN_SIGINFO_T 1
+# endif
+#endif
+
+/* What <sys/pidfd.h> of glibc declares is declared here, rather than included: it has no guard against coming twice, and,
+   up to 2.43 at least, does not say that its functions are those of C.  Both come in any order.  */
+#if defined __GLIBC__ && defined __GLIBC_PREREQ
+# if __GLIBC_PREREQ (2, 36)
+#  define PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN 1
+#  if !defined __cplusplus
+extern int pidfd_open (pid_t, unsigned int) __THROW;
+extern int pidfd_getfd (int, int, unsigned int) __THROW;
+extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW;
+#  elif !defined PIDFD_NONBLOCK
 extern "C" {
-#   include <sys/pidfd.h>
+extern int pidfd_open (pid_t, unsigned int) __THROW;
+extern int pidfd_getfd (int, int, unsigned int) __THROW;
+extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW;
 }
+#  else
+/* The program may have included it before, and has functions of C++.  They stay that, but get the names that they have in
+   the libc.  */
+extern int pidfd_open (pid_t, unsigned int) __THROW __asm__ ("pidfd_open");
+extern int pidfd_getfd (int, int, unsigned int) __THROW __asm__ ("pidfd_getfd");
+extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW __asm__ ("pidfd_send_signal");
 #  endif
-#  define PIDFD_SPAWN_HAVE_SYS_PIDFD_H 1
+# endif
+#endif
+#if !defined PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN && defined __has_include
+# if __has_include (<sys/pidfd.h>)
+#  include <sys/pidfd.h>
+#  define PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN 1
 # endif
 #endif
 
@@ -46,33 +78,11 @@ extern "C" {
 #endif
 #undef PIDFD_SPAWN_NEED_P_PIDFD
 
-/* The cgroup that the child is born in, as glibc 2.39 has it.  The shared library gives these to every libc, and has its
-   posix_spawn and posix_spawnp honour the flag; the archive does not.  */
-#ifndef POSIX_SPAWN_SETCGROUP
-# define POSIX_SPAWN_SETCGROUP 0x100
-# ifdef __cplusplus
-extern "C" {
-# endif
-# if defined __THROW
-#  define PIDFD_SPAWN_NOTHROW __THROW
-# else
-#  define PIDFD_SPAWN_NOTHROW
-# endif
-/* Stores in *CGROUP the descriptor of the cgroup v2 directory that ATTR holds.  Gives 0.  */
-extern int posix_spawnattr_getcgroup_np (const posix_spawnattr_t *attr, int *cgroup) PIDFD_SPAWN_NOTHROW;
-/* Has ATTR hold the descriptor CGROUP, which counts if the flag POSIX_SPAWN_SETCGROUP is set.  Gives 0.  */
-extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *attr, int cgroup) PIDFD_SPAWN_NOTHROW;
-# undef PIDFD_SPAWN_NOTHROW
-# ifdef __cplusplus
-}
-# endif
-#endif
-
 #ifndef PIDFD_NONBLOCK
 # define PIDFD_NONBLOCK O_NONBLOCK
 #endif
 
-#ifndef PIDFD_SPAWN_HAVE_SYS_PIDFD_H
+#ifndef PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN
 # include <sys/syscall.h>
 
 # ifdef __cplusplus
@@ -111,8 +121,7 @@ pidfd_getfd (int pidfd, int targetfd, unsigned int flags)
   return (int) syscall (SYS_pidfd_getfd, pidfd, targetfd, flags);
 }
 
-/* siginfo_t is declared, and SI_USER defined, only under some feature macros.  */
-# ifdef SI_USER
+# ifdef PIDFD_SPAWN_SIGINFO_T
 /* Sends signal SIG, with INFO if it is not NULL, to the process PIDFD names; -1 and errno on failure.  FLAGS is 0.  */
 static __inline__ __attribute__ ((__unused__)) int
 pidfd_send_signal (int pidfd, int sig, siginfo_t *info, unsigned int flags)
@@ -125,6 +134,7 @@ pidfd_send_signal (int pidfd, int sig, siginfo_t *info, unsigned int flags)
 }
 # endif
 #endif
-#undef PIDFD_SPAWN_HAVE_SYS_PIDFD_H
+#undef PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN
+#undef PIDFD_SPAWN_SIGINFO_T
 
 #endif

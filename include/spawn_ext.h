@@ -37,6 +37,11 @@
 #else
 # define PIDFD_SPAWN_NONNULL(parameters)
 #endif
+#if defined PIDFD_NONBLOCK && defined __GLIBC__ && defined __GLIBC_PREREQ
+# if __GLIBC_PREREQ (2, 39)
+#  define PIDFD_SPAWN_GETPID_OF_CPLUSPLUS 1
+# endif
+#endif
 
 /**
  * Flag of pidfd_fork: run no pthread_atfork handler, so that the call is async-signal-safe.
@@ -100,7 +105,7 @@ extern "C" {
  *   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
  *   Not promised to be async-signal-safe, but takes no lock and allocates nothing.  No cancellation point:
  *   cancellation never acts inside the call.  Needs 2 KiB of stack, the child's use of it included
- *   (on s390x 3 KiB, on loongarch64 6 KiB).
+ *   (on s390x 3 KiB, on loongarch64 6 KiB; without optimisation, as in a debug build of the crate, 6 KiB).
  *
  * ORIGIN
  *   glibc 2.39, whose signature and meaning it has; POSIX.1-2024 for posix_spawn.
@@ -136,7 +141,7 @@ int pidfd_spawn(int *__restrict pidfd,
  *   ENAMETOOLONG  The name is longer than a file name can be.
  *
  * SAFETY
- *   As pidfd_spawn.  Needs 6 KiB of stack (on s390x 7 KiB, on loongarch64 10 KiB).
+ *   As pidfd_spawn.  Needs 6 KiB of stack (on s390x 7 KiB, on loongarch64 10 KiB; without optimisation 10 KiB).
  *
  * ORIGIN
  *   glibc 2.39; POSIX.1-2024 for posix_spawnp.
@@ -207,19 +212,49 @@ int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
  *
  * SAFETY
  *   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 2 KiB of
- *   stack.
+ *   stack (without optimisation 4 KiB).
  *
  * ORIGIN
  *   glibc 2.39.
  */
+#if defined __cplusplus && defined PIDFD_SPAWN_GETPID_OF_CPLUSPLUS
+}
+/* glibc's <sys/pidfd.h> may have been included, which does not say that this is a function of C. */
+extern pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW __asm__ ("pidfd_getpid");
+extern "C" {
+#else
 pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
+#endif
 
 #ifdef __cplusplus
 }
 #endif  /* __cplusplus */
 
+/* The cgroup that the child is born in, as glibc 2.39 has it.  The shared library gives these to every libc, and has its
+ * posix_spawn and posix_spawnp honour the flag; the archive does not. */
+#ifndef POSIX_SPAWN_SETCGROUP
+# define POSIX_SPAWN_SETCGROUP 0x100
+# if defined __THROW
+#  define PIDFD_SPAWN_LIBC_NOTHROW __THROW
+# else
+#  define PIDFD_SPAWN_LIBC_NOTHROW
+# endif
+# ifdef __cplusplus
+extern "C" {
+# endif
+/* Stores in *CGROUP the descriptor of the cgroup v2 directory that ATTR holds.  Gives 0. */
+extern int posix_spawnattr_getcgroup_np (const posix_spawnattr_t *attr, int *cgroup) PIDFD_SPAWN_LIBC_NOTHROW;
+/* Has ATTR hold the descriptor CGROUP, which counts if the flag POSIX_SPAWN_SETCGROUP is set.  Gives 0. */
+extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *attr, int cgroup) PIDFD_SPAWN_LIBC_NOTHROW;
+# ifdef __cplusplus
+}
+# endif
+# undef PIDFD_SPAWN_LIBC_NOTHROW
+#endif
+
 #undef PIDFD_SPAWN_NOTHROW
 #undef PIDFD_SPAWN_NOTHROW_CALLBACK
 #undef PIDFD_SPAWN_NONNULL
+#undef PIDFD_SPAWN_GETPID_OF_CPLUSPLUS
 
 #endif  /* PIDFD_SPAWN_EXT_H */

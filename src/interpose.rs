@@ -19,7 +19,7 @@ use crate::errno::{Errno, Result};
 use crate::host::{self, Host, Next};
 use crate::libc_abi::{flag, Attributes, FileActions, Libc};
 use crate::spawn::{self, Program, Request, SearchBuffer};
-use core::mem::transmute;
+use core::mem::{transmute, MaybeUninit};
 use libc::{c_char, c_int, c_short, c_void, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
 
 type Spawn = unsafe extern "C" fn(
@@ -108,9 +108,10 @@ pub unsafe fn posix_spawn(arguments: &Arguments) -> c_int {
 pub unsafe fn posix_spawnp(arguments: &Arguments) -> c_int {
     match arguments.takes(&host::POSIX_SPAWNP) {
         Ok(libc) => {
-            let buffer = SearchBuffer::new();
+            let mut room = MaybeUninit::uninit();
+            let buffer = SearchBuffer::in_place(&mut room);
             let path = libc.search_path();
-            arguments.run(libc, Program::Search { name: arguments.name, path, buffer: &buffer })
+            arguments.run(libc, Program::Search { name: arguments.name, path, buffer })
         }
         Err(result) => result,
     }

@@ -41,6 +41,7 @@ static const struct name calls[] = {
   CALL (socketpair),  CALL (sendmsg),
   CALL (recvmsg),     CALL (prctl),
   { "pidfd_open", 434 }, CALL (rt_sigaction),
+  CALL (setns),
 #ifdef SYS_poll
   CALL (poll),
 #endif

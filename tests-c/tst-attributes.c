@@ -640,25 +640,35 @@ TEST_LEAVING (scheduling_comes_before_resetids)
 
 /* ---- All together ---- */
 
+/* Nor with the flag of another value, which has the child look at all of them. */
 TEST (values_without_their_flags_do_not_count)
 {
-  posix_spawnattr_t attributes = attributes_with (0);
-  sigset_t set;
-  sigfillset (&set);
-  posix_spawnattr_setsigmask (&attributes, &set);
-  posix_spawnattr_setsigdefault (&attributes, &set);
-  posix_spawnattr_setpgroup (&attributes, 1);
-  struct sched_param param = { .sched_priority = 1000 };
-  posix_spawnattr_setschedparam (&attributes, &param);
-  posix_spawnattr_setschedpolicy (&attributes, SCHED_FIFO);
+  static const short flags[] = { 0, POSIX_SPAWN_RESETIDS, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK };
   signal (SIGUSR1, SIG_IGN);
-  struct process_state state = spawned (&attributes), own = state_of (getpid ());
-  CHECK_EQ (state.blocked, own.blocked);
-  CHECK_EQ (state.ignored, own.ignored);
-  CHECK (state.ignored & BIT (SIGUSR1));
-  CHECK_EQ (state.group, own.group);
-  CHECK_EQ (state.policy, own.policy);
-  posix_spawnattr_destroy (&attributes);
+  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+    {
+      posix_spawnattr_t attributes = attributes_with (flags[i]);
+      sigset_t set;
+      sigfillset (&set);
+      posix_spawnattr_setsigdefault (&attributes, &set);
+      sigdelset (&set, SIGTERM);
+      posix_spawnattr_setsigmask (&attributes, &set);
+      posix_spawnattr_setpgroup (&attributes, 1);
+      struct sched_param param = { .sched_priority = 1000 };
+      posix_spawnattr_setschedparam (&attributes, &param);
+      posix_spawnattr_setschedpolicy (&attributes, SCHED_FIFO);
+      struct process_state state = spawned (&attributes), own = state_of (getpid ());
+      if (flags[i] == POSIX_SPAWN_SETSIGMASK)
+        CHECK (state.blocked & BIT (SIGUSR2));
+      else
+        CHECK_EQ (state.blocked, own.blocked);
+      if (flags[i] != POSIX_SPAWN_SETSIGDEF)
+        CHECK_EQ (state.ignored, own.ignored);
+      CHECK_EQ (!(state.ignored & BIT (SIGUSR1)), flags[i] == POSIX_SPAWN_SETSIGDEF);
+      CHECK_EQ (state.group, own.group);
+      CHECK_EQ (state.policy, own.policy);
+      posix_spawnattr_destroy (&attributes);
+    }
 }
 
 #if defined POSIX_SPAWN_USEVFORK && defined POSIX_SPAWN_SETSID

@@ -227,6 +227,9 @@ check_without_clone3 (void *error)
   CHECK (root >= 0);
   CHECK_FAILS (root, EOPNOTSUPP);
   check_failure_at (__LINE__, root, test_path ("none"), EOPNOTSUPP, EOPNOTSUPP);
+  CHECK_FAILS (700, EOPNOTSUPP);
+  /* Which descriptor it is makes no difference there, unless the kernel may know clone3 and not the flag. */
+  check_failure_at (__LINE__, -1, "/bin/sleep", EOPNOTSUPP, *(int *) error == EINVAL ? EINVAL : EOPNOTSUPP);
 # else
   SKIP ("the headers do not know clone3 (for error %d)", *(int *) error);
 # endif
@@ -239,6 +242,52 @@ TEST (cgroup_without_clone3)
   int errors[] = { ENOSYS, EPERM, EINVAL, E2BIG };
   for (int i = 0; i < 4; i++)
     CHECK_EQ (in_fork (check_without_clone3, &errors[i]), 0);
+}
+
+/* A refusal of clone3 is remembered, but a cgroup is to be had in no other way. */
+TEST (cgroup_after_a_refusal_of_clone3)
+{
+# ifdef SYS_clone3
+  int fd = make_own_cgroup ();
+  posix_spawnattr_t attributes = attributes_with (fd, 0);
+  /* That which the library asks for without a cgroup is smaller. */
+  refuse_call_when (SYS_clone3, 1, 64, ENOSYS);
+  for (int i = 0; i < 2; i++)
+    {
+      int plain = UNTOUCHED, pidfd = UNTOUCHED;
+      CHECK_EQ (SPAWN (&plain, "/bin/sleep", NULL, NULL, sleep_argv, environ), 0);
+      kill_and_reap (plain);
+      int error = SPAWN (&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv, environ);
+      bool inside = error == 0 && is_inside (pid_of (pidfd));
+      if (error == 0)
+        kill_and_reap (pidfd);
+      if (!inside)
+        remove_cgroup (fd);
+      CHECK_EQ (error, 0);
+      CHECK (inside);
+    }
+  remove_cgroup (fd);
+# else
+  SKIP ("the headers do not know clone3");
+# endif
+}
+
+/* The same where there are no cgroups: the kernel was asked if it says what is wrong with the descriptor. */
+TEST (bad_cgroup_after_a_refusal_of_clone3)
+{
+# ifdef SYS_clone3
+  need_clone3 ();
+  posix_spawnattr_t attributes = attributes_with (700, 0);
+  int pidfd = UNTOUCHED, before = SPAWN (&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv, environ);
+  if (before != EBADF)
+    SKIP ("the kernel has no cgroups for clone3: %s", strerror (before));
+  refuse_call_when (SYS_clone3, 1, 64, ENOSYS);
+  CHECK_EQ (SPAWN (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv, environ), 0);
+  kill_and_reap (pidfd);
+  CHECK_FAILS (700, EBADF);
+# else
+  SKIP ("the headers do not know clone3");
+# endif
 }
 
 #else

@@ -6,6 +6,15 @@
 
 #include "test.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+
+#ifndef SECCOMP_RET_KILL_PROCESS
+# define SECCOMP_RET_KILL_PROCESS 0x80000000U
+#endif
+
 enum { UNTOUCHED = -7 };
 
 #if HAVE_LIBRARY
@@ -32,6 +41,33 @@ without_clone3 (int error)
 #else
   SKIP ("the headers do not know clone3 (for error %d)", error);
 #endif
+}
+
+static void
+need_clone3 (void)
+{
+#ifdef SYS_clone3
+  if (syscall (SYS_clone3, NULL, 0) == -1 && errno == EINVAL)
+    return;
+#endif
+  SKIP ("no clone3");
+}
+
+/* From now on whoever makes the call is killed. */
+static void
+kill_on_call (long call)
+{
+  struct rlimit none = { 0, 0 };
+  CHECK (setrlimit (RLIMIT_CORE, &none) == 0);
+  struct sock_filter code[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) call, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = { sizeof code / sizeof *code, code };
+  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    SKIP ("no seccomp filters: %s", strerror (errno));
 }
 
 static void
@@ -130,10 +166,10 @@ check_both_refuse (void *refusals_)
   const struct refusals *refusals = refusals_;
   without_clone3 (refusals->by_clone3);
   refuse_call (SYS_clone, refusals->by_clone);
-  CHECK_FAILS (self_path, NULL, NULL, refusals->by_clone);
+  CHECK_FAILS (self_path, NULL, NULL, refusals->by_clone == EPERM ? ENOSYS : refusals->by_clone);
 }
 
-/* When clone fails as well, its error is the answer. */
+/* When clone fails as well, its error is the answer, unless a sandbox forbids it: for that callers have no plan. */
 TEST (clone_fails_too)
 {
   static const int by_clone[] = { EAGAIN, ENOMEM, EPERM }, by_clone3[] = { ENOSYS, EPERM, EINVAL, E2BIG };
@@ -159,6 +195,194 @@ TEST (clone3_fails_for_good)
   without_clone3 (EAGAIN);
   refuse_call (SYS_clone, EAGAIN);
   CHECK_FAILS (self_path, NULL, NULL, EAGAIN);
+}
+
+/* ---- What is remembered ---- */
+
+/* A filter never goes away, so the call that it refuses is not made again: that would be the end of the process. */
+static void
+check_refused_once (void *error)
+{
+  without_clone3 (*(int *) error);
+  CHECK_WORKS (NULL, NULL);
+# ifdef SYS_clone3
+  kill_on_call (SYS_clone3);
+# endif
+  CHECK_WORKS (NULL, NULL);
+  CHECK_FAILS (test_path ("none"), NULL, NULL, ENOENT);
+}
+
+TEST (a_refusal_of_clone3_is_remembered)
+{
+  int errors[] = { ENOSYS, EPERM, EINVAL, E2BIG };
+  for (int i = 0; i < 4; i++)
+    CHECK_EQ (in_fork (check_refused_once, &errors[i]), 0);
+}
+
+/* Also when that call failed for another reason. */
+static void
+check_refused_once_and_failed (void *unused)
+{
+  (void) unused;
+  without_clone3 (ENOSYS);
+  CHECK_FAILS (test_path ("none"), NULL, NULL, ENOENT);
+# ifdef SYS_clone3
+  kill_on_call (SYS_clone3);
+# endif
+  CHECK_WORKS (NULL, NULL);
+}
+
+TEST (a_refusal_of_clone3_is_remembered_after_a_failure)
+{
+  CHECK_EQ (in_fork (check_refused_once_and_failed, NULL), 0);
+}
+
+TEST (clone3_without_a_free_descriptor_is_no_refusal)
+{
+  need_clone3 ();
+  int lowest = dup (STDERR_FILENO);
+  CHECK (lowest >= 0 && close (lowest) == 0);
+  refuse_call (SYS_clone, ENOSYS);
+  struct rlimit limit, none;
+  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  none = limit;
+  none.rlim_cur = (rlim_t) lowest;
+  CHECK (setrlimit (RLIMIT_NOFILE, &none) == 0);
+  int pidfd = UNTOUCHED;
+  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, NULL, exit_4 (), environ), EMFILE);
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  CHECK_WORKS (NULL, NULL);
+}
+
+/* What goes by is no refusal: when there is room again, clone3 is used again.  Another thread answers for the kernel, once
+   with the error, then as the kernel does. */
+
+# if defined SYS_clone3 && defined SECCOMP_IOCTL_NOTIF_RECV && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
+
+static volatile int listener = -1;
+
+static void *
+answer_once (void *error)
+{
+  while (listener < 0)
+    usleep (1000);
+  for (bool first = true;;)
+    {
+      struct seccomp_notif request;
+      memset (&request, 0, sizeof request);
+      if (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0)
+        continue;
+      struct seccomp_notif_resp response = { .id = request.id, .flags = 1 /* go on */ };
+      if (first)
+        {
+          response.flags = 0;
+          response.error = -*(int *) error;
+        }
+      first = false;
+      ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+    }
+  return NULL;
+}
+
+static void
+check_tried_again (void *error)
+{
+  pthread_t thread;
+  CHECK_EQ (pthread_create (&thread, NULL, answer_once, error), 0);
+  struct sock_filter code[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = { sizeof code / sizeof *code, code };
+  int made = -1;
+  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+    made = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+  if (made < 0)
+    SKIP ("no seccomp listener: %s", strerror (errno));
+  refuse_call (SYS_clone, ENOSYS);
+  listener = made;
+  int pidfd = UNTOUCHED;
+  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, NULL, exit_4 (), environ), *(int *) error);
+  CHECK_EQ (pidfd, UNTOUCHED);
+  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, NULL, exit_4 (), environ), 0);
+  CHECK_EXIT (pidfd, 4);
+  _exit (0);
+}
+
+TEST (clone3_that_fails_for_now_is_no_refusal)
+{
+  need_clone3 ();
+  int errors[] = { EAGAIN, ENOMEM, EMFILE, ENFILE, EBUSY };
+  for (int i = 0; i < 5; i++)
+    CHECK_EQ (in_fork (check_tried_again, &errors[i]), 0);
+}
+
+# endif
+
+/* ---- A PID namespace that is new: whoever comes first is its process 1, and with that one it ends ---- */
+
+CHILD (report_pid)
+{
+  char byte;
+  if (argc > 0)
+    CHECK_EQ (read (STDIN_FILENO, &byte, 1), 0);
+  return (int) syscall (SYS_getpid);
+}
+
+static void
+start_in_a_namespace (void *error)
+{
+  int ends[2];
+  CHECK (pipe2 (ends, O_CLOEXEC) == 0);
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  without_clone3 (*(int *) error);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_adddup2 (&actions, ends[0], STDIN_FILENO);
+  int first = UNTOUCHED, later = UNTOUCHED;
+  CHECK_EQ (SPAWN (&first, self_path, &actions, NULL, child_argv ("report_pid", "waits", NULL), environ), 0);
+  CHECK (pidfd_getpid (first) > 1);
+  for (int pid = 2; pid < 5; pid++)
+    {
+      CHECK_EQ (both_calls[pid % 2](&later, self_path, NULL, NULL, child_argv ("report_pid", NULL), environ), 0);
+      CHECK_EXIT (later, pid);
+    }
+  CHECK (close (ends[1]) == 0);
+  CHECK_EXIT (first, 1);
+  CHECK_EQ (SPAWN (&later, self_path, NULL, NULL, child_argv ("report_pid", NULL), environ), ENOMEM);
+  CHECK_NO_CHILD ();
+  posix_spawn_file_actions_destroy (&actions);
+}
+
+TEST (process_1_without_clone3)
+{
+  need_root ();
+  int errors[] = { ENOSYS, EPERM, EINVAL, E2BIG };
+  for (int i = 0; i < 4; i++)
+    CHECK_EQ (in_fork (start_in_a_namespace, &errors[i]), 0);
+}
+
+/* A program that does not exist takes the number and the namespace with it, as everywhere; the error is the right one. */
+static void
+fail_in_a_namespace (void *unused)
+{
+  (void) unused;
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  without_clone3 (ENOSYS);
+  int pidfd = UNTOUCHED;
+  CHECK_ERROR (SPAWN (&pidfd, test_path ("none"), NULL, NULL, exit_4 (), environ), ENOENT);
+  CHECK_EQ (pidfd, UNTOUCHED);
+  CHECK_NO_CHILD ();
+}
+
+TEST (failing_process_1_without_clone3)
+{
+  need_root ();
+  CHECK_EQ (in_fork (fail_in_a_namespace, NULL), 0);
 }
 
 /* ---- Without the whole of the pidfd interface ---- */
@@ -252,15 +476,18 @@ TEST (fork_without_waiting_for_pidfds)
   CHECK_EQ (in_fork (start_without_waiting_for_pidfds, (void *) "fork_is_not_supported"), 0);
 }
 
-/* The descriptor may fail once the child exists, for another reason than a full table. */
+/* The descriptor may fail once the child exists, for another reason than a full table.  What the kernel can do is known by
+   then. */
 TEST (fork_when_the_system_has_no_descriptor)
 {
+  check_fork_or (0);
   refuse_call (SYS_pidfd_open, ENFILE);
   check_fork_in_both (ENFILE);
 }
 
 TEST (fork_when_there_is_no_memory_for_a_descriptor)
 {
+  check_fork_or (0);
   refuse_call (SYS_pidfd_open, ENOMEM);
   check_fork_in_both (ENOMEM);
 }

@@ -880,6 +880,22 @@ TEST (close_of_a_negative_number)
     }
 }
 
+/* The libc takes no such action. */
+# ifndef NO_CLOSEFROM
+TEST (closefrom_of_a_negative_number)
+{
+  static const int negative[] = { -1, -2, INT_MIN };
+  for (size_t i = 0; i < sizeof negative / sizeof *negative; i++)
+    {
+      begin ();
+      CHECK_EQ (posix_spawn_file_actions_addclosefrom_np (&actions, 20), 0);
+      CHECK_EQ (record (0)->fd, 20);
+      record (0)->fd = negative[i];
+      CHECK_FAILS (EBADF);
+    }
+}
+# endif
+
 # if HAVE_LIBRARY
 /* posix_spawn passes over what it does not know. */
 TEST (unknown_actions_fail)

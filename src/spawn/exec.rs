@@ -29,8 +29,11 @@ const NAME_MAX: usize = 255;
 pub struct SearchBuffer(UnsafeCell<MaybeUninit<[u8; PATH_MAX + NAME_MAX + 1]>>);
 
 impl SearchBuffer {
-    pub const fn new() -> Self {
-        SearchBuffer(UnsafeCell::new(MaybeUninit::uninit()))
+    /// A buffer in that room.  Nothing is written: a value that is passed on would be copied, four times in a build
+    /// without optimisation, and the stack may be small.
+    pub fn in_place(room: &mut MaybeUninit<Self>) -> &Self {
+        // SAFETY: bytes of any kind, written or not, are a value of the type.
+        unsafe { room.assume_init_ref() }
     }
 
     fn start(&self) -> *mut u8 {

@@ -20,6 +20,10 @@ extern "C" {
 # ifdef __cplusplus
 }
 # endif
+/* Nor has it a guard against coming twice, which since 2.43 is an error: it asks for this and does not define it.  */
+# if defined __GLIBC__ && !defined _PIDFD_H
+#  define _PIDFD_H 1
+# endif
 # ifndef PIDFD_SPAWN_OVERLAY_SYS_PIDFD_H
 #  define PIDFD_SPAWN_OVERLAY_LIBC_HAS_SYS_PIDFD_H 1
 # endif
@@ -35,7 +39,10 @@ extern "C" {
 #endif
 
 #ifndef PIDFD_SPAWN_OVERLAY_COMPLETE
-# include <fcntl.h>
+/* <linux/fcntl.h>, which <linux/pidfd.h> includes, and the libc's cannot be in one program.  */
+# ifndef _LINUX_FCNTL_H
+#  include <fcntl.h>
+# endif
 # include <sys/types.h>
 /* For waitid and P_PIDFD.  If P_PIDFD is there already it is that of <linux/wait.h>, with which no libc's header agrees. */
 # ifndef P_PIDFD

@@ -42,12 +42,40 @@ const AFTER_INCLUDES: &str = "
 # define PIDFD_SPAWN_NONNULL(parameters) __attribute__ ((__nonnull__ parameters))
 #else
 # define PIDFD_SPAWN_NONNULL(parameters)
+#endif
+#if defined PIDFD_NONBLOCK && defined __GLIBC__ && defined __GLIBC_PREREQ
+# if __GLIBC_PREREQ (2, 39)
+#  define PIDFD_SPAWN_GETPID_OF_CPLUSPLUS 1
+# endif
 #endif";
 
 const TRAILER: &str = "
+/* The cgroup that the child is born in, as glibc 2.39 has it.  The shared library gives these to every libc, and has its
+ * posix_spawn and posix_spawnp honour the flag; the archive does not. */
+#ifndef POSIX_SPAWN_SETCGROUP
+# define POSIX_SPAWN_SETCGROUP 0x100
+# if defined __THROW
+#  define PIDFD_SPAWN_LIBC_NOTHROW __THROW
+# else
+#  define PIDFD_SPAWN_LIBC_NOTHROW
+# endif
+# ifdef __cplusplus
+extern \"C\" {
+# endif
+/* Stores in *CGROUP the descriptor of the cgroup v2 directory that ATTR holds.  Gives 0. */
+extern int posix_spawnattr_getcgroup_np (const posix_spawnattr_t *attr, int *cgroup) PIDFD_SPAWN_LIBC_NOTHROW;
+/* Has ATTR hold the descriptor CGROUP, which counts if the flag POSIX_SPAWN_SETCGROUP is set.  Gives 0. */
+extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *attr, int cgroup) PIDFD_SPAWN_LIBC_NOTHROW;
+# ifdef __cplusplus
+}
+# endif
+# undef PIDFD_SPAWN_LIBC_NOTHROW
+#endif
+
 #undef PIDFD_SPAWN_NOTHROW
 #undef PIDFD_SPAWN_NOTHROW_CALLBACK
-#undef PIDFD_SPAWN_NONNULL";
+#undef PIDFD_SPAWN_NONNULL
+#undef PIDFD_SPAWN_GETPID_OF_CPLUSPLUS";
 
 /// Search and replace; each must be found exactly once in the prototype of the function.
 const CHANGES: &[(&str, &[(&str, &str)])] = &[
@@ -57,7 +85,7 @@ const CHANGES: &[(&str, &[(&str, &str)])] = &[
     // glibc promises the compiler that the first is not NULL either; here NULL is legal for both functions.
     ("int pidfd_spawnp(", &[(");", ") PIDFD_SPAWN_NONNULL ((2, 5));")]),
     ("int pidfd_fork(", &[(");", ") PIDFD_SPAWN_NOTHROW_CALLBACK;")]),
-    ("pid_t pidfd_getpid(", &[(");", ") PIDFD_SPAWN_NOTHROW;")]),
+    ("pid_t pidfd_getpid(", &[("pid_t pidfd_getpid(int fd);", GETPID)]),
     (
         "#define PIDFDFORK_ASYNCSAFE",
         &[(
@@ -66,6 +94,17 @@ const CHANGES: &[(&str, &[(&str, &str)])] = &[
         )],
     ),
 ];
+
+/// Without the condition, in C++ it would be an error to include glibc's <sys/pidfd.h> before.
+const GETPID: &str = "\
+#if defined __cplusplus && defined PIDFD_SPAWN_GETPID_OF_CPLUSPLUS
+}
+/* glibc's <sys/pidfd.h> may have been included, which does not say that this is a function of C. */
+extern pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW __asm__ (\"pidfd_getpid\");
+extern \"C\" {
+#else
+pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
+#endif";
 
 const SPAWN: &[(&str, &str)] = &[
     ("int *pidfd", "int *__restrict pidfd"),
