@@ -5,21 +5,23 @@ TEST_SOURCES := $(sort $(wildcard tests-c/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
 LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,bound cgroup cgroup-functions closefrom-fallback emulators environment fallback fallback-failures \
-  fork-company fork-failures fork-stranger getpid-ioctl memory pidfd_fork pidfd_getpid))
+  fork-company fork-failures fork-stranger getpid-ioctl load memory pidfd_fork pidfd_getpid recognition))
 
 LINKED := $(TEST_SOURCES:tests-c/%.c=build/tests/linked/%)
 PRELOADED := $(TEST_SOURCES:tests-c/%.c=build/tests/preloaded/%)
 STATIC := $(TEST_SOURCES:tests-c/%.c=build/tests/static/%)
 REFERENCE := $(patsubst tests-c/%.c,build/tests/reference/%,$(filter-out $(LIBRARY_ONLY),$(TEST_SOURCES)))
+# The same with the library preloaded, whose posix_spawn must be the libc's: see tests-c/run.
+TAKENOVER := $(REFERENCE:build/tests/reference/%=build/tests/takenover/%)
 # The linked programs once more, without clone3: see tests-c/run.
 FALLBACK := $(LINKED:build/tests/linked/%=build/tests/fallback/%)
-HARNESS := tests-c/test.c tests-c/test.h tests-c/interface.h tests-c/cgroup.h
+HARNESS := $(addprefix tests-c/,test.c test.h interface.h cgroup.h call.h object.h)
 
 .PHONY: check-c
-check-c: ## The C suite: linked, preloaded, static, without clone3, and posix_spawn as the reference
+check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_spawn, without the library and with it
 	@scripts/need cc
 	+@$(MAKE) --no-print-directory -s -j2 build-tests
-	@tests-c/run $(CURDIR)/$(SO) $(REFERENCE) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
+	@tests-c/run $(CURDIR)/$(SO) $(REFERENCE) $(TAKENOVER) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
 
 # A library with the instructions of src/kernel/arch/generic.rs.  It needs more stack than tst-memory grants, and never
 # uses clone3.
@@ -63,6 +65,16 @@ LINK_preloaded := -pie
 
 $(LINKED): $(SO)
 $(STATIC): $(ARCHIVE)
+
+# Carried by the programs that load them: see objects/README.md.
+OBJECTS := $(patsubst tests-c/%.c,build/tests/%.so,$(wildcard tests-c/objects/*.c))
+
+build/tests/objects/%.so: tests-c/objects/%.c tests-c/call.h tests-c/interface.h tests-c/guard/guard.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) $(WAY_preloaded) -shared -fPIC -o $@ $< -pthread
+
+CARRIERS := $(shell grep -l '^OBJECT' tests-c/tst-*.c)
+$(filter-out build/tests/static/%,$(foreach carrier,$(CARRIERS:tests-c/%.c=%),$(filter %/$(carrier),$(LINKED) $(PRELOADED) $(STATIC) $(REFERENCE)))): $(OBJECTS)
 
 # One harness and one rule for the programs, for each way.
 define programs_of_way
