@@ -194,9 +194,11 @@ async_safe_fork (void)
 static void
 check_child_of_a_process_in_dlopen (pid_t (*make_child) (void))
 {
-  char *path = object_waiter ();
   for (int i = 0; i < FUNCTIONS; i++)
     {
+      /* A file of its own, for what has the same name is loaded already. */
+      char *path = test_path (format ("waiter-%d.so", i));
+      CHECK (rename (object_waiter (), path) == 0);
       /* What these do to the libc's own locks is not asked here. */
       if (strncmp (all_functions[i], "pidfd_fork", 10) == 0)
         continue;
@@ -227,9 +229,6 @@ check_child_of_a_process_in_dlopen (pid_t (*make_child) (void))
         FAIL ("%s hangs", all_functions[i]);
       if (!WIFEXITED (status) || WEXITSTATUS (status) != 4)
         FAIL ("%s: the wait status is %#x", all_functions[i], (unsigned int) status);
-      /* Another file, so that it is loaded once more. */
-      CHECK (rename (path, test_path (format ("used-%d", i))) == 0);
-      path = object_waiter ();
     }
 }
 
