@@ -9,12 +9,16 @@
 
 #include <dlfcn.h>
 
+#ifndef OBJECTS
+# define OBJECTS "build/tests/objects/"
+#endif
+
 /* OBJECT (name) gives `char *object_name (void)`, which writes objects/name.c's object and gives its path. */
 #define OBJECT(name)                                                                                                   \
   __asm__ (".pushsection .rodata\n"                                                                                    \
            ".hidden tst_" #name "_start\n.hidden tst_" #name "_end\n"                                                  \
            ".globl tst_" #name "_start\n.globl tst_" #name "_end\n"                                                    \
-           "tst_" #name "_start:\n.incbin \"build/tests/objects/" #name ".so\"\n"                                      \
+           "tst_" #name "_start:\n.incbin \"" OBJECTS #name ".so\"\n"                                                 \
            "tst_" #name "_end:\n.byte 0\n"                                                                             \
            ".popsection\n");                                                                                           \
   extern const char tst_##name##_start[] __attribute__ ((visibility ("hidden")));                                      \

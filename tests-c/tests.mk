@@ -40,9 +40,17 @@ check-generic: $(GENERIC) $(LINKED) build/tests/refuse ## The C suite with the s
 	@LD_LIBRARY_PATH=$(CURDIR)/$(dir $(GENERIC)) tests-c/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
 
 .PHONY: mutants
-mutants: build/tests/refuse $(LINKED) ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
+mutants: build/tests/refuse $(LINKED) build-musl-tests ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
 	@scripts/need cargo cc unshare
 	mutants/run -j2 $(ONLY)
+
+# What only programs of musl can tell of the library; make check-matrix runs all of the suite there.
+MUSL := $(addprefix build/tests/musl/tst-,cgroup-functions load path recognition)
+
+.PHONY: build-musl-tests
+build-musl-tests: $(SO) $(HEADERS)
+	@scripts/need musl-gcc
+	+@$(MAKE) --no-print-directory -s -j2 $(MUSL)
 
 .PHONY: check-hostile
 check-hostile: $(LINKED) build/tests/refuse ## The C suite where system calls are refused and privileges are missing
@@ -67,14 +75,15 @@ $(LINKED): $(SO)
 $(STATIC): $(ARCHIVE)
 
 # Carried by the programs that load them: see objects/README.md.
-OBJECTS := $(patsubst tests-c/%.c,build/tests/%.so,$(wildcard tests-c/objects/*.c))
+OBJECTS := $(patsubst tests-c/%.c,%.so,$(wildcard tests-c/objects/*.c))
+CARRIERS := $(patsubst tests-c/%.c,%,$(shell grep -l '^OBJECT' $(TEST_SOURCES)))
+OBJECT_FLAGS := $(TEST_FLAGS) -DWAY_PRELOADED -shared -fPIC
 
 build/tests/objects/%.so: tests-c/objects/%.c tests-c/call.h tests-c/interface.h tests-c/guard/guard.h
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) $(WAY_preloaded) -shared -fPIC -o $@ $< -pthread
+	$(CC) $(OBJECT_FLAGS) -o $@ $< -pthread
 
-CARRIERS := $(shell grep -l '^OBJECT' tests-c/tst-*.c)
-$(filter-out build/tests/static/%,$(foreach carrier,$(CARRIERS:tests-c/%.c=%),$(filter %/$(carrier),$(LINKED) $(PRELOADED) $(STATIC) $(REFERENCE)))): $(OBJECTS)
+$(foreach way,linked preloaded reference,$(CARRIERS:%=build/tests/$(way)/%)): $(addprefix build/tests/,$(OBJECTS))
 
 # One harness and one rule for the programs, for each way.
 define programs_of_way
@@ -90,3 +99,24 @@ $(foreach way,linked static preloaded reference,$(eval $(call programs_of_way,$(
 build/tests/refuse: tests-c/refuse.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $<
+
+# musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are glibc's.
+MUSL_TEST_FLAGS := -Ibuild/include -idirafter build/tests/musl/kernel
+
+build/tests/musl/kernel:
+	@mkdir -p $@
+	ln -sfn /usr/include/linux /usr/include/asm-generic $@/
+	ln -sfn /usr/include/$$($(CC) -print-multiarch)/asm $@/asm
+
+build/tests/musl/objects/%.so: tests-c/objects/%.c tests-c/call.h tests-c/interface.h tests-c/guard/guard.h
+	@mkdir -p $(@D)
+	musl-gcc $(OBJECT_FLAGS) -o $@ $< -pthread
+
+$(CARRIERS:%=build/tests/musl/%): $(addprefix build/tests/musl/,$(OBJECTS))
+
+build/tests/musl/test.o: $(HARNESS) $(HEADERS) | build/tests/musl/kernel
+	musl-gcc $(TEST_FLAGS) -DWAY_LINKED -fPIE $(MUSL_TEST_FLAGS) -c -o $@ tests-c/test.c
+
+build/tests/musl/%: tests-c/%.c build/tests/musl/test.o $(SO)
+	musl-gcc $(TEST_FLAGS) -DWAY_LINKED -DOBJECTS='"build/tests/musl/objects/"' -fPIE $(MUSL_TEST_FLAGS) -o $@ $< \
+	  build/tests/musl/test.o -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../../lib' -pthread
