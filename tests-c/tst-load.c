@@ -167,6 +167,23 @@ TEST (plugin_that_waits_for_a_thread)
     }
 }
 
+CHILD (load_a_plugin)
+{
+  plugin = argv[0];
+  load_plugin (argv[1]);
+  return 4;
+}
+
+/* A release that is not known is examined at length, which must be over by then. */
+TEST (plugin_where_the_release_is_not_known)
+{
+  char *preloaded = format ("%s %s", library_path (), object_version ());
+  setenv ("TST_THREAD", "1", 1);
+  setenv ("TST_VERSION", "2.99", 1);
+  for (int i = 0; i < FUNCTIONS; i++)
+    CHECK_STARTED (all_functions[i], preloaded, child_argv ("load_a_plugin", object_caller (), all_functions[i], NULL), 4);
+}
+
 static void *
 open_waiter (void *path)
 {
