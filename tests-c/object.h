@@ -49,8 +49,8 @@ library_path (void)
   return format ("%s", where.dli_fname);
 }
 
-/* Lists of what is preloaded.  Of two libraries that do not need each other glibc initialises the one that was loaded last
-   first, musl the other one. */
+/* Lists of what is preloaded.  Of two libraries that do not need each other glibc initialises the one that was loaded
+   last first, musl the other one. */
 static inline char *
 initialised_before (const char *object, const char *library)
 {
@@ -60,8 +60,8 @@ initialised_before (const char *object, const char *library)
 /* Seconds until what hangs is ended.  Not hanging takes a small part of one. */
 enum { HANGS = 10 };
 
-/* Starts this program anew by fork and exec, with these libraries preloaded, and gives its wait status.  One that hangs is
-   killed by SIGALRM. */
+/* Starts this program anew by fork and exec, with these libraries preloaded, and gives its wait status.  One that hangs
+   is killed by SIGALRM. */
 static inline int
 start_with (const char *preloaded, char **argv)
 {

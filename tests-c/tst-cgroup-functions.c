@@ -175,7 +175,7 @@ TEST (where_clone3_is_forbidden_it_is_not_supported)
   check_refused (0, EOPNOTSUPP);
 }
 
-/* A kernel without pidfds is too old for this as well, whatever it says of clone3; a sandbox may forbid the one only. */
+/* A kernel without pidfds is too old for this as well, whatever it says of clone3; a sandbox may forbid one only. */
 TEST (without_pidfds_it_is_not_supported_or_works)
 {
   int cgroup = make_cgroup ();
@@ -343,6 +343,12 @@ TEST (without_the_flag_it_is_the_libcs_own)
                                       child_argv ("exit_with", "6", NULL), environ),
                   ENOENT);
       }
+  pid_t found = NOBODY_PID;
+  char *name_alone[] = { (char *) "true", NULL };
+  setenv ("PATH", "/bin:/usr/bin", 1);
+  CHECK_EQ (posix_spawn (&found, "true", NULL, NULL, name_alone, environ), ENOENT);
+  CHECK_EQ (posix_spawnp (&found, "true", NULL, NULL, name_alone, environ), 0);
+  check_status (found, 0);
   /* With the last descriptor taken a pidfd is not to be had; glibc's function needs none, musl's has a pipe. */
   if (NOT_GLIBC)
     return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A program from before glibc 2.15 knows posix_spawn and posix_spawnp by an older version of the symbols, whose meaning was
- * another: a file of no known format is handed to the shell. */
+ * A program from before glibc 2.15 knows posix_spawn and posix_spawnp by an older version of the symbols, whose meaning
+ * was another: a file of no known format is handed to the shell. */
 
 #include "test.h"
 
@@ -54,17 +54,17 @@ TEST (what_it_has_in_common_with_the_new_one)
 {
   posix_function *functions[] = { old_posix_spawn, old_posix_spawnp };
   char *plain = test_path ("plain");
+  char *argv[] = { (char *) "sh", (char *) "-c", (char *) "exit 3", NULL };
   write_file (plain, "exit 67\n", 0644);
   for (int i = 0; i < 2; i++)
     {
       pid_t pid = -7;
       int status;
-      CHECK_EQ (functions[i](&pid, "/bin/sh", NULL, NULL, (char *[]){ (char *) "sh", (char *) "-c", (char *) "exit 3", NULL },
-                             environ), 0);
+      CHECK_EQ (functions[i](&pid, "/bin/sh", NULL, NULL, argv, environ), 0);
       CHECK_EQ (waitpid (pid, &status, 0), pid);
       CHECK_EQ (status, 3 << 8);
-      CHECK_EQ (functions[i](&pid, test_path ("none"), NULL, NULL, child_argv ("", NULL), environ), ENOENT);
-      CHECK_EQ (functions[i](&pid, plain, NULL, NULL, child_argv ("", NULL), environ), EACCES);
+      CHECK_EQ (functions[i](&pid, test_path ("none"), NULL, NULL, argv, environ), ENOENT);
+      CHECK_EQ (functions[i](&pid, plain, NULL, NULL, argv, environ), EACCES);
       CHECK_NO_CHILD ();
     }
 }

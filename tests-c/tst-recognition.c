@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * How the library recognises the libc: by its layouts alone, whatever other libraries say; and where it does not recognise
- * one, the libc's own functions are the only way. */
+ * How the library recognises the libc: by its layouts alone, whatever other libraries say; and where it does not
+ * recognise one, the libc's own functions are the only way. */
 
 #include "test.h"
 
@@ -14,9 +14,10 @@ CHILD (exit_with)
 static int
 try_to_spawn (void)
 {
+  char **argv = child_argv ("exit_with", "0", NULL);
   for (int call = 0; call < 2; call++)
     {
-      int pidfd = -1, error = both_calls[call](&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "0", NULL), environ);
+      int pidfd = -1, error = both_calls[call](&pidfd, self_path, NULL, NULL, argv, environ);
       if (error)
         return 100 + error;
       CHECK_EXIT (pidfd, 0);
@@ -133,8 +134,8 @@ TEST (another_library_has_glibcs_function)
 
 /* ---- Layouts that are not what they should be ---- */
 
-/* Whether the lie is to be noticed always, or only where the release is not one that is known, because the function allocates
-   or has to be looked up; and whether musl has no such function. */
+/* Whether the lie is to be noticed always, or only where the release is not one that is known, because the function
+   allocates or has to be looked up; and whether musl has no such function. */
 static const struct lie {
   const char *about;
   bool asked_of_unknown_releases_only, glibc_only;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Runs a program in a sandbox made by libseccomp, which kills for every system call that is not allowed, as those of man,
- * of file and of browsers do:
+ * Runs a program in a sandbox made by libseccomp, which kills for every system call that is not allowed, as those of
+ * man, of file and of browsers do:
  *
  *   sandbox LIBRARY PROGRAM [ARGUMENT...]
  *
@@ -21,8 +21,8 @@ static const char *const allowed[] = {
   "getcwd",   "getegid",      "geteuid",        "getgid",          "getrandom",       "getuid",      "ioctl",
   "lseek",    "madvise",      "mmap",           "mprotect",        "mremap",          "munmap",      "newfstatat",
   "open",     "openat",       "pread64",        "prlimit64",       "read",            "readlink",    "readlinkat",
-  "readv",    "riscv_hwprobe", "rseq",          "rt_sigaction",    "rt_sigprocmask",  "rt_sigreturn", "sched_getaffinity",
-  "set_robust_list", "set_tid_address", "sigaltstack", "stat",     "statfs",          "statx",       "sysinfo",
+  "readv",    "riscv_hwprobe", "rseq",          "rt_sigaction",    "rt_sigprocmask",  "rt_sigreturn",
+  "sched_getaffinity", "set_robust_list", "set_tid_address", "sigaltstack", "stat",     "statfs",          "statx",       "sysinfo",
   "uname",    "write",        "writev",         "copy_file_range", "getdents64",      "sched_yield",
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A library whose constructor calls the function that TST_CALLS names, in a thread that it waits for if TST_THREAD is set.
- * What was wrong is said, and ends the process with 9. */
+ * A library whose constructor calls the function that TST_CALLS names, in a thread that it waits for if TST_THREAD is
+ * set.  What was wrong is said, and ends the process with 9. */
 
 #include "../call.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A libc that has functions of its own by these names.  TST_ERROR is the error that its spawn functions give, without
- * starting anything; what was called is kept for the test.  As with glibc's, a descriptor that nobody takes stays open. */
+ * starting anything; what was called is kept for the test.  As in glibc, a descriptor that nobody takes stays open. */
 
 #include <errno.h>
 #include <spawn.h>
@@ -24,8 +24,9 @@ spawn (spawn_function *function, int *pidfd, const char *name, const posix_spawn
   const void *arguments[] = { pidfd, name, actions, attributes, argv, envp };
   for (int i = 0; i < 6; i++)
     tst_native.arguments[i] = arguments[i];
+  const char *wanted = getenv ("TST_ERROR");
   pid_t pid;
-  int error = getenv ("TST_ERROR") ? atoi (getenv ("TST_ERROR")) : function (&pid, name, actions, attributes, argv, envp);
+  int error = wanted ? atoi (wanted) : function (&pid, name, actions, attributes, argv, envp);
   errno = ENOTTY; /* as it likes */
   if (error == 0)
     {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A library that does at load what ours must not: to show that a test would notice.  Without TST_NOISE it does nothing. */
+ * A library that does at load what ours must not, to show that a test would notice; without TST_NOISE, nothing. */
 
 #include <errno.h>
 #include <stdlib.h>
