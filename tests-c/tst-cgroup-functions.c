@@ -254,7 +254,7 @@ CHILD (what_was_asked_for)
          + 8 * (variable && strcmp (variable, "there") == 0);
 }
 
-TEST (all_arguments_with_a_cgroup)
+TEST (all_arguments_with_a_cgroup_and_without)
 {
   int cgroup = make_cgroup ();
   posix_spawnattr_t attributes = attributes_for (cgroup);
@@ -263,15 +263,15 @@ TEST (all_arguments_with_a_cgroup)
   CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
   CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, "/dev/null", O_RDONLY, 0), 0);
   for (int i = 0; i < 2; i++)
-    for (int with = 0; with < 4; with++)
+    for (int with = 0; with < 8; with++)
       {
-        short group = with & 1 ? POSIX_SPAWN_SETPGROUP : 0;
+        short flags = (with & 1 ? POSIX_SPAWN_SETPGROUP : 0) | (with & 4 ? POSIX_SPAWN_SETCGROUP : 0);
         pid_t pid = NOBODY_PID;
-        CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETCGROUP | group), 0);
+        CHECK_EQ (posix_spawnattr_setflags (&attributes, flags), 0);
         CHECK_EQ (both_functions (i) (&pid, self_path, with & 2 ? &actions : NULL, &attributes,
                                       child_argv ("what_was_asked_for", "17", NULL), envp),
                   0);
-        check_status (pid, with + 4 + 8);
+        check_status (pid, (with & 3) + 4 + 8);
       }
   posix_spawn_file_actions_destroy (&actions);
   remove_cgroup (cgroup);
