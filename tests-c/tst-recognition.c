@@ -156,34 +156,6 @@ static const struct lie {
   { "sigmask", false, false },    { "schedparam", false, true }, { "schedpolicy", false, true },
 };
 
-/* The libc has functions of its own, which it then comes to. */
-static bool
-libc_has_its_own (void)
-{
-  return dlsym (dlopen ("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), "pidfd_spawn") != NULL;
-}
-
-TEST (a_layout_that_is_not_known)
-{
-  if (!NOT_GLIBC && libc_has_its_own ())
-    SKIP ("the libc has functions of its own");
-  char *with = library_and (format ("%s %s", object_liar (), object_version ()));
-  for (int known = 0; known < 2; known++)
-    {
-      char *preloaded = known ? library_and (object_liar ()) : with;
-      setenv ("TST_VERSION", "2.99", 1);
-      unsetenv ("TST_LIE");
-      CHECK_STARTED ("no lie", preloaded, child_argv ("spawn", NULL), 4);
-      for (size_t i = 0; i < sizeof lies / sizeof *lies; i++)
-        {
-          if ((known && lies[i].asked_of_unknown_releases_only) || (NOT_GLIBC && lies[i].glibc_only))
-            continue;
-          setenv ("TST_LIE", lies[i].about, 1);
-          CHECK_STARTED (lies[i].about, preloaded, child_argv ("spawn", NULL), 100 + ENOSYS);
-        }
-    }
-}
-
 struct native {
   int spawns, searches, cgroup;
   const void *arguments[6];
@@ -195,6 +167,51 @@ native (void)
   struct native *found = dlsym (RTLD_DEFAULT, "tst_native");
   CHECK (found != NULL);
   return found;
+}
+
+/* Whose functions the library's become: 20 if those of a libc that has some, 21 if its own engine. */
+CHILD (whose_way)
+{
+  unsetenv ("LD_PRELOAD");
+  int status = try_to_spawn ();
+  if (status != 4)
+    return status;
+  if (native ()->spawns == 0 && native ()->searches == 0)
+    return 21;
+  return native ()->spawns == 1 && native ()->searches == 1 ? 20 : 22;
+}
+
+TEST (a_layout_that_is_not_known)
+{
+  char *known = library_and (format ("%s %s", object_liar (), object_native ()));
+  char *unknown = format ("%s %s", known, object_version ());
+  setenv ("TST_VERSION", "2.99", 1);
+  for (int i = 0; i < 2; i++)
+    {
+      unsetenv ("TST_LIE");
+      CHECK_STARTED ("no lie", i ? known : unknown, child_argv ("whose_way", NULL), 21);
+      for (size_t lie = 0; lie < sizeof lies / sizeof *lies; lie++)
+        {
+          if ((i && lies[lie].asked_of_unknown_releases_only) || (NOT_GLIBC && lies[lie].glibc_only))
+            continue;
+          setenv ("TST_LIE", lies[lie].about, 1);
+          CHECK_STARTED (lies[lie].about, i ? known : unknown, child_argv ("whose_way", NULL), 20);
+        }
+    }
+}
+
+static bool
+libc_has_its_own (void)
+{
+  return dlsym (dlopen ("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), "pidfd_spawn") != NULL;
+}
+
+TEST (a_layout_that_is_not_known_in_a_libc_without_such_functions)
+{
+  if (!NOT_GLIBC && libc_has_its_own ())
+    SKIP ("the libc has functions of its own");
+  setenv ("TST_LIE", "pgroup", 1);
+  CHECK_STARTED ("spawn", library_and (object_liar ()), child_argv ("spawn", NULL), 100 + ENOSYS);
 }
 
 /* In a libc of which nothing is known but that it has the functions. */
@@ -251,20 +268,6 @@ TEST (the_libcs_own_functions)
   for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
     CHECK_STARTED (errors[i] ? strerror (errors[i]) : "success", with,
                    child_argv ("spawn_natively", format ("%d", errors[i]), NULL), 4);
-}
-
-/* The layouts are known: the library does not need them. */
-CHILD (spawn_without_them)
-{
-  int status = try_to_spawn ();
-  CHECK_EQ (native ()->spawns + native ()->searches, 0);
-  return status;
-}
-
-TEST (the_libcs_own_functions_are_left_alone_where_the_layouts_are_known)
-{
-  CHECK_STARTED ("spawn", library_and (format ("%s %s", object_liar (), object_native ())),
-                 child_argv ("spawn_without_them", NULL), 4);
 }
 
 /* The functions that are taken over are the libc's then. */
