@@ -367,6 +367,40 @@ TEST (loading_allocates_nothing)
   CHECK_EQ (allocations_of (library_path ()), 100);
 }
 
+/* What a call allocates, by the name of the function. */
+CHILD (allocations_of_a_call)
+{
+  int *allocations = dlsym (RTLD_DEFAULT, "tst_allocations"), *counting = dlsym (RTLD_DEFAULT, "tst_counting");
+  if (!allocations || !counting)
+    return 120;
+  unsetenv ("LD_PRELOAD");
+  *allocations = 0;
+  *counting = 1;
+  const char *wrong = call_by_name (argv[0], environ);
+  *counting = 0;
+  if (wrong)
+    FAIL ("%s: %s", argv[0], wrong);
+  return *allocations > 9 ? 109 : 100 + *allocations;
+}
+
+/* Whatever is left to the first call, it is no reason to allocate. */
+TEST (no_call_allocates)
+{
+  static const char *const versions[] = { "", "2.36", "2.99" };
+  for (int version = 0; version < 3; version++)
+    for (int i = 0; i < FUNCTIONS; i++)
+      {
+        /* The libc's fork may, for handlers. */
+        if (strcmp (all_functions[i], "pidfd_fork") == 0)
+          continue;
+        char *objects = format ("%s %s", library_path (), version ? object_version () : "");
+        setenv ("TST_VERSION", versions[version], 1);
+        CHECK_STARTED (format ("%s, version %s", all_functions[i], versions[version]),
+                       initialised_before (object_mark (), objects),
+                       child_argv ("allocations_of_a_call", all_functions[i], NULL), 100);
+      }
+}
+
 /* A release that is not known is examined at length; what that takes is given back. */
 TEST (loading_leaves_no_memory_behind)
 {

@@ -2,7 +2,7 @@
  *
  * A library that is initialised right before the one that is looked at, and makes a system call that does not exist, for
  * a tracer to see.  From then on it counts what is allocated and not freed, until tst_mark_end is called, which makes
- * another such call. */
+ * another such call.  A test can count on by itself. */
 
 #include "../guard/guard.h"
 
@@ -12,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-int tst_allocations, tst_left;
-static int counting;
+int tst_allocations, tst_left, tst_counting;
 
 /* The libc's own are found in the constructor; who asks before gets a piece of this, and keeps it. */
 static char early[16384] __attribute__ ((aligned (16)));
@@ -40,8 +39,8 @@ is_early (const void *place)
 static void *
 counted (void *place)
 {
-  tst_allocations += counting;
-  tst_left += counting && place;
+  tst_allocations += tst_counting;
+  tst_left += tst_counting && place;
   return place;
 }
 
@@ -62,7 +61,7 @@ realloc (void *old, size_t size)
 {
   if (next_realloc && !is_early (old))
     {
-      tst_left -= counting && old;
+      tst_left -= tst_counting && old;
       return counted (next_realloc (old, size));
     }
   void *place = malloc (size);
@@ -77,7 +76,7 @@ realloc (void *old, size_t size)
 void
 free (void *place)
 {
-  tst_left -= counting && place;
+  tst_left -= tst_counting && place;
   if (next_free && !is_early (place))
     next_free (place);
 }
@@ -91,7 +90,7 @@ begin (void)
   *(void **) &next_realloc = dlsym (RTLD_NEXT, "realloc");
   *(void **) &next_malloc = dlsym (RTLD_NEXT, "malloc");
   syscall (MARK_BEGIN);
-  counting = 1;
+  tst_counting = 1;
   errno = saved;
 }
 
@@ -99,7 +98,7 @@ void
 tst_mark_end (void)
 {
   int saved = errno;
-  counting = 0;
+  tst_counting = 0;
   syscall (MARK_END);
   errno = saved;
 }
