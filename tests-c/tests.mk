@@ -5,21 +5,23 @@ TEST_SOURCES := $(sort $(wildcard tests-c/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
 LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,bound cgroup cgroup-functions closefrom-fallback emulators environment fallback fallback-failures \
-  fork-company fork-failures fork-stranger getpid-ioctl memory pidfd_fork pidfd_getpid))
+  fork-company fork-failures fork-stranger getpid-ioctl load memory pidfd_fork pidfd_getpid recognition))
 
 LINKED := $(TEST_SOURCES:tests-c/%.c=build/tests/linked/%)
 PRELOADED := $(TEST_SOURCES:tests-c/%.c=build/tests/preloaded/%)
 STATIC := $(TEST_SOURCES:tests-c/%.c=build/tests/static/%)
 REFERENCE := $(patsubst tests-c/%.c,build/tests/reference/%,$(filter-out $(LIBRARY_ONLY),$(TEST_SOURCES)))
+# The same with the library preloaded, whose posix_spawn must be the libc's: see tests-c/run.
+TAKENOVER := $(REFERENCE:build/tests/reference/%=build/tests/takenover/%)
 # The linked programs once more, without clone3: see tests-c/run.
 FALLBACK := $(LINKED:build/tests/linked/%=build/tests/fallback/%)
-HARNESS := tests-c/test.c tests-c/test.h tests-c/interface.h tests-c/cgroup.h
+HARNESS := $(addprefix tests-c/,test.c test.h interface.h cgroup.h call.h object.h)
 
 .PHONY: check-c
-check-c: ## The C suite: linked, preloaded, static, without clone3, and posix_spawn as the reference
+check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_spawn, without the library and with it
 	@scripts/need cc
 	+@$(MAKE) --no-print-directory -s -j2 build-tests
-	@tests-c/run $(CURDIR)/$(SO) $(REFERENCE) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
+	@tests-c/run $(CURDIR)/$(SO) $(REFERENCE) $(TAKENOVER) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
 
 # A library with the instructions of src/kernel/arch/generic.rs.  It needs more stack than tst-memory grants, and never
 # uses clone3.
@@ -38,9 +40,17 @@ check-generic: $(GENERIC) $(LINKED) build/tests/refuse ## The C suite with the s
 	@LD_LIBRARY_PATH=$(CURDIR)/$(dir $(GENERIC)) tests-c/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
 
 .PHONY: mutants
-mutants: build/tests/refuse $(LINKED) ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
+mutants: build/tests/refuse $(LINKED) build-musl-tests ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
 	@scripts/need cargo cc unshare
 	mutants/run -j2 $(ONLY)
+
+# What only programs of musl can tell of the library; make check-matrix runs all of the suite there.
+MUSL := $(addprefix build/tests/musl/tst-,cgroup-functions load path recognition)
+
+.PHONY: build-musl-tests
+build-musl-tests: $(SO) $(HEADERS)
+	@scripts/need musl-gcc
+	+@$(MAKE) --no-print-directory -s -j2 $(MUSL)
 
 .PHONY: check-hostile
 check-hostile: $(LINKED) build/tests/refuse ## The C suite where system calls are refused and privileges are missing
@@ -64,6 +74,17 @@ LINK_preloaded := -pie
 $(LINKED): $(SO)
 $(STATIC): $(ARCHIVE)
 
+# Carried by the programs that load them: see objects/README.md.
+OBJECTS := $(patsubst tests-c/%.c,%.so,$(wildcard tests-c/objects/*.c))
+CARRIERS := $(patsubst tests-c/%.c,%,$(shell grep -l '^OBJECT' $(TEST_SOURCES)))
+OBJECT_FLAGS := $(TEST_FLAGS) -DWAY_PRELOADED -shared -fPIC
+
+build/tests/objects/%.so: tests-c/objects/%.c tests-c/call.h tests-c/interface.h tests-c/guard/guard.h
+	@mkdir -p $(@D)
+	$(CC) $(OBJECT_FLAGS) -o $@ $< -pthread
+
+$(foreach way,linked preloaded reference,$(CARRIERS:%=build/tests/$(way)/%)): $(addprefix build/tests/,$(OBJECTS))
+
 # One harness and one rule for the programs, for each way.
 define programs_of_way
 build/tests/$(1)/test.o: $(HARNESS) $(HEADERS)
@@ -78,3 +99,24 @@ $(foreach way,linked static preloaded reference,$(eval $(call programs_of_way,$(
 build/tests/refuse: tests-c/refuse.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $<
+
+# musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are glibc's.
+MUSL_TEST_FLAGS := -Ibuild/include -idirafter build/tests/musl/kernel
+
+build/tests/musl/kernel:
+	@mkdir -p $@
+	ln -sfn /usr/include/linux /usr/include/asm-generic $@/
+	ln -sfn /usr/include/$$($(CC) -print-multiarch)/asm $@/asm
+
+build/tests/musl/objects/%.so: tests-c/objects/%.c tests-c/call.h tests-c/interface.h tests-c/guard/guard.h
+	@mkdir -p $(@D)
+	musl-gcc $(OBJECT_FLAGS) -o $@ $< -pthread
+
+$(CARRIERS:%=build/tests/musl/%): $(addprefix build/tests/musl/,$(OBJECTS))
+
+build/tests/musl/test.o: $(HARNESS) $(HEADERS) | build/tests/musl/kernel
+	musl-gcc $(TEST_FLAGS) -DWAY_LINKED -fPIE $(MUSL_TEST_FLAGS) -c -o $@ tests-c/test.c
+
+build/tests/musl/%: tests-c/%.c build/tests/musl/test.o $(SO)
+	musl-gcc $(TEST_FLAGS) -DWAY_LINKED -DOBJECTS='"build/tests/musl/objects/"' -fPIE $(MUSL_TEST_FLAGS) -o $@ $< \
+	  build/tests/musl/test.o -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../../lib' -pthread

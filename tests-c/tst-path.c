@@ -4,6 +4,8 @@
 
 #include "test.h"
 
+#include <sys/mount.h>
+
 enum { UNTOUCHED = -7 };
 
 /* A program that exits with the status, named directory/name below the test directory; the directory is made. */
@@ -214,6 +216,35 @@ TEST_LEAVING (path_that_is_not_set)
   unsetenv ("PATH");
   CHECK_FOUND ("true", 0);
   CHECK_NOT_FOUND ("tst-path-program", ENOENT);
+}
+
+/* musl's default begins with a directory that glibc's does not have.  Here it is one of the test's own. */
+static void
+search_local_programs (void *argument)
+{
+  (void) argument;
+  if (unshare (CLONE_NEWNS) != 0 || mount ("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    SKIP ("no mount namespace: %s", strerror (errno));
+  if (mount (test_path ("local"), "/usr/local/bin", NULL, MS_BIND, NULL) != 0)
+    SKIP ("nothing can be mounted on /usr/local/bin: %s", strerror (errno));
+  unsetenv ("PATH");
+  if (NOT_GLIBC)
+    {
+      CHECK_FOUND ("tst-path-program", 5);
+      CHECK_FOUND ("true", 6);
+    }
+  else
+    {
+      CHECK_NOT_FOUND ("tst-path-program", ENOENT);
+      CHECK_FOUND ("true", 0);
+    }
+}
+
+TEST (path_that_is_not_set_and_local_programs)
+{
+  make_program ("local", "tst-path-program", 5);
+  make_program ("local", "true", 6);
+  CHECK_EQ (in_fork (search_local_programs, NULL), 0);
 }
 
 /* A caller may have no environment at all. */
