@@ -13,7 +13,7 @@ STATIC := $(TEST_SOURCES:tests-c/%.c=build/tests/static/%)
 REFERENCE := $(patsubst tests-c/%.c,build/tests/reference/%,$(filter-out $(LIBRARY_ONLY),$(TEST_SOURCES)))
 # The linked programs once more, without clone3: see tests-c/run.
 FALLBACK := $(LINKED:build/tests/linked/%=build/tests/fallback/%)
-HARNESS := tests-c/test.c tests-c/test.h tests-c/interface.h tests-c/cgroup.h
+HARNESS := tests-c/test.c tests-c/test.h tests-c/interface.h tests-c/cgroup.h tests-c/fork.h
 
 .PHONY: check-c
 check-c: ## The C suite: linked, preloaded, static, without clone3, and posix_spawn as the reference
