@@ -87,7 +87,7 @@ static void
 let_it_be_taken (void)
 {
   taker->may_try = true;
-  for (int pause = 0; pause < 500 && !taker->stops; pause++)
+  for (int pause = 0; pause < (taker->kills ? PROMPT : 500) && !taker->stops; pause++)
     usleep (1000);
   taker->may_try = false;
   for (int pause = 0; pause < PROMPT && !taker->stops; pause++)
