@@ -143,6 +143,48 @@ ALONE_AND_NOT (a_child_handler_closes_every_descriptor)
   CHECK_EXIT (pidfd, FINE);
 }
 
+/* The child may not fetch what it lost from the parent, as in most sandboxes. */
+ALONE_AND_NOT (a_child_handler_closes_every_descriptor_in_a_sandbox)
+{
+  refuse_call (438 /* pidfd_getfd */, EPERM);
+  a_child_handler_closes_every_descriptor ();
+}
+
+#if HAVE_LIBRARY
+
+static void
+close_all_but_the_line (void)
+{
+  for (int fd = 0; fd < MOST; fd++)
+    if (fd != line[1])
+      close (fd);
+}
+
+/* And nobody keeps the status of a child, so that its number may be another process's any time.  If there is no proof that
+   it is not there is no child. */
+ALONE_AND_NOT (a_child_handler_closes_every_descriptor_with_SIGCHLD_ignored)
+{
+  signal (SIGCHLD, SIG_IGN);
+  for (int sandboxed = 0; sandboxed < 2; sandboxed++)
+    {
+      if (sandboxed)
+        refuse_call (438 /* pidfd_getfd */, EPERM);
+      else
+        CHECK_EQ (pthread_atfork (NULL, NULL, close_all_but_the_line), 0);
+      open_line ();
+      int pidfd = fork_telling (0);
+      if (was_told () && pidfd < 0)
+        FAIL ("the call failed though code of the program ran");
+      CHECK (pidfd > 0 || sandboxed);
+      if (pidfd > 0)
+        CHECK (close (pidfd) == 0);
+      while (waitpid (-1, NULL, 0) > 0)
+        continue;
+    }
+}
+
+#endif
+
 /* And has others opened in their place, with something to read. */
 static const char letters[] = "12345678abcdefgh";
 static int opened[MOST / 4];

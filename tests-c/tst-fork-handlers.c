@@ -388,6 +388,43 @@ TEST (a_request_of_a_parent_handler_acts_after_the_call)
   CHECK_EXIT (named, FINE);
 }
 
+#if HAVE_LIBRARY
+/* With one thread, and the first request in the life of the process. */
+static void
+cancel_itself_and_test (void)
+{
+  cancel_itself ();
+  pthread_testcancel ();
+}
+
+static void
+fork_canceled (void *parents)
+{
+  if (parents)
+    CHECK_EQ (pthread_atfork (NULL, cancel_itself_and_test, NULL), 0);
+  else
+    CHECK_EQ (pthread_atfork (cancel_itself_and_test, NULL, NULL), 0);
+  cancels = true;
+  int pidfd = FORK (0);
+  pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, NULL);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EXIT (pidfd, FINE);
+  _exit (FINE);
+}
+
+TEST (a_request_does_not_act_inside_handlers)
+{
+  for (int i = 0; i < 2; i++)
+    {
+      int status = in_fork (fork_canceled, i ? &lock : NULL);
+      CHECK (WIFEXITED (status));
+      if (WEXITSTATUS (status) != FINE)
+        FAIL ("canceled inside the call");
+    }
+}
+#endif
+
 /* Then it may act when the type is given back, and the pidfd is lost.  The thread's end is that of a canceled one. */
 TEST_LEAVING (a_request_of_a_parent_handler_that_acts_asynchronously)
 {

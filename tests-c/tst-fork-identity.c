@@ -194,18 +194,45 @@ replace_the_child (void)
   stranger = clone_with_number (child);
 }
 
-/* The stranger is a child of this very thread, and holds all that was open. */
-ALONE_AND_NOT (a_parent_handler_gives_the_number_to_another_child)
+static void
+meet_the_stranger (void)
 {
-  register_handlers (replace_the_child);
   open_line ();
   int result = fork_telling (0), error = errno;
   if (stranger < 0)
     SKIP ("a number cannot be asked for");
-  CHECK_EQ (waitpid (stranger, NULL, WNOHANG), 0);
+  if (waitpid (stranger, NULL, WNOHANG) != 0)
+    FAIL ("the call ended the stranger");
   CHECK (kill (stranger, SIGKILL) == 0);
   CHECK_EQ (waitpid (stranger, NULL, 0), stranger);
   check_no_name (result, error);
+}
+
+/* The stranger is a child of this very thread, and holds all that was open. */
+ALONE_AND_NOT (a_parent_handler_gives_the_number_to_another_child)
+{
+  register_handlers (replace_the_child);
+  meet_the_stranger ();
+}
+
+/* The kernel takes the child's status, but only for this moment. */
+static void
+have_the_child_replaced (void)
+{
+  pid_t child = await_child ();
+  struct sigaction ignoring = { .sa_handler = SIG_IGN }, before;
+  CHECK (sigaction (SIGCHLD, &ignoring, &before) == 0);
+  CHECK (kill (child, SIGKILL) == 0);
+  while (kill (child, 0) == 0)
+    usleep (1000);
+  stranger = clone_with_number (child);
+  CHECK (sigaction (SIGCHLD, &before, NULL) == 0);
+}
+
+ALONE_AND_NOT (a_parent_handler_has_SIGCHLD_ignored_for_a_moment)
+{
+  register_handlers (have_the_child_replaced);
+  meet_the_stranger ();
 }
 
 static void

@@ -141,6 +141,7 @@ struct death {
   void (*in_parent) (void);
   unsigned int flags;
   uint32_t on_pidfd_open;
+  bool in_namespace; /* the child is process 1 of a new one and does not know its parent's number */
 };
 
 static void
@@ -161,6 +162,8 @@ die_in_the_call (const struct death *death, bool in_company)
     {
       if (in_company)
         get_company ();
+      if (death->in_namespace && unshare (CLONE_NEWPID) != 0)
+        SKIP ("no PID namespace: %s", strerror (errno));
       if (death->on_pidfd_open)
         filter_pidfds_of_others (death->on_pidfd_open, 0);
       fork_telling (death->flags);
@@ -193,6 +196,7 @@ die_in_the_call (const struct death *death, bool in_company)
 
 DEATH (the_parent_is_killed_in_a_handler, .in_parent = be_killed)
 DEATH (the_parent_is_killed_and_a_holder_is_left, .in_parent = be_killed_and_leave_a_holder)
+DEATH (the_parent_is_killed_outside_a_namespace, .in_parent = be_killed, .in_namespace = true)
 DEATH (the_parent_is_killed_by_a_filter, .on_pidfd_open = SECCOMP_RET_KILL_PROCESS)
 DEATH (the_parent_is_killed_by_a_filter_asyncsafe, .flags = PIDFDFORK_ASYNCSAFE,
        .on_pidfd_open = SECCOMP_RET_KILL_PROCESS)

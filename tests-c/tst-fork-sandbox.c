@@ -54,8 +54,6 @@ static void
 check_call (unsigned int flags, int line_number, enum answer wanted)
 {
   int status;
-  struct sigaction counting = { .sa_handler = count_chld, .sa_flags = SA_RESTART };
-  CHECK (sigaction (SIGCHLD, &counting, NULL) == 0);
   prepared = 0;
   chld_count = 0;
   memcpy (line, lines[line_number], sizeof line);
@@ -102,6 +100,8 @@ static void
 put_on_and_call (void *sandbox_)
 {
   const struct sandbox *sandbox = sandbox_;
+  struct sigaction counting = { .sa_handler = count_chld, .sa_flags = SA_RESTART };
+  CHECK (sigaction (SIGCHLD, &counting, NULL) == 0);
   CHECK_EQ (pthread_atfork (count_prepare, NULL, NULL), 0);
   if (sandbox->in_company)
     get_company ();
@@ -141,6 +141,13 @@ try_sandbox (struct sandbox sandbox)
 SANDBOX (pidfd_open, REFUSED, NO_UNDERSCORE_FORK ? EITHER : REFUSED, 434)
 SANDBOX (unshare, WORKS, WORKS, SYS_unshare)
 SANDBOX (prlimit64, WORKS, WORKS, SYS_prlimit64)
+SANDBOX (getrusage, WORKS, WORKS, SYS_getrusage)
+SANDBOX (rt_sigaction, WORKS, WORKS, SYS_rt_sigaction)
+SANDBOX (kcmp, WORKS, WORKS, SYS_kcmp)
+SANDBOX (pidfd_getfd, WORKS, WORKS, 438)
+SANDBOX (getppid, WORKS, WORKS, SYS_getppid)
+SANDBOX (unshare_and_statx, WORKS, WORKS, SYS_unshare, SYS_statx)
+SANDBOX (waitid_and_ppoll, EITHER, EITHER, SYS_waitid, SYS_ppoll)
 SANDBOX (eventfd2, EITHER, EITHER, SYS_eventfd2)
 SANDBOX (pipe2, EITHER, EITHER, SYS_pipe2)
 SANDBOX (waitid, EITHER, EITHER, SYS_waitid)
