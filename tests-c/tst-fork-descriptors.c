@@ -153,11 +153,60 @@ ALONE_AND_NOT (a_child_handler_closes_every_descriptor_in_a_sandbox)
 #if HAVE_LIBRARY
 
 static void
+take_time (void)
+{
+  usleep (200000);
+}
+
+ALONE_AND_NOT (a_child_handler_closes_every_descriptor_beside_a_slow_parent)
+{
+  CHECK_EQ (pthread_atfork (NULL, take_time, close_all), 0);
+  int pidfd = pidfd_fork (0);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EXIT (pidfd, FINE);
+}
+
+static void
 close_all_but_the_line (void)
 {
   for (int fd = 0; fd < MOST; fd++)
     if (fd != line[1])
       close (fd);
+}
+
+static void
+kill_the_child_after_a_while (void)
+{
+  pid_t child = await_child ();
+  usleep (100000);
+  CHECK (kill (child, SIGKILL) == 0);
+}
+
+/* It does not go on before it has a name either. */
+ALONE_AND_NOT (a_child_handler_closes_every_descriptor_and_the_child_waits)
+{
+  CHECK_EQ (pthread_atfork (NULL, NULL, close_all_but_the_line), 0);
+  register_handlers (kill_the_child_after_a_while);
+  int other = fcntl (1, F_DUPFD_CLOEXEC, 3);
+  /* Where the kernel does not give others' descriptors the child goes on. */
+  pid_t self = getpid ();
+  int status = 0;
+  pid_t pid = fork ();
+  if (pid == 0)
+    {
+      int pidfd = sys_pidfd_open (self, 0);
+      _exit (pidfd >= 0 && sys_pidfd_getfd (pidfd, other, 0) >= 0 ? FINE : 1);
+    }
+  CHECK_EQ (waitpid (pid, &status, 0), pid);
+  CHECK (close (other) == 0);
+  if (WEXITSTATUS (status) != FINE)
+    SKIP ("descriptors of the parent are not to be had");
+  open_line ();
+  int pidfd = fork_telling (0);
+  CHECK (!was_told ());
+  if (pidfd > 0)
+    CHECK_KILLED (pidfd, SIGKILL);
 }
 
 /* And nobody keeps the status of a child, so that its number may be another process's any time.  If there is no proof that

@@ -268,6 +268,83 @@ ALONE_AND_NOT (a_parent_handler_kills_the_child)
     CHECK_KILLED (result, SIGKILL);
 }
 
+/* Dead, and another child was waited for meanwhile. */
+static void
+kill_it_and_reap_another (void)
+{
+  int pidfd = pidfd_fork (PIDFDFORK_ASYNCSAFE);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EXIT (pidfd, FINE);
+  kill_the_child ();
+}
+
+ALONE_AND_NOT (a_parent_handler_kills_the_child_and_reaps_another)
+{
+  register_handlers (kill_it_and_reap_another);
+  open_line ();
+  int result = fork_telling (0);
+  CHECK (!was_told ());
+  if (result > 0)
+    CHECK_KILLED (result, SIGKILL);
+  CHECK_NO_CHILD ();
+}
+
+/* A signal that comes to the child while it waits in the call. */
+static void
+tell_of_the_signal (int signal)
+{
+  (void) signal;
+  tell ();
+}
+
+static void
+signal_the_child (void)
+{
+  pid_t child = await_child ();
+  /* For the child to come to where it waits. */
+  usleep (50000);
+  CHECK (kill (child, SIGUSR1) == 0);
+}
+
+static void
+signal_and_kill_the_child (void)
+{
+  signal_the_child ();
+  usleep (50000);
+  kill_the_child ();
+}
+
+static int
+fork_with_signal (void (*in_parent) (void))
+{
+  struct sigaction telling = { .sa_handler = tell_of_the_signal };
+  CHECK (sigaction (SIGUSR1, &telling, NULL) == 0);
+  register_handlers (in_parent);
+  open_line ();
+  armed = true;
+  int pidfd = pidfd_fork (0);
+  if (pidfd == 0)
+    _exit (FINE);
+  return pidfd;
+}
+
+ALONE_AND_NOT (a_signal_for_the_child_is_not_taken_before_it_has_a_name)
+{
+  int pidfd = fork_with_signal (signal_and_kill_the_child);
+  if (was_told ())
+    FAIL ("a signal handler ran in a child that had no name yet");
+  if (pidfd > 0)
+    CHECK_KILLED (pidfd, SIGKILL);
+}
+
+ALONE_AND_NOT (a_signal_for_the_child_is_taken_when_it_has_a_name)
+{
+  int pidfd = fork_with_signal (signal_the_child);
+  CHECK_EXIT (pidfd, FINE);
+  CHECK (was_told ());
+}
+
 static void
 reap_all_for_a_moment (void)
 {

@@ -21,7 +21,39 @@ last_a_while (void)
   sleep (60);
 }
 
-/* Argument 0 is the line to read from, over which the child must not tell. */
+static volatile pid_t *holder;
+
+/* A process that has copies of all descriptors lives on.  Not by fork: a libc may hold its own lock here. */
+static void
+leave_a_holder (void)
+{
+  await_child ();
+  if (pidfd_fork (PIDFDFORK_ASYNCSAFE) == 0)
+    {
+      close (line[1]);
+      *holder = getpid ();
+      for (;;)
+        pause ();
+    }
+  while (*holder == 0)
+    usleep (1000);
+}
+
+static void
+leave_a_holder_and_last_a_while (void)
+{
+  leave_a_holder ();
+  last_a_while ();
+}
+
+static void
+share_holder (void)
+{
+  holder = mmap (NULL, sizeof *holder, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK (holder != MAP_FAILED);
+}
+
+/* Argument 0 is the line to read from, over which the child must not tell; argument 1 is a process to end afterwards. */
 CHILD (upgraded)
 {
   int status;
@@ -33,6 +65,11 @@ CHILD (upgraded)
     FAIL ("the child returned from the call");
   CHECK (waitpid (-1, &status, 0) > 0);
   CHECK (WIFSIGNALED (status) || WEXITSTATUS (status) != FINE);
+  if (atoi (argv[1]))
+    {
+      CHECK (kill (atoi (argv[1]), SIGKILL) == 0);
+      CHECK (waitpid (-1, &status, 0) > 0);
+    }
   CHECK_NO_CHILD ();
   return FINE;
 }
@@ -45,28 +82,58 @@ upgrade (void *unused)
   /* For the child to come to where it waits. */
   usleep (50000);
   CHECK (fcntl (line[0], F_SETFD, 0) == 0);
-  execv (self_path, child_argv ("upgraded", format ("%d", line[0]), NULL));
+  execv (self_path, child_argv ("upgraded", format ("%d", line[0]), format ("%d", (int) *holder), NULL));
   FAIL ("%s: %s", self_path, strerror (errno));
   return unused;
 }
 
+struct upgrade {
+  void (*in_parent) (void);
+  long refused;
+};
+
 static void
-fork_while_upgraded (void *unused)
+fork_while_upgraded (void *upgrade_)
 {
-  (void) unused;
+  const struct upgrade *how = upgrade_;
   pthread_t thread;
-  register_handlers (last_a_while);
+  share_holder ();
+  register_handlers (how->in_parent);
   open_line ();
+  if (how->refused)
+    refuse_call (how->refused, EPERM);
   CHECK_EQ (pthread_create (&thread, NULL, upgrade, NULL), 0);
   fork_telling (0);
   FAIL ("no program was executed");
 }
 
-TEST (another_thread_executes_a_program)
+static void
+check_upgrade (void (*in_parent) (void), long refused)
 {
-  int status = in_fork (fork_while_upgraded, NULL);
+  struct upgrade how = { in_parent, refused };
+  int status = in_fork (fork_while_upgraded, &how);
   CHECK (WIFEXITED (status));
   CHECK_EQ (WEXITSTATUS (status), FINE);
+}
+
+TEST (another_thread_executes_a_program)
+{
+  check_upgrade (last_a_while, 0);
+}
+
+/* The end of a pipe tells it. */
+TEST (another_thread_executes_a_program_that_may_not_be_looked_into)
+{
+  check_upgrade (last_a_while, SYS_kcmp);
+}
+
+/* Now a pipe has no end. */
+TEST (another_thread_executes_a_program_beside_a_holder)
+{
+  /* 0: a file */
+  if (syscall (SYS_kcmp, getpid (), getppid (), 0, 0, 0) < 0)
+    SKIP ("files of other processes cannot be compared: %s", strerror (errno));
+  check_upgrade (leave_a_holder_and_last_a_while, 0);
 }
 
 #if defined SECCOMP_IOCTL_NOTIF_RECV && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
@@ -91,6 +158,7 @@ fork_asyncsafe_while_upgraded (void *unused)
 {
   (void) unused;
   pthread_t thread;
+  share_holder ();
   open_line ();
   listener = filter_pidfds_of_others (SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER);
   CHECK_EQ (pthread_create (&thread, NULL, upgrade_when_notified, NULL), 0);
@@ -107,11 +175,57 @@ TEST (another_thread_executes_a_program_asyncsafe)
   CHECK_EQ (WEXITSTATUS (status), FINE);
 }
 
+/* A signal comes to the child while it waits in the call, which has no handlers. */
+
+static void
+tell_of_the_signal (int signal)
+{
+  (void) signal;
+  tell ();
+}
+
+static void *
+signal_and_kill_when_notified (void *unused)
+{
+  struct seccomp_notif request;
+  do
+    memset (&request, 0, sizeof request);
+  while (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0);
+  pid_t child = (pid_t) request.data.args[0];
+  CHECK (child > 1);
+  usleep (50000);
+  CHECK (kill (child, SIGUSR1) == 0);
+  usleep (50000);
+  CHECK (kill (child, SIGKILL) == 0);
+  struct seccomp_notif_resp response = { .id = request.id, .flags = 1 /* go on */ };
+  CHECK (ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0);
+  return unused;
+}
+
+/* The listener stays. */
+TEST_LEAVING (a_signal_for_an_asyncsafe_child_is_not_taken_before_it_has_a_name)
+{
+  if (NO_UNDERSCORE_FORK)
+    SKIP ("the child is made together with its pidfd");
+  struct sigaction telling = { .sa_handler = tell_of_the_signal };
+  pthread_t thread;
+  CHECK (sigaction (SIGUSR1, &telling, NULL) == 0);
+  open_line ();
+  listener = filter_pidfds_of_others (SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+  CHECK_EQ (pthread_create (&thread, NULL, signal_and_kill_when_notified, NULL), 0);
+  int pidfd = pidfd_fork (PIDFDFORK_ASYNCSAFE);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  if (was_told ())
+    FAIL ("a signal handler ran in a child that had no name yet");
+  if (pidfd > 0)
+    CHECK_KILLED (pidfd, SIGKILL);
+}
+
 #endif
 
 /* The parent is killed. */
-
-static volatile pid_t *holder;
 
 static void
 be_killed (void)
@@ -120,21 +234,11 @@ be_killed (void)
   kill (getpid (), SIGKILL);
 }
 
-/* A process that has copies of all descriptors lives on.  Not by fork: a libc may hold its own lock here. */
 static void
 be_killed_and_leave_a_holder (void)
 {
-  await_child ();
-  if (pidfd_fork (PIDFDFORK_ASYNCSAFE) == 0)
-    {
-      close (line[1]);
-      *holder = getpid ();
-      for (;;)
-        pause ();
-    }
-  while (*holder == 0)
-    usleep (1000);
-  kill (getpid (), SIGKILL);
+  leave_a_holder ();
+  be_killed ();
 }
 
 struct death {
@@ -152,8 +256,7 @@ die_in_the_call (const struct death *death, bool in_company)
   struct rlimit none = { 0, 0 };
   CHECK (prctl (PR_SET_CHILD_SUBREAPER, 1) == 0);
   setrlimit (RLIMIT_CORE, &none);
-  holder = mmap (NULL, sizeof *holder, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CHECK (holder != MAP_FAILED);
+  share_holder ();
   register_handlers (death->in_parent);
   open_line ();
   pid_t parent = fork ();
@@ -176,7 +279,7 @@ die_in_the_call (const struct death *death, bool in_company)
   CHECK (WIFSIGNALED (status));
   if (was_told ())
     FAIL ("the orphan returned from the call");
-  if (*holder)
+  if (*holder > 0)
     CHECK (kill (*holder, SIGKILL) == 0);
   /* What is left of the family is ours. */
   pid_t pid;

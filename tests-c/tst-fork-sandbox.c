@@ -160,6 +160,52 @@ SANDBOX (ppoll, EITHER, EITHER, SYS_ppoll)
 SANDBOX (poll, WORKS, WORKS, SYS_poll)
 #endif
 
+/* Nobody keeps the status of a child, so that the parent needs the child's answer. */
+static void
+answer_in_a_sandbox (void *sandbox_)
+{
+  const struct sandbox *sandbox = sandbox_;
+  signal (SIGCHLD, SIG_IGN);
+  if (sandbox->in_company)
+    get_company ();
+  open_lines ();
+  /* The first before the sandbox, for what is asked for once. */
+  for (int i = 0; i < 3; i++)
+    {
+      for (int j = 0; j < 2 && i == 1; j++)
+        if (sandbox->calls[j] > 0)
+          refuse_call (sandbox->calls[j], sandbox->error);
+      memcpy (line, lines[i], sizeof line);
+      int pidfd = fork_telling (i == 2 ? PIDFDFORK_ASYNCSAFE : 0);
+      CHECK (pidfd > 0);
+      CHECK (was_told ());
+    }
+}
+
+static void
+try_answer (long first, long second)
+{
+  for (int i = 0; i < 4; i++)
+    {
+      struct sandbox sandbox = { .calls = { first, second }, .error = i / 2 ? EPERM : ENOSYS, .in_company = i % 2 };
+      CHECK_EQ (in_fork (answer_in_a_sandbox, &sandbox), 0);
+    }
+}
+
+TEST (an_answer_without_waitid)
+{
+  try_answer (SYS_waitid, 0);
+}
+
+TEST (an_answer_without_ppoll)
+{
+#if defined __LP64__
+  try_answer (SYS_ppoll, 0);
+#else
+  try_answer (SYS_ppoll, SYS_poll);
+#endif
+}
+
 /* Only what looks at a descriptor: the harness itself must set flags. */
 static void
 refuse_looking (void *sandbox_)
