@@ -7,7 +7,8 @@
  *   WAY_PRELOADED  built without knowing the library: weak declarations, run with LD_PRELOAD
  *   WAY_REFERENCE  the libc's own posix_spawn stands in for pidfd_spawn, to show that a test is right
  *
- * SPAWN and SPAWNP are the call under test.  HAVE_LIBRARY guards what posix_spawn cannot express. */
+ * SPAWN and SPAWNP are the call under test; FORK is pidfd_fork, for which fork and pidfd_open stand in.  HAVE_LIBRARY guards
+ * what these cannot express. */
 
 #ifndef INTERFACE_H
 #define INTERFACE_H
@@ -34,8 +35,11 @@ int reference_spawn (int *pidfd, const char *path, const posix_spawn_file_action
                      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
 int reference_spawnp (int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
                       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+int reference_fork (unsigned int flags);
 # define SPAWN reference_spawn
 # define SPAWNP reference_spawnp
+# define FORK reference_fork
+# define PIDFDFORK_ASYNCSAFE (1U << 1)
 
 #else
 
@@ -53,6 +57,7 @@ extern pid_t pidfd_getpid (int) __attribute__ ((weak));
 # endif
 # define SPAWN pidfd_spawn
 # define SPAWNP pidfd_spawnp
+# define FORK pidfd_fork
 
 #endif
 

@@ -548,6 +548,24 @@ reference_spawnp (int *pidfd, const char *file, const posix_spawn_file_actions_t
   int error = posix_spawnp (&pid, file, actions, attributes, argv, envp);
   return reference (error, pid, pidfd);
 }
+
+int
+reference_fork (unsigned int flags)
+{
+  if (flags != 0)
+    SKIP ("not every libc has a _Fork");
+  pid_t pid = fork ();
+  if (pid <= 0)
+    return pid;
+  int pidfd = sys_pidfd_open (pid, 0);
+  if (pidfd == 0)
+    {
+      pidfd = fcntl (0, F_DUPFD_CLOEXEC, 1);
+      close (0);
+    }
+  CHECK (pidfd > 0);
+  return pidfd;
+}
 #endif
 
 /* What a test must not change. */

@@ -5,7 +5,7 @@ TEST_SOURCES := $(sort $(wildcard tests-c/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
 LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,bound cgroup cgroup-functions closefrom-fallback emulators environment fallback fallback-failures \
-  fork-company fork-failures fork-stranger getpid-ioctl load memory pidfd_fork pidfd_getpid recognition))
+  fork-company fork-failures fork-identity fork-sandbox fork-stranger getpid-ioctl load memory pidfd_fork pidfd_getpid recognition))
 
 LINKED := $(TEST_SOURCES:tests-c/%.c=build/tests/linked/%)
 PRELOADED := $(TEST_SOURCES:tests-c/%.c=build/tests/preloaded/%)
@@ -15,7 +15,7 @@ REFERENCE := $(patsubst tests-c/%.c,build/tests/reference/%,$(filter-out $(LIBRA
 TAKENOVER := $(REFERENCE:build/tests/reference/%=build/tests/takenover/%)
 # The linked programs once more, without clone3: see tests-c/run.
 FALLBACK := $(LINKED:build/tests/linked/%=build/tests/fallback/%)
-HARNESS := $(addprefix tests-c/,test.c test.h interface.h cgroup.h call.h object.h)
+HARNESS := $(addprefix tests-c/,test.c test.h interface.h cgroup.h call.h object.h fork.h)
 
 .PHONY: check-c
 check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_spawn, without the library and with it

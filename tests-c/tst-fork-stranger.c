@@ -86,8 +86,10 @@ listen_to_pidfds_of_others (void)
 {
   struct sock_filter code[] = {
     BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 434 /* pidfd_open */, 0, 3),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 434 /* pidfd_open */, 0, 4),
     BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + LOW_HALF),
+    /* A number below 0 is that of no process. */
+    BPF_JUMP (BPF_JMP | BPF_JGT | BPF_K, INT_MAX, 2, 0),
     BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) getpid (), 1, 0),
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),

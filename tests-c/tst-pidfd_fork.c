@@ -799,6 +799,35 @@ EACH_WAY (a_robust_mutex_of_the_parent_survives_the_child)
   CHECK_EQ (pthread_mutex_unlock (mutex), 0);
 }
 
+/* The kernel's list of the thread's robust mutexes, or NULL. */
+static void **
+robust_list (void)
+{
+  void **head = NULL;
+  size_t size;
+  CHECK (syscall (SYS_get_robust_list, 0, &head, &size) == 0);
+  return head;
+}
+
+EACH_WAY (a_robust_mutex_of_the_parent_is_not_in_the_list_of_the_child)
+{
+  pthread_mutex_t *mutex = shared_robust_mutex ();
+  CHECK_EQ (pthread_mutex_lock (mutex), 0);
+  void **list = robust_list ();
+  CHECK (list != NULL && *list != list);
+  int pidfd = fork_by (flags);
+  if (pidfd == 0)
+    {
+      list = robust_list ();
+      CHECK (list == NULL || *list == list);
+      _exit (FINE);
+    }
+  CHECK_EXIT (pidfd, FINE);
+  list = robust_list ();
+  CHECK (list != NULL && *list != list);
+  CHECK_EQ (pthread_mutex_unlock (mutex), 0);
+}
+
 /* What a mutex of each kind, locked before the fork, answers in the child. */
 struct answers {
   int unlock[4];

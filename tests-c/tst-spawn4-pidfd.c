@@ -37,21 +37,21 @@ check_refused_at (int line, int (*function) (int *, const char *, const posix_sp
 
 TEST (a_script_without_interpreter_with_spawn)
 {
-  write_script ("script");
-  CHECK_REFUSED (SPAWN, test_path ("script"), nothing, nothing);
+  write_script ("no-interpreter");
+  CHECK_REFUSED (SPAWN, test_path ("no-interpreter"), nothing, nothing);
 }
 
 TEST (a_script_without_interpreter_with_spawnp)
 {
-  write_script ("script");
-  CHECK_REFUSED (SPAWNP, test_path ("script"), nothing, nothing);
+  write_script ("no-interpreter");
+  CHECK_REFUSED (SPAWNP, test_path ("no-interpreter"), nothing, nothing);
 }
 
 TEST (a_script_without_interpreter_found_by_PATH)
 {
-  write_script ("script");
+  write_script ("no-interpreter");
   CHECK (setenv ("PATH", format ("%s:/bin:/usr/bin", test_dir ()), 1) == 0);
-  CHECK_REFUSED (SPAWNP, "script", nothing, nothing);
+  CHECK_REFUSED (SPAWNP, "no-interpreter", nothing, nothing);
 }
 
 TEST (the_search_ends_at_it)
@@ -67,10 +67,10 @@ TEST (the_search_ends_at_it)
 
 TEST (with_arguments_and_environment)
 {
-  write_script ("script");
-  char *argv[] = { (char *) "script", (char *) "argument", NULL };
-  CHECK_REFUSED (SPAWN, test_path ("script"), argv, environ);
-  CHECK_REFUSED (SPAWNP, test_path ("script"), argv, environ);
+  write_script ("no-interpreter");
+  char *argv[] = { (char *) "no-interpreter", (char *) "argument", NULL };
+  CHECK_REFUSED (SPAWN, test_path ("no-interpreter"), argv, environ);
+  CHECK_REFUSED (SPAWNP, test_path ("no-interpreter"), argv, environ);
 }
 
 TEST (an_empty_file)
@@ -89,8 +89,8 @@ TEST (a_program_cut_short)
 
 TEST (without_a_pidfd)
 {
-  write_script ("script");
-  CHECK_ERROR (SPAWN (NULL, test_path ("script"), NULL, NULL, nothing, nothing), ENOEXEC);
-  CHECK_ERROR (both_calls[1] (NULL, test_path ("script"), NULL, NULL, nothing, nothing), ENOEXEC);
+  write_script ("no-interpreter");
+  CHECK_ERROR (SPAWN (NULL, test_path ("no-interpreter"), NULL, NULL, nothing, nothing), ENOEXEC);
+  CHECK_ERROR (both_calls[1] (NULL, test_path ("no-interpreter"), NULL, NULL, nothing, nothing), ENOEXEC);
   CHECK (access (test_path ("executed"), F_OK) != 0);
 }

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Handlers of pthread_atfork that mean the end of the thread, or do not come back.  A request for cancellation that they
+ * make acts after the call, and a jump out of them leaves everything as after fork. */
+
+#include "fork.h"
+
+#include <setjmp.h>
+
+#define BIT(signal) (1ULL << ((signal) -1))
+
+static volatile bool cancels;
+static volatile int type = PTHREAD_CANCEL_DEFERRED, named;
+
+static void
+cancel_itself (void)
+{
+  if (cancels)
+    CHECK_EQ (pthread_cancel (pthread_self ()), 0);
+}
+
+static void *
+fork_and_go_on (void *unused)
+{
+  pthread_setcanceltype (type, NULL);
+  cancels = true;
+  int pidfd = FORK (0);
+  cancels = false;
+  if (pidfd == 0)
+    _exit (FINE);
+  named = pidfd;
+  for (;;)
+    pthread_testcancel ();
+  return unused;
+}
+
+static void
+check_canceled (void)
+{
+  pthread_t thread;
+  void *result;
+  CHECK_EQ (pthread_create (&thread, NULL, fork_and_go_on, NULL), 0);
+  CHECK_EQ (pthread_join (thread, &result), 0);
+  if (result != PTHREAD_CANCELED)
+    FAIL ("the thread ends with %p", result);
+}
+
+TEST (a_request_of_a_prepare_handler_acts_after_the_call)
+{
+  CHECK_EQ (pthread_atfork (cancel_itself, NULL, NULL), 0);
+  check_canceled ();
+  CHECK (named > 0);
+  CHECK_EXIT (named, FINE);
+}
+
+TEST (a_request_of_a_parent_handler_acts_after_the_call)
+{
+  CHECK_EQ (pthread_atfork (NULL, cancel_itself, NULL), 0);
+  check_canceled ();
+  CHECK (named > 0);
+  CHECK_EXIT (named, FINE);
+}
+
+#if HAVE_LIBRARY
+/* With one thread, and the request may be the first in the life of the process. */
+static void
+cancel_itself_and_test (void)
+{
+  cancel_itself ();
+  pthread_testcancel ();
+}
+
+struct request {
+  bool in_parent, not_the_first;
+};
+
+static void *
+end_canceled (void *unused)
+{
+  for (;;)
+    pthread_testcancel ();
+  return unused;
+}
+
+static void
+fork_canceled (void *request_)
+{
+  const struct request *request = request_;
+  if (request->not_the_first)
+    {
+      pthread_t thread;
+      CHECK_EQ (pthread_create (&thread, NULL, end_canceled, NULL), 0);
+      CHECK_EQ (pthread_cancel (thread), 0);
+      CHECK_EQ (pthread_join (thread, NULL), 0);
+    }
+  if (request->in_parent)
+    CHECK_EQ (pthread_atfork (NULL, cancel_itself_and_test, NULL), 0);
+  else
+    CHECK_EQ (pthread_atfork (cancel_itself_and_test, NULL, NULL), 0);
+  cancels = true;
+  int pidfd = FORK (0);
+  pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, NULL);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EXIT (pidfd, FINE);
+  _exit (FINE);
+}
+
+TEST (a_request_does_not_act_inside_handlers)
+{
+  for (int i = 0; i < 4; i++)
+    {
+      struct request request = { i % 2, i / 2 };
+      int status = in_fork (fork_canceled, &request);
+      CHECK (WIFEXITED (status));
+      if (WEXITSTATUS (status) != FINE)
+        FAIL ("canceled inside the call (handler of the %s, %s request)", i % 2 ? "parent" : "caller",
+              i / 2 ? "a later" : "the first");
+    }
+}
+#endif
+
+/* Then it may act when the type is given back, and the pidfd is lost.  The thread's end is that of a canceled one. */
+TEST_LEAVING (a_request_of_a_parent_handler_that_acts_asynchronously)
+{
+  int status;
+  type = PTHREAD_CANCEL_ASYNCHRONOUS;
+  CHECK_EQ (pthread_atfork (NULL, cancel_itself, NULL), 0);
+  check_canceled ();
+  CHECK (waitpid (-1, &status, 0) > 0);
+  CHECK (WIFEXITED (status) && (WEXITSTATUS (status) == FINE || named == 0));
+}
+
+/* A handler that does not come back.  With several threads a libc may then keep its own lock for ever. */
+
+static sigjmp_buf place;
+static volatile bool jumps;
+
+static void
+jump_away (void)
+{
+  if (jumps)
+    siglongjmp (place, 1);
+}
+
+/* What was made for the call cannot be known any more; the rest must be sound. */
+TEST_LEAVING (a_jump_out_of_a_prepare_handler)
+{
+  enum { JUMPS = 3, HELPERS = 3 };
+  sigset_t mask;
+  sigemptyset (&mask);
+  sigaddset (&mask, SIGUSR2);
+  CHECK_EQ (pthread_atfork (jump_away, NULL, NULL), 0);
+  CHECK_EQ (pthread_sigmask (SIG_SETMASK, &mask, NULL), 0);
+  int descriptors = open_descriptors ();
+  for (volatile int i = 0; i < JUMPS; i++)
+    {
+      jumps = true;
+      if (sigsetjmp (place, 0) == 0)
+        {
+          FORK (0);
+          FAIL ("the handler came back");
+        }
+      jumps = false;
+      CHECK_EQ (mask_now (), BIT (SIGUSR2));
+      CHECK_NO_CHILD ();
+      int left = open_descriptors () - descriptors;
+      if (left > HELPERS * (i + 1))
+        FAIL ("%d descriptors are left after jump %d", left, i + 1);
+    }
+  int pidfd = FORK (0);
+  if (pidfd == 0)
+    _exit (mask_now () == BIT (SIGUSR2) ? FINE : 1);
+  CHECK_EQ (mask_now (), BIT (SIGUSR2));
+  CHECK_EXIT (pidfd, FINE);
+}
