@@ -163,6 +163,7 @@ include tests-c/matrix/matrix.mk
 include tests-c/kernels/kernels.mk
 include tests-c/arch/arch.mk
 include tests-c/clients/clients.mk
+include tests-c/newcomer/newcomer.mk
 include bench/bench.mk
 include packaging/install/install.mk
 include packaging/packages.mk
