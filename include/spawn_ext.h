@@ -212,7 +212,24 @@ int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
  * ORIGIN
  *   glibc 2.39.
  */
-pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
+/* glibc's <sys/pidfd.h>, if the program has included it, declares this to a C++ compiler as a function of C++. */
+#if defined __cplusplus && defined __GLIBC_PREREQ && defined PIDFD_NONBLOCK && !defined _UAPI_LINUX_PIDFD_H
+# if __GLIBC_PREREQ (2, 39)
+#  define PIDFD_SPAWN_C_NAME __asm__ ("pidfd_getpid")
+}
+# endif
+#endif
+#ifndef PIDFD_SPAWN_C_NAME
+# define PIDFD_SPAWN_C_NAME
+#else
+# define PIDFD_SPAWN_REOPEN 1
+#endif
+pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW PIDFD_SPAWN_C_NAME;
+#ifdef PIDFD_SPAWN_REOPEN
+extern "C" {
+#endif
+#undef PIDFD_SPAWN_REOPEN
+#undef PIDFD_SPAWN_C_NAME
 
 #ifdef __cplusplus
 }

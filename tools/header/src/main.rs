@@ -57,7 +57,7 @@ const CHANGES: &[(&str, &[(&str, &str)])] = &[
     // glibc promises the compiler that the first is not NULL either; here NULL is legal for both functions.
     ("int pidfd_spawnp(", &[(");", ") PIDFD_SPAWN_NONNULL ((2, 5));")]),
     ("int pidfd_fork(", &[(");", ") PIDFD_SPAWN_NOTHROW_CALLBACK;")]),
-    ("pid_t pidfd_getpid(", &[(");", ") PIDFD_SPAWN_NOTHROW;")]),
+    ("pid_t pidfd_getpid(", &[(");", GETPID_END), ("pid_t pidfd_getpid(", GETPID_BEGIN)]),
     (
         "#define PIDFDFORK_ASYNCSAFE",
         &[(
@@ -66,6 +66,29 @@ const CHANGES: &[(&str, &[(&str, &str)])] = &[
         )],
     ),
 ];
+
+/// glibc's <sys/pidfd.h> has this function since 2.39, and does not say to a C++ compiler that it is one of C.
+const GETPID_BEGIN: &str = "\
+/* glibc's <sys/pidfd.h>, if the program has included it, declares this to a C++ compiler as a function of C++. */
+#if defined __cplusplus && defined __GLIBC_PREREQ && defined PIDFD_NONBLOCK && !defined _UAPI_LINUX_PIDFD_H
+# if __GLIBC_PREREQ (2, 39)
+#  define PIDFD_SPAWN_C_NAME __asm__ (\"pidfd_getpid\")
+}
+# endif
+#endif
+#ifndef PIDFD_SPAWN_C_NAME
+# define PIDFD_SPAWN_C_NAME
+#else
+# define PIDFD_SPAWN_REOPEN 1
+#endif
+pid_t pidfd_getpid(";
+const GETPID_END: &str = "\
+) PIDFD_SPAWN_NOTHROW PIDFD_SPAWN_C_NAME;
+#ifdef PIDFD_SPAWN_REOPEN
+extern \"C\" {
+#endif
+#undef PIDFD_SPAWN_REOPEN
+#undef PIDFD_SPAWN_C_NAME";
 
 const SPAWN: &[(&str, &str)] = &[
     ("int *pidfd", "int *__restrict pidfd"),
