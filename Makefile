@@ -4,8 +4,9 @@ VERSION := 0.1.0
 SONAME := libpidfd_spawn.so.0
 CC ?= cc
 CARGO ?= cargo
-# Empty for who builds a package by a compiler of tomorrow, whose new warnings are no reason to stop.
-WERROR ?= -Werror
+# A compiler of tomorrow warns of more, which is no reason to stop; check-warnings is for who writes the sources.
+WERROR ?=
+export WERROR
 # What is loaded of the shared library, in bytes.  Empty: what our compilers need for that architecture.
 SIZE_LIMIT ?=
 
@@ -26,12 +27,13 @@ build/include/%: include/%
 	@mkdir -p $(@D)
 	cp $< $@
 
-target/release/libpidfd_spawn_c.so target/release/libpidfd_spawn_c.a &: $(RUST_SOURCES)
-	@scripts/need cargo cc
-	$(CARGO) build --release --locked -p libpidfd_spawn
-	@touch -c target/release/libpidfd_spawn_c.so target/release/libpidfd_spawn_c.a
+build/rust/libpidfd_spawn_c.so build/rust/libpidfd_spawn_c.a &: $(RUST_SOURCES)
+	@scripts/need cargo cc ar objcopy
+	scripts/cargo build --release --locked -p libpidfd_spawn
+	@mkdir -p build/rust
+	@cd "target/$$(scripts/cargo --host)/release" && cp libpidfd_spawn_c.so libpidfd_spawn_c.a "$(CURDIR)/build/rust/"
 
-$(SO): target/release/libpidfd_spawn_c.so
+$(SO): build/rust/libpidfd_spawn_c.so
 	@mkdir -p $(@D)
 	cp $< $(SO).$(VERSION).new
 	@# Not in place: a process may have the old file mapped.
@@ -40,14 +42,14 @@ $(SO): target/release/libpidfd_spawn_c.so
 	ln -sf $(SONAME) $(SO)
 	@touch $(SO)
 
-$(ARCHIVE): target/release/libpidfd_spawn_c.a scripts/static-archive
+$(ARCHIVE): build/rust/libpidfd_spawn_c.a scripts/static-archive
 	@mkdir -p $(@D)
 	scripts/static-archive $< $@
 
 .PHONY: header
 header: ## Generate include/spawn_ext.h from the source
 	@scripts/need cargo
-	$(CARGO) run -q --locked --manifest-path tools/header/Cargo.toml --target-dir target/header -- src/capi.rs > build/spawn_ext.h.new
+	scripts/cargo run -q --locked --manifest-path tools/header/Cargo.toml --target-dir target/header -- src/capi.rs > build/spawn_ext.h.new
 	mv build/spawn_ext.h.new include/spawn_ext.h
 
 .PHONY: clean
@@ -61,7 +63,8 @@ demo: all build/examples/supervisor build/examples/weak-client ## Build everythi
 	@echo
 	@echo "A program that knows the functions as weak symbols only, without the library and with it preloaded:"
 	build/examples/weak-client
-	LD_PRELOAD=$(CURDIR)/$(SO) build/examples/weak-client --require
+	@# A relative path, for the loader splits this at spaces and colons.
+	LD_PRELOAD=$(SO) build/examples/weak-client --require
 
 EXAMPLE_FLAGS := -std=c99 -O2 -Wall -Wextra $(WERROR)
 
@@ -74,29 +77,64 @@ build/examples/weak-client: examples/weak-client.c
 	$(CC) $(EXAMPLE_FLAGS) -fPIE -pie -o $@ $< -ldl
 
 ##@ Checking
+# What each needs and how long it takes, measured where README.md says.
+CHECK := all check-rust check-abi check-header check-examples check-info check-install check-c
+CHECK_TOOLS := cargo cc ar objcopy readelf
+CHECK_MINUTES := 5
+# Without these some of it is skipped.
+CHECK_MORE := c++ clang pkg-config cmake meson ninja python3 glib
+# The order of these is that of their running; what a part needs is in the list of tools, so that it is asked for at once.
+CHECK_DEV := lint check-warnings check-generated check-modes check-overlay check-man check-examples check-install \
+  check-guards check-faults check-differential soak
+CHECK_DEV_TOOLS := $(CHECK_TOOLS) rustfmt clippy shellcheck c++ clang clang++ musl-gcc pkg-config cmake meson ninja python3 \
+  glib mandoc groff
+CHECK_DEV_MINUTES := 10
+
 .PHONY: check
-check: lint check-rust check-header check-abi check-guards check-man check-examples check-info check-install check-overlay \
-  check-faults check-differential soak check-c ## Run all checks; the C suite comes last
+check: ## Does the library work here? Needs Rust, a C compiler and make; skips with a reason what else is missing
+	@scripts/need $(CHECK_TOOLS)
+	+@AS_IS=1 MORE="$(CHECK_MORE)" scripts/parts check $(CHECK_MINUTES) $(CHECK)
+
+.PHONY: check-dev
+check-dev: ## What a change must pass besides: linters, every language mode, faults, random cases, costs
+	@scripts/need $(CHECK_DEV_TOOLS)
+	@scripts/tool-versions
+	+@WERROR=-Werror scripts/parts check-dev $(CHECK_DEV_MINUTES) $(CHECK_DEV)
 
 .PHONY: lint
 lint: ## Formatting, clippy, shell scripts, one version everywhere
-	@scripts/need cargo shellcheck
+	@scripts/need cargo rustfmt clippy shellcheck
 	scripts/check-version $(VERSION)
-	$(CARGO) fmt --all --check
-	$(CARGO) fmt --manifest-path examples/rust/Cargo.toml --check
-	$(CARGO) clippy -q --locked --workspace --all-targets -- -D warnings
-	$(CARGO) clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
+	scripts/cargo fmt --all --check
+	scripts/cargo fmt --manifest-path examples/rust/Cargo.toml --check
+	scripts/cargo clippy -q --locked --workspace --all-targets -- -D warnings
+	scripts/cargo clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
 	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools/info bench .ci)
+
+.PHONY: check-warnings
+check-warnings: $(HEADERS) ## No C source has a warning, by gcc and by clang
+	@scripts/need cc clang
+	@scripts/check-warnings "$(EXAMPLE_FLAGS)" "$(TEST_FLAGS)" "$(LIBRARY_ONLY)"
 
 .PHONY: check-rust
 check-rust: ## Unit tests of the engine
 	@scripts/need cargo cc
-	$(CARGO) test -q --locked -p pidfd_spawn
+	scripts/cargo test -q --locked -p pidfd_spawn
 
 .PHONY: check-header
-check-header: ## The committed header is what the source gives; both compile in every language mode
-	@scripts/need cargo cc g++ clang
-	scripts/check-header
+check-header: ## Both headers compile, alone and with the C library's, by the compilers that are here
+	@scripts/need cc
+	@scripts/check-header few cc c++
+
+.PHONY: check-modes
+check-modes: ## They do in every language mode and include order, by gcc and clang
+	@scripts/need cc g++ clang
+	@scripts/check-header all gcc clang g++ clang++
+
+.PHONY: check-generated
+check-generated: ## The committed header is what the source gives
+	@scripts/need cargo cc
+	@scripts/check-header generated
 
 # The library that was built for another architecture, with ARCH=NAME.
 FOREIGN := build/arch/$(ARCH)/lib
@@ -125,6 +163,7 @@ include tests-c/matrix/matrix.mk
 include tests-c/kernels/kernels.mk
 include tests-c/arch/arch.mk
 include tests-c/clients/clients.mk
+include tests-c/newcomer/newcomer.mk
 include bench/bench.mk
 include packaging/install/install.mk
 include packaging/packages.mk

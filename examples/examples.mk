@@ -7,8 +7,6 @@ CHECKED_EXAMPLES := $(addprefix $(EXAMPLES)/,run-with-timeout parallel-map cgrou
 
 .PHONY: check-examples
 check-examples: $(CHECKED_EXAMPLES) build-event-loop ## Build and run the examples and compare the results
-	@scripts/need shellcheck
-	@shellcheck examples/check
 	@examples/check $(EXAMPLES)
 
 # Position-independent, so that a weak symbol that is not there at link time is looked up at load.
@@ -17,16 +15,16 @@ $(CHECKED_EXAMPLES): $(EXAMPLES)/%: examples/%.c $(SO) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_FLAGS) -fPIE -pie -Ibuild/include -o $@ $< -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../lib'
 
-# GLib is installed if it may be; without it the check says why there is no such program.
+# Without GLib the check says why there is no such program.
 .PHONY: build-event-loop
 build-event-loop: $(SO) $(HEADERS)
 	@mkdir -p $(EXAMPLES)
-	@if why=$$(examples/need-glib); then \
+	@if why=$$(scripts/need cc glib 2>&1); then \
 	  rm -f $(EXAMPLES)/event-loop.missing; \
 	  $(MAKE) -s --no-print-directory $(EXAMPLES)/event-loop; \
 	else \
 	  rm -f $(EXAMPLES)/event-loop; \
-	  echo "$$why" >$(EXAMPLES)/event-loop.missing; \
+	  echo "$${why##*need: }" >$(EXAMPLES)/event-loop.missing; \
 	fi
 
 $(EXAMPLES)/event-loop: examples/event-loop.c $(SO) $(HEADERS)

@@ -21,7 +21,7 @@ HARNESS := $(addprefix tests-c/,test.c test.h interface.h cgroup.h call.h object
 check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_spawn, without the library and with it
 	@scripts/need cc
 	+@$(MAKE) --no-print-directory -s -j2 build-tests
-	@tests-c/run $(CURDIR)/$(SO) $(REFERENCE) $(TAKENOVER) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
+	@tests-c/run "$(CURDIR)/$(SO)" $(REFERENCE) $(TAKENOVER) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
 
 # A library with the instructions of src/kernel/arch/generic.rs.  It needs more stack than tst-memory grants, and never
 # uses clone3.
@@ -30,14 +30,14 @@ GENERIC := build/generic/lib/libpidfd_spawn.so.0
 $(GENERIC): $(RUST_SOURCES)
 	@scripts/need cargo cc
 	@mkdir -p $(@D)
-	RUSTFLAGS="$(RUSTFLAGS) --cfg generic_instructions" $(CARGO) build -q --release --locked -p libpidfd_spawn --target-dir target/generic
-	cp target/generic/release/libpidfd_spawn_c.so $@
+	RUSTFLAGS="$(RUSTFLAGS) --cfg generic_instructions" scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir target/generic
+	cp target/generic/$$(scripts/cargo --host)/release/libpidfd_spawn_c.so $@
 
 .PHONY: check-generic
 check-generic: $(GENERIC) $(LINKED) build/tests/refuse ## The C suite with the system calls of an architecture that has no instructions here
 	@readelf --dyn-syms -W $(GENERIC) | grep -q ' UND syscall$$' || { echo "check-generic: that library has its own instructions"; exit 1; }
-	@LD_LIBRARY_PATH=$(CURDIR)/$(dir $(GENERIC)) ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || { echo "check-generic: the programs take another library"; exit 1; }
-	@LD_LIBRARY_PATH=$(CURDIR)/$(dir $(GENERIC)) tests-c/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
+	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || { echo "check-generic: the programs take another library"; exit 1; }
+	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" tests-c/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
 
 .PHONY: mutants
 mutants: build/tests/refuse $(LINKED) build-musl-tests ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one

@@ -98,7 +98,9 @@ TEST (strangers_do_not_get_it_where_fstatfs_is_refused)
 static void
 ask_from_within (void *pidfd)
 {
-  CHECK (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+  /* In a plain chroot "/" is no mount point. */
+  if (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    SKIP ("no mounts of its own: %s", strerror (errno));
   if (mount ("proc", "/proc", "proc", 0, NULL) != 0)
     SKIP ("no procfs of its own: %s", strerror (errno));
   on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
@@ -159,7 +161,8 @@ ask_about_the_second (void *ends)
 {
   pid_t second = 0;
   CHECK_EQ (getpid (), 1);
-  CHECK (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+  if (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    SKIP ("no mounts of its own: %s", strerror (errno));
   if (mount ("proc", "/proc", "proc", 0, NULL) != 0)
     SKIP ("no procfs of its own: %s", strerror (errno));
   CHECK_EQ (read (((int *) ends)[0], &second, 1), 1);

@@ -21,6 +21,4 @@ build/info/linked: tools/info/pidfd-spawn-info.c $(SO)
 
 .PHONY: check-info
 check-info: $(INFO) build/info/linked build/tests/refuse $(SO) ## pidfd-spawn-info: all ways of use, sandboxes
-	@scripts/need shellcheck
-	@shellcheck tools/info/check
 	@tools/info/check build
