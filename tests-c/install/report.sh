@@ -37,15 +37,19 @@ finish() {
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
 
-# have TOOL PACKAGE: is it there, or can it be made to be?
+# have TOOL PACKAGE...: is it there, or can it be made to be?
 have() {
   command -v "$1" >/dev/null 2>&1 && return
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 1
-  echo "$(basename "$0"): installing $2" >&2
+  tool=$1
+  shift
+  packages=$*
+  echo "$(basename "$0"): installing $packages" >&2
   for update in true "apt-get update -qq"; do
     $update >/dev/null 2>&1 || true
-    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -qq -y --no-install-recommends "$2" \
+    # shellcheck disable=SC2086 # a list of packages
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -qq -y --no-install-recommends $packages \
       >/dev/null 2>&1 && break
   done
-  command -v "$1" >/dev/null 2>&1
+  command -v "$tool" >/dev/null 2>&1
 }
