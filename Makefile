@@ -129,6 +129,7 @@ include bench/bench.mk
 include packaging/install/install.mk
 include packaging/packages.mk
 include man/man.mk
+include tests-c/recipes/recipes.mk
 include examples/examples.mk
 include examples/rust/rust.mk
 include fuzz/fuzz.mk
