@@ -128,6 +128,7 @@ include tests-c/clients/clients.mk
 include bench/bench.mk
 include packaging/install/install.mk
 include packaging/packages.mk
+include packaging/ports.mk
 include man/man.mk
 include tests-c/recipes/recipes.mk
 include examples/examples.mk
