@@ -129,6 +129,7 @@ include bench/bench.mk
 include packaging/install/install.mk
 include packaging/packages.mk
 include packaging/ports.mk
+include packaging/release.mk
 include man/man.mk
 include tests-c/recipes/recipes.mk
 include examples/examples.mk
