@@ -190,14 +190,15 @@ int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
  *   fd     A pidfd, of whatever origin.  It is left as it is.
  *
  * RETURN VALUE
- *   The process ID, as the caller's PID namespace numbers it; also that of a zombie.  On failure -1 with errno set.
+ *   The process ID, as the caller's PID namespace numbers it; also that of a zombie.  For the pidfd of a thread the
+ *   thread's ID.  On failure -1 with errno set.
  *   On success errno is as it was.  The number means that process only for as long as it was not waited for.
  *
  * ERRORS
  *   EBADF         The descriptor is negative, not open, or no pidfd.
  *   EREMOTE       The process is in a PID namespace from which it has no number in the caller's.
  *   ESRCH         The process has ended and was waited for.
- *   Before Linux 6.13 only, where procfs is needed:
+ *   Before Linux 6.13 and in sandboxes only, where procfs is needed:
  *   ENOENT        procfs is not mounted on /proc.
  *   EMFILE, ENFILE, ENOMEM
  *                 procfs cannot be read without a free descriptor or memory.

@@ -8,6 +8,9 @@
 // Sound because: the libc's functions take an int and a place for one.
 #![allow(unsafe_code)]
 
+use crate::kernel::signal;
+use crate::kernel::uapi::SIG_DFL;
+use crate::libc_abi::Libc;
 use libc::c_int;
 
 extern "C" {
@@ -41,27 +44,49 @@ impl Drop for Deferred {
     }
 }
 
-/// Until this goes out of scope, not even a cancellation point acts.
-pub struct Disabled {
-    before: c_int,
+/// Until this goes out of scope, no request acts on the thread even though foreign code runs, which may hold cancellation
+/// points: the handlers of pthread_atfork.
+pub struct AroundHandlers {
+    /// The caller's state, if it had to be changed.
+    before: Option<c_int>,
     /// Given back last, so that the state's return acts on nothing.
     _deferred: Deferred,
 }
 
-impl Disabled {
-    pub fn new() -> Self {
+impl AroundHandlers {
+    /// To change the state is to write into the thread's record, and to give it back after a fork copies that page, which
+    /// costs more than all else that a pidfd adds to a fork.  So it is left alone where no request can come: the caller
+    /// is the only thread, and nobody in the process has ever asked for a cancellation.
+    pub fn new(only_thread: bool, libc: Option<Libc>) -> Self {
         let _deferred = Deferred::new();
-        let mut before = 0;
-        // SAFETY: the libc writes one int.
-        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) };
-        Disabled { before, _deferred }
+        let mut state = 0;
+        let before = if only_thread && !was_ever_requested(libc) {
+            None
+        } else {
+            // SAFETY: the libc writes one int.
+            unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
+            Some(state)
+        };
+        AroundHandlers { before, _deferred }
     }
 }
 
-impl Drop for Disabled {
+impl Drop for AroundHandlers {
     fn drop(&mut self) {
-        let mut ours = 0;
-        // SAFETY: the state is one that the libc gave; the libc writes one int.
-        unsafe { pthread_setcancelstate(self.before, &mut ours) };
+        if let Some(before) = self.before {
+            let mut ours = 0;
+            // SAFETY: the state is one that the libc gave; the libc writes one int.
+            unsafe { pthread_setcancelstate(before, &mut ours) };
+        }
     }
+}
+
+/// Both libcs take a signal of theirs into use with the first request (glibc before 2.34 earlier).
+fn was_ever_requested(libc: Option<Libc>) -> bool {
+    let signal = match libc {
+        Some(Libc::Glibc) => 32,
+        Some(Libc::Musl) => 33,
+        None => return true,
+    };
+    !matches!(signal::disposition(signal), Ok(action) if action.handler == SIG_DFL)
 }

@@ -11,11 +11,12 @@ use crate::cancel;
 use crate::errno::{self, Errno, Result};
 use crate::fork::{self, Forked};
 use crate::getpid;
-use crate::host::{self, Host, NativeSpawn};
+use crate::host::{self, Host, Next};
 use crate::kernel::fd::OwnedFd;
 use crate::libc_abi::{Attributes, FileActions, Libc};
 use crate::spawn::{self, Program, Request, SearchBuffer};
-use libc::{c_char, c_int, c_uint, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
+use core::mem::transmute;
+use libc::{c_char, c_int, c_uint, c_void, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
 
 /// Flag of pidfd_fork: run no pthread_atfork handler, so that the call is async-signal-safe.
 pub const PIDFDFORK_ASYNCSAFE: c_uint = 2;
@@ -86,7 +87,7 @@ pub unsafe extern "C" fn pidfd_spawn(
     envp: *const *mut c_char,
 ) -> c_int {
     let call = Call { name: path, pidfd, facts, attrp, argv, envp };
-    call.run(Host::get(), Program::Path(path), host::native_spawn)
+    call.run(Host::get(), Program::Path(path), &host::PIDFD_SPAWN)
 }
 
 /// As pidfd_spawn, but looks for FILE in the directories that PATH lists.
@@ -129,7 +130,7 @@ pub unsafe extern "C" fn pidfd_spawnp(
     let buffer = SearchBuffer::new();
     let path = host.libc().unwrap_or(Libc::Glibc).search_path();
     let call = Call { name: file, pidfd, facts, attrp, argv, envp };
-    call.run(host, Program::Search { name: file, path, buffer: &buffer }, host::native_spawnp)
+    call.run(host, Program::Search { name: file, path, buffer: &buffer }, &host::PIDFD_SPAWNP)
 }
 
 /// Makes a copy of the calling process, as fork does, and gives a pidfd for it.
@@ -166,10 +167,7 @@ pub unsafe extern "C" fn pidfd_spawnp(
 #[no_mangle]
 pub unsafe extern "C" fn pidfd_fork(flags: c_uint) -> c_int {
     or_minus_one(|| {
-        if !Host::get().opens_pidfds() {
-            return Err(Errno(libc::ENOSYS));
-        }
-        fork::fork(flags).map(|forked| match forked {
+        fork::fork(flags, Host::get()).map(|forked| match forked {
             Forked::Child => 0,
             Forked::Parent(pidfd) => pidfd.into_raw(),
         })
@@ -182,14 +180,15 @@ pub unsafe extern "C" fn pidfd_fork(flags: c_uint) -> c_int {
 ///   fd     A pidfd, of whatever origin.  It is left as it is.
 ///
 /// RETURN VALUE
-///   The process ID, as the caller's PID namespace numbers it; also that of a zombie.  On failure -1 with errno set.
+///   The process ID, as the caller's PID namespace numbers it; also that of a zombie.  For the pidfd of a thread the
+///   thread's ID.  On failure -1 with errno set.
 ///   On success errno is as it was.  The number means that process only for as long as it was not waited for.
 ///
 /// ERRORS
 ///   EBADF         The descriptor is negative, not open, or no pidfd.
 ///   EREMOTE       The process is in a PID namespace from which it has no number in the caller's.
 ///   ESRCH         The process has ended and was waited for.
-///   Before Linux 6.13 only, where procfs is needed:
+///   Before Linux 6.13 and in sandboxes only, where procfs is needed:
 ///   ENOENT        procfs is not mounted on /proc.
 ///   EMFILE, ENFILE, ENOMEM
 ///                 procfs cannot be read without a free descriptor or memory.
@@ -218,7 +217,7 @@ struct Call {
 }
 
 impl Call {
-    unsafe fn run(&self, host: Host, program: Program, native: fn() -> Option<NativeSpawn>) -> c_int {
+    unsafe fn run(&self, host: Host, program: Program, native: &Next) -> c_int {
         let errno = errno::get();
         let result = match (host.has_pidfds(), host.libc()) {
             (false, _) => Err(Errno(libc::ENOSYS)),
@@ -245,26 +244,44 @@ impl Call {
             attributes: Attributes::new(libc, self.attrp.cast())?,
             argv: self.argv,
             envp: self.envp,
+            wants_pidfd: true,
         };
-        self.store(spawn::spawn(&request)?.pidfd);
+        let child = spawn::spawn(&request)?;
+        if !self.pidfd.is_null() {
+            *self.pidfd = child.pidfd.map_or(-1, OwnedFd::into_raw);
+        }
         Ok(())
     }
 
-    unsafe fn store(&self, child: OwnedFd) {
-        if !self.pidfd.is_null() {
-            *self.pidfd = child.into_raw();
-        }
-    }
-
     /// For a libc whose layouts are not known: only its own function can read them.
-    unsafe fn spawn_natively(&self, native: fn() -> Option<NativeSpawn>) -> Result<()> {
-        let function = native().ok_or(Errno(libc::ENOSYS))?;
-        match function(self.pidfd, self.name, self.facts.cast(), self.attrp.cast(), self.argv, self.envp) {
+    unsafe fn spawn_natively(&self, native: &Next) -> Result<()> {
+        // SAFETY: null or the libc's function of that name.
+        let function: Option<NativeSpawn> = transmute(native.get());
+        let function = function.ok_or(Errno(libc::ENOSYS))?;
+        let _no_cancellation = cancel::Deferred::new();
+        // glibc's would store no descriptor at NULL and leave it open.
+        let mut unwanted = -1;
+        let pidfd = if self.pidfd.is_null() { &mut unwanted } else { self.pidfd };
+        let result = function(pidfd, self.name, self.facts.cast(), self.attrp.cast(), self.argv, self.envp);
+        if unwanted >= 0 {
+            drop(OwnedFd::from_raw(unwanted));
+        }
+        match result {
             0 => Ok(()),
             error => Err(Errno(error)),
         }
     }
 }
+
+/// pidfd_spawn and pidfd_spawnp.
+type NativeSpawn = unsafe extern "C" fn(
+    *mut c_int,
+    *const c_char,
+    *const c_void,
+    *const c_void,
+    *const *mut c_char,
+    *const *mut c_char,
+) -> c_int;
 
 /// -1 and errno, the convention of the functions that return a number.
 fn or_minus_one(function: impl FnOnce() -> Result<c_int>) -> c_int {

@@ -1,7 +1,8 @@
 //! pidfd_getpid: the process ID behind a pidfd.
 //!
 //! Linux 6.13 answers by one ioctl, without procfs and without a free descriptor.  Before that the number stands in the
-//! descriptor's fdinfo.  The ioctl is only sent to a file on pidfs: to an unknown device it could mean anything.
+//! descriptor's fdinfo.  The ioctl is only sent to a file on pidfs: to an unknown device it could mean anything.  Both give
+//! the thread's ID for the pidfd of a thread.
 
 use crate::cancel;
 use crate::errno::{Errno, Result};
@@ -14,23 +15,38 @@ pub fn getpid(pidfd: c_int) -> Result<pid_t> {
     if pidfd < 0 {
         return Err(Errno(libc::EBADF));
     }
-    match fd::file_system(pidfd)? {
-        PIDFS => match fd::pid_by_ioctl(pidfd) {
+    match fd::file_system(pidfd) {
+        Ok(PIDFS) => match fd::pid_by_ioctl(pidfd) {
             Ok(pid) => Ok(pid),
             Err(error @ Errno(libc::EREMOTE | libc::EBADF)) => Err(error),
-            // Reaped, or on the first kernels with the ioctl also: in a foreign PID namespace.  Without procfs there is
-            // nobody to ask which.
-            Err(Errno(libc::ESRCH)) => match from_fdinfo(pidfd) {
-                Err(Errno(libc::EREMOTE)) => Err(Errno(libc::EREMOTE)),
-                _ => Err(Errno(libc::ESRCH)),
-            },
+            Err(Errno(libc::ESRCH)) => without_parent(pidfd),
             Err(_) => from_fdinfo(pidfd),
         },
         // Pidfds before Linux 6.9, and eventfds, timers and more, which can be told apart without procfs.
-        ANONYMOUS_INODES if process::is_no_pidfd(pidfd) => Err(Errno(libc::EBADF)),
-        ANONYMOUS_INODES => from_fdinfo(pidfd),
-        _ => Err(Errno(libc::EBADF)),
+        Ok(ANONYMOUS_INODES) => from_unknown(pidfd),
+        Ok(_) | Err(Errno(libc::EBADF)) => Err(Errno(libc::EBADF)),
+        // Sandboxes refuse the question.
+        Err(_) => from_unknown(pidfd),
     }
+}
+
+/// The ioctl says ESRCH: reaped, or on the first kernels that had it, to 6.15, also: the process or its parent is in a
+/// foreign PID namespace.  Without procfs there is nobody to ask which.
+fn without_parent(pidfd: c_int) -> Result<pid_t> {
+    match from_fdinfo(pidfd) {
+        // The procfs may be that of another namespace, and so the number.
+        Ok(_) if process::is_foreign(pidfd) => Err(Errno(libc::EREMOTE)),
+        result @ (Ok(_) | Err(Errno(libc::EREMOTE))) => result,
+        _ => Err(Errno(libc::ESRCH)),
+    }
+}
+
+/// What may be a pidfd or not.
+fn from_unknown(fd: c_int) -> Result<pid_t> {
+    if process::is_no_pidfd(fd) {
+        return Err(Errno(libc::EBADF));
+    }
+    from_fdinfo(fd)
 }
 
 fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
@@ -140,6 +156,9 @@ mod tests {
             b"Pid: 12\n",
             b"Pid:\t\n",
             b"Pid:\t12x\n",
+            b"Pid:\t1:\n",
+            b"Pid:\t1/\n",
+            b"Pid:\t1 \n",
             b"Pid:\t-2\n",
             b"Pid:\t+2\n",
             b"Pid:\t2147483648\n",

@@ -1,40 +1,29 @@
-//! What the process that the library was loaded into offers: its libc's layouts and the kernel's pidfd interface.
+//! What the process that the library was loaded into offers: its libc's layouts, the libc's own functions, and the
+//! kernel's pidfd interface.
 //!
-//! Examined once, by a constructor at load, so that no later call needs a lookup or an allocation.  A static archive
-//! can lose its constructor and another library's constructor can run first; then the first call examines.  Two
-//! threads that do so at once find the same.
+//! At load a constructor looks up the libc's functions, for later the loader's lock may be held by whoever waits for the
+//! caller.  The rest waits for its first use, so that a program which uses nothing of the library makes no system call for
+//! it: a sandbox may kill for one.  Only where the layouts cannot be examined without allocating (on a libc release that
+//! is not known) that is done at load, for the functions promise to allocate nothing.
+//!
+//! A static archive can lose its constructor and another library's constructor can run first; then the first call does its
+//! work.  Two threads that do so at once find the same.  What may be otherwise later is not kept.
 
-// Sound because: the only unsafe things are the constructor, which touches nothing but its own atomics and the libc's
-// allocator, and reading back a function pointer that was stored here.
+// Sound because: the only unsafe thing is the constructor, which touches nothing but its own atomics and asks the loader.
 #![allow(unsafe_code)]
 
-use crate::kernel::{fd, process};
-use crate::libc_abi::{self, weak, Libc};
-use core::mem::transmute;
+use crate::kernel::process;
+use crate::libc_abi::{self, weak, Libc, Recognition};
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
-use libc::{c_char, c_int, c_void};
-
-/// pidfd_spawn and pidfd_spawnp.
-pub type NativeSpawn = unsafe extern "C" fn(
-    *mut c_int,
-    *const c_char,
-    *const c_void,
-    *const c_void,
-    *const *mut c_char,
-    *const *mut c_char,
-) -> c_int;
+use libc::c_void;
 
 const EXAMINED: u8 = 1;
 const KERNEL_SUPPORT: u8 = 2;
-const OPENS_PIDFDS: u8 = 4;
-const GLIBC: u8 = 8;
-const MUSL: u8 = 16;
+const GLIBC: u8 = 4;
+const MUSL: u8 = 8;
+const NOT_RECOGNISED: u8 = 16;
 
 static STATE: AtomicU8 = AtomicU8::new(0);
-
-/// The libc's own functions; only looked for when its layouts were not recognised.
-static NATIVE_SPAWN: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
-static NATIVE_SPAWNP: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 
 ctor::declarative::ctor! {
     #[ctor(unsafe)]
@@ -44,6 +33,38 @@ ctor::declarative::ctor! {
         crate::errno::set(errno);
     }
 }
+
+/// A function of the libc whose name this library has as well.
+pub struct Next {
+    name: &'static [u8],
+    address: AtomicPtr<c_void>,
+}
+
+impl Next {
+    const fn new(name: &'static [u8]) -> Self {
+        Next { name, address: AtomicPtr::new(core::ptr::null_mut()) }
+    }
+
+    /// Null where the libc has no such function.
+    pub fn get(&self) -> *mut c_void {
+        Host::get();
+        self.address.load(Ordering::Acquire)
+    }
+
+    fn look_up(&self) {
+        self.address.store(weak::next_definition(self.name), Ordering::Release);
+    }
+}
+
+pub static POSIX_SPAWN: Next = Next::new(b"posix_spawn\0");
+pub static POSIX_SPAWNP: Next = Next::new(b"posix_spawnp\0");
+pub static SET_FLAGS: Next = Next::new(b"posix_spawnattr_setflags\0");
+
+// Only looked for when the layouts were not recognised: to look for what is not there allocates.
+pub static PIDFD_SPAWN: Next = Next::new(b"pidfd_spawn\0");
+pub static PIDFD_SPAWNP: Next = Next::new(b"pidfd_spawnp\0");
+pub static SET_CGROUP: Next = Next::new(b"posix_spawnattr_setcgroup_np\0");
+pub static GET_CGROUP: Next = Next::new(b"posix_spawnattr_getcgroup_np\0");
 
 #[derive(Clone, Copy)]
 pub struct Host(u8);
@@ -58,55 +79,59 @@ impl Host {
     }
 
     /// Whether the kernel can make, poll and wait for pidfds.
+    #[inline]
     pub fn has_pidfds(self) -> bool {
-        self.0 & KERNEL_SUPPORT != 0
+        self.0 & KERNEL_SUPPORT != 0 || ask_kernel()
     }
 
-    /// Whether, besides, a pidfd can be opened by number, which valgrind and some sandboxes leave out.
-    pub fn opens_pidfds(self) -> bool {
-        self.0 & (KERNEL_SUPPORT | OPENS_PIDFDS) == KERNEL_SUPPORT | OPENS_PIDFDS
-    }
-
+    /// The libc whose layouts were seen.
+    #[inline]
     pub fn libc(self) -> Option<Libc> {
         if self.0 & GLIBC != 0 {
             Some(Libc::Glibc)
         } else if self.0 & MUSL != 0 {
             Some(Libc::Musl)
-        } else {
+        } else if self.0 & NOT_RECOGNISED != 0 {
             None
+        } else {
+            recognise()
         }
     }
-}
-
-/// The libc's own pidfd_spawn, if the layouts are not known and it has one.
-pub fn native_spawn() -> Option<NativeSpawn> {
-    // SAFETY: null or the function that dlsym gave for that name.
-    unsafe { transmute(NATIVE_SPAWN.load(Ordering::Acquire)) }
-}
-
-/// The libc's own pidfd_spawnp, likewise.
-pub fn native_spawnp() -> Option<NativeSpawn> {
-    // SAFETY: as above.
-    unsafe { transmute(NATIVE_SPAWNP.load(Ordering::Acquire)) }
 }
 
 #[cold]
 fn examine() -> Host {
-    let mut state = EXAMINED;
-    if process::waits_for_pidfds() {
-        state |= KERNEL_SUPPORT;
+    POSIX_SPAWN.look_up();
+    POSIX_SPAWNP.look_up();
+    SET_FLAGS.look_up();
+    if !libc_abi::is_examined_without_allocation() {
+        recognise();
     }
-    if fd::opens_pidfds() {
-        state |= OPENS_PIDFDS;
+    Host(STATE.fetch_or(EXAMINED, Ordering::AcqRel) | EXAMINED)
+}
+
+#[cold]
+fn ask_kernel() -> bool {
+    let has_them = process::waits_for_pidfds();
+    if has_them {
+        STATE.fetch_or(KERNEL_SUPPORT, Ordering::AcqRel);
     }
-    match libc_abi::recognise() {
-        Some(Libc::Glibc) => state |= GLIBC,
-        Some(Libc::Musl) => state |= MUSL,
-        None => {
-            NATIVE_SPAWN.store(weak::next_definition(b"pidfd_spawn\0"), Ordering::Release);
-            NATIVE_SPAWNP.store(weak::next_definition(b"pidfd_spawnp\0"), Ordering::Release);
+    has_them
+}
+
+#[cold]
+fn recognise() -> Option<Libc> {
+    let (libc, known) = match libc_abi::recognise() {
+        Recognition::Seen(libc @ Libc::Glibc) => (Some(libc), GLIBC),
+        Recognition::Seen(libc @ Libc::Musl) => (Some(libc), MUSL),
+        Recognition::NotNow(libc) => (Some(libc), 0),
+        Recognition::Unknown => {
+            for function in [&PIDFD_SPAWN, &PIDFD_SPAWNP, &SET_CGROUP, &GET_CGROUP] {
+                function.look_up();
+            }
+            (None, NOT_RECOGNISED)
         }
-    }
-    STATE.store(state, Ordering::Release);
-    Host(state)
+    };
+    STATE.fetch_or(known, Ordering::AcqRel);
+    libc
 }

@@ -16,12 +16,10 @@
 
 use crate::cancel;
 use crate::errno::{Errno, Result};
-use crate::host::Host;
-use crate::libc_abi::{flag, weak, Attributes, FileActions, Libc};
+use crate::host::{self, Host, Next};
+use crate::libc_abi::{flag, Attributes, FileActions, Libc};
 use crate::spawn::{self, Program, Request, SearchBuffer};
 use core::mem::transmute;
-use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
 use libc::{c_char, c_int, c_short, c_void, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
 
 type Spawn = unsafe extern "C" fn(
@@ -36,39 +34,11 @@ type SetFlags = unsafe extern "C" fn(*mut posix_spawnattr_t, c_short) -> c_int;
 type SetCgroup = unsafe extern "C" fn(*mut posix_spawnattr_t, c_int) -> c_int;
 type GetCgroup = unsafe extern "C" fn(*const posix_spawnattr_t, *mut c_int) -> c_int;
 
-/// A function of the libc that is looked up when it is needed first.
-struct Next {
-    name: &'static [u8],
-    address: AtomicPtr<c_void>,
-}
-
-impl Next {
-    const fn new(name: &'static [u8]) -> Self {
-        Next { name, address: AtomicPtr::new(ptr::null_mut()) }
-    }
-
-    fn get(&self) -> *mut c_void {
-        let known = self.address.load(Ordering::Relaxed);
-        if !known.is_null() {
-            return known;
-        }
-        let found = weak::next_definition(self.name);
-        self.address.store(found, Ordering::Relaxed);
-        found
-    }
-}
-
-static NEXT_SPAWN: Next = Next::new(b"posix_spawn\0");
-static NEXT_SPAWNP: Next = Next::new(b"posix_spawnp\0");
-static NEXT_SET_FLAGS: Next = Next::new(b"posix_spawnattr_setflags\0");
-static NEXT_SET_CGROUP: Next = Next::new(b"posix_spawnattr_setcgroup_np\0");
-static NEXT_GET_CGROUP: Next = Next::new(b"posix_spawnattr_getcgroup_np\0");
-
 /// posix_spawnattr_setflags, which knows POSIX_SPAWN_SETCGROUP besides the flags that the libc knows.
 pub unsafe fn set_flags(attributes: *mut posix_spawnattr_t, flags: c_short) -> c_int {
     let wanted = u32::from(flags as u16);
     // SAFETY: null or the libc's function of that name.
-    let next: Option<SetFlags> = transmute(NEXT_SET_FLAGS.get());
+    let next: Option<SetFlags> = transmute(host::SET_FLAGS.get());
     let libc = match Host::get().libc() {
         Some(libc) => libc,
         None => return next.map_or(libc::ENOSYS, |next| next(attributes, flags)),
@@ -93,7 +63,7 @@ pub unsafe fn set_cgroup(attributes: *mut posix_spawnattr_t, cgroup: c_int) -> c
         }
         None => {
             // SAFETY: null or the libc's function of that name.
-            let next: Option<SetCgroup> = transmute(NEXT_SET_CGROUP.get());
+            let next: Option<SetCgroup> = transmute(host::SET_CGROUP.get());
             next.map_or(libc::ENOSYS, |next| next(attributes, cgroup))
         }
     }
@@ -108,7 +78,7 @@ pub unsafe fn get_cgroup(attributes: *const posix_spawnattr_t, cgroup: *mut c_in
         }
         None => {
             // SAFETY: null or the libc's function of that name.
-            let next: Option<GetCgroup> = transmute(NEXT_GET_CGROUP.get());
+            let next: Option<GetCgroup> = transmute(host::GET_CGROUP.get());
             next.map_or(libc::ENOSYS, |next| next(attributes, cgroup))
         }
     }
@@ -128,7 +98,7 @@ pub struct Arguments {
 
 /// posix_spawn.
 pub unsafe fn posix_spawn(arguments: &Arguments) -> c_int {
-    match arguments.takes(&NEXT_SPAWN) {
+    match arguments.takes(&host::POSIX_SPAWN) {
         Ok(libc) => arguments.run(libc, Program::Path(arguments.name)),
         Err(result) => result,
     }
@@ -136,7 +106,7 @@ pub unsafe fn posix_spawn(arguments: &Arguments) -> c_int {
 
 /// posix_spawnp.
 pub unsafe fn posix_spawnp(arguments: &Arguments) -> c_int {
-    match arguments.takes(&NEXT_SPAWNP) {
+    match arguments.takes(&host::POSIX_SPAWNP) {
         Ok(libc) => {
             let buffer = SearchBuffer::new();
             let path = libc.search_path();
@@ -149,21 +119,22 @@ pub unsafe fn posix_spawnp(arguments: &Arguments) -> c_int {
 impl Arguments {
     /// Ok when the work is this library's; otherwise the libc has done it, and this is its result.
     unsafe fn takes(&self, next: &Next) -> core::result::Result<Libc, c_int> {
-        let libc = Host::get().libc();
-        let wants_cgroup = match libc {
-            Some(libc) if !self.attributes.is_null() => {
-                Attributes::flags(libc, self.attributes.cast()) & flag::SETCGROUP != 0
-            }
-            _ => false,
-        };
+        let wants_cgroup = !self.attributes.is_null() && Attributes::may_have(self.attributes.cast(), flag::SETCGROUP);
         // SAFETY: null or the libc's function of that name.
         let next: Option<Spawn> = transmute(next.get());
-        match (libc, next) {
-            (Some(libc), _) if wants_cgroup => Ok(libc),
-            (_, Some(next)) => Err(next(self.pid, self.name, self.actions, self.attributes, self.argv, self.envp)),
-            (Some(libc), None) => Ok(libc),
-            (None, None) => Err(libc::ENOSYS),
+        match next {
+            Some(next) if !wants_cgroup => Err(self.pass_on(next)),
+            next => match (Host::get().libc(), next) {
+                (Some(libc), None) => Ok(libc),
+                (Some(libc), _) if Attributes::flags(libc, self.attributes.cast()) & flag::SETCGROUP != 0 => Ok(libc),
+                (_, Some(next)) => Err(self.pass_on(next)),
+                (None, None) => Err(libc::ENOSYS),
+            },
         }
+    }
+
+    unsafe fn pass_on(&self, next: Spawn) -> c_int {
+        next(self.pid, self.name, self.actions, self.attributes, self.argv, self.envp)
     }
 
     unsafe fn run(&self, libc: Libc, program: Program) -> c_int {
@@ -181,6 +152,7 @@ impl Arguments {
             attributes: Attributes::new(libc, self.attributes.cast())?,
             argv: self.argv,
             envp: self.envp,
+            wants_pidfd: false,
         };
         if !Host::get().has_pidfds() {
             return Err(Errno(if request.attributes.has(flag::SETCGROUP) { libc::EOPNOTSUPP } else { libc::ENOSYS }));

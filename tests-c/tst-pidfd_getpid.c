@@ -511,6 +511,106 @@ TEST (with_an_ioctl_of_ENOSYS_the_answers_are_the_same)
   ask_about_all_kinds ();
 }
 
+enum procfs { FRESH, FOREIGN, NONE };
+static void ask_abroad (enum procfs procfs, bool ioctl);
+
+/* Sandboxes refuse the question on which file system the descriptor's file is. */
+
+static void
+without_fstatfs (int error)
+{
+  refuse_call (SYS_fstatfs, error);
+#ifdef SYS_fstatfs64
+  refuse_call (SYS_fstatfs64, error);
+#endif
+}
+
+static void
+ask_about_all_kinds_and_an_eventfd (void)
+{
+  ask_about_all_kinds ();
+  ask_about_an_eventfd ();
+}
+
+TEST (without_fstatfs_the_answers_are_the_same)
+{
+  without_fstatfs (EPERM);
+  ask_about_all_kinds_and_an_eventfd ();
+}
+
+TEST (with_a_fstatfs_of_ENOSYS_the_answers_are_the_same)
+{
+  without_fstatfs (ENOSYS);
+  ask_about_all_kinds_and_an_eventfd ();
+}
+
+TEST (without_fstatfs_and_without_the_ioctl_the_answers_are_the_same)
+{
+  without_fstatfs (EPERM);
+  refuse_ioctl (EPERM);
+  ask_about_all_kinds_and_an_eventfd ();
+}
+
+TEST (without_fstatfs_in_a_new_PID_namespace_is_EREMOTE)
+{
+  without_fstatfs (EPERM);
+  ask_abroad (FRESH, true);
+}
+
+/* The pidfd of a thread: the thread's ID. */
+
+static void *
+wait_for_end (void *ends)
+{
+  char byte;
+  pid_t id = (pid_t) syscall (SYS_gettid);
+  CHECK_EQ (write (((int *) ends)[1], &id, sizeof id), sizeof id);
+  CHECK_EQ (read (((int *) ends)[2], &byte, 1), 0);
+  return NULL;
+}
+
+static void
+ask_about_a_thread (void)
+{
+  int ends[4];
+  pthread_t thread;
+  pid_t id = 0;
+  CHECK (pipe2 (ends, O_CLOEXEC) == 0 && pipe2 (ends + 2, O_CLOEXEC) == 0);
+  CHECK_EQ (pthread_create (&thread, NULL, wait_for_end, ends), 0);
+  CHECK_EQ (read (ends[0], &id, sizeof id), sizeof id);
+  int pidfd = sys_pidfd_open (id, O_EXCL /* PIDFD_THREAD */);
+  if (pidfd < 0)
+    SKIP ("no pidfds of threads: %s", strerror (errno));
+  CHECK (id != getpid ());
+  CHECK_EQ (pidfd_getpid (pidfd), id);
+  CHECK (close (ends[3]) == 0);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  /* The kernel takes it away a moment after it has said that it is gone. */
+  while (pidfd_getpid (pidfd) == id)
+    sched_yield ();
+  CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
+  for (int i = 0; i < 3; i++)
+    CHECK (close (ends[i]) == 0);
+  CHECK (close (pidfd) == 0);
+}
+
+TEST (a_thread_has_its_own_ID)
+{
+  ask_about_a_thread ();
+}
+
+TEST (a_thread_has_its_own_ID_without_the_ioctl)
+{
+  refuse_ioctl (ENOTTY);
+  ask_about_a_thread ();
+}
+
+TEST (a_thread_has_its_own_ID_where_the_ioctl_says_ESRCH)
+{
+  refuse_ioctl (ESRCH);
+  ask_about_a_thread ();
+}
+
 TEST (without_the_ioctl_an_eventfd_is_EBADF)
 {
   refuse_ioctl (ENOTTY);
@@ -571,8 +671,6 @@ TEST (without_the_ioctl_and_without_procfs_is_ENOENT)
 }
 
 /* PID namespaces. */
-
-enum procfs { FRESH, FOREIGN, NONE };
 
 struct abroad {
   int pidfd;

@@ -4,10 +4,10 @@
 // unsafe and borrowed slices elsewhere.
 #![allow(unsafe_code)]
 
-use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, PIDFD_GET_INFO, PIDFD_INFO_PID};
-use super::{call, retry, width, zeroed};
+use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, Statx, PIDFD_GET_INFO, PIDFD_INFO_PID, POLLNVAL};
+use super::{call, retry, width, zeroed, Buffer};
 use crate::errno::{Errno, Result};
-use core::mem::{size_of_val, MaybeUninit};
+use core::mem::{size_of, size_of_val, MaybeUninit};
 use libc::{c_char, c_int, c_uint, mode_t, pid_t};
 
 /// A descriptor that is closed when it goes out of scope.  The child of a spawn never holds one: it leaves by execve or
@@ -78,25 +78,27 @@ pub fn dup_from(fd: c_int, lowest: c_int) -> Result<c_int> {
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_DUPFD_CLOEXEC, lowest) }.map(|fd| fd as c_int)
 }
 
-/// Whether a descriptor is free; EMFILE or ENFILE when none is.
-pub fn find_free() -> Result<()> {
-    // Usually the highest number is, which two calls tell that need no memory.
-    let limit = descriptor_limit()?.current;
-    if limit > 0 && !is_open((limit - 1) as c_int) {
-        return Ok(());
-    }
-    // The kernel finds a number for the new file before it looks at the path, and this path starts at no folder.
-    const NOWHERE: &[u8] = b".\0";
-    // SAFETY: the path is a string.
-    match unsafe { call!(libc::SYS_openat, -1_isize, NOWHERE.as_ptr(), libc::O_PATH | libc::O_CLOEXEC, 0) } {
-        Err(error @ Errno(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => Err(error),
-        _ => Ok(()),
-    }
-}
-
 pub fn is_open(fd: c_int) -> bool {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_GETFD) }.is_ok()
+}
+
+/// The mode and the flags that the file was opened with.
+pub fn open_flags(fd: c_int) -> Result<c_int> {
+    // SAFETY: no pointer.
+    unsafe { call!(width::SYS_FCNTL, fd, libc::F_GETFL) }.map(|flags| flags as c_int)
+}
+
+/// How many names the file has.  The path ends in a NUL.
+pub fn link_count(path: &[u8]) -> Result<u32> {
+    const STATX_NLINK: c_int = 4;
+    let mut status = Statx::new();
+    // SAFETY: the path is a string; the kernel writes one struct statx.
+    unsafe { call!(libc::SYS_statx, libc::AT_FDCWD, path.as_ptr(), 0, STATX_NLINK, &mut status as *mut Statx) }?;
+    if status.mask & STATX_NLINK as u32 == 0 {
+        return Err(Errno(libc::ENOSYS));
+    }
+    Ok(status.links)
 }
 
 /// Lets the descriptor live on across execve.
@@ -118,14 +120,42 @@ pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
     retry(|| unsafe { call!(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) })
 }
 
-/// A close-on-exec pipe: the reading and the writing end.
+/// A close-on-exec, non-blocking pipe: the reading and the writing end.
 pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     let mut ends: [c_int; 2] = [-1; 2];
     // SAFETY: the kernel writes two numbers; both are new and nobody else's.
     unsafe {
-        call!(libc::SYS_pipe2, ends.as_mut_ptr(), libc::O_CLOEXEC)?;
+        call!(libc::SYS_pipe2, ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK)?;
         Ok((OwnedFd::from_raw(ends[0]), OwnedFd::from_raw(ends[1])))
     }
+}
+
+/// Takes an exclusive lock on the file for this process.
+pub fn lock(fd: c_int) -> Result<()> {
+    const F_SETLK: c_int = 6;
+    set_lock(fd, F_SETLK, libc::F_WRLCK as i16)
+}
+
+/// Waits until no other process has such a lock.
+pub fn wait_for_lock(fd: c_int) -> Result<()> {
+    const F_SETLKW: c_int = 7;
+    set_lock(fd, F_SETLKW, libc::F_RDLCK as i16)
+}
+
+/// struct flock with the file offsets of machine words, for the whole file.
+#[repr(C)]
+struct Lock {
+    kind: i16,
+    whence: i16,
+    start: isize,
+    length: isize,
+    pid: c_int,
+}
+
+fn set_lock(fd: c_int, command: c_int, kind: i16) -> Result<()> {
+    let lock = Lock { kind, whence: 0, start: 0, length: 0, pid: 0 };
+    // SAFETY: the kernel reads one struct flock.
+    retry(|| unsafe { call!(width::SYS_FCNTL, fd, command, &lock as *const Lock) }).map(drop)
 }
 
 /// A close-on-exec, non-blocking eventfd that holds 0.
@@ -136,10 +166,68 @@ pub fn eventfd() -> Result<OwnedFd> {
     }
 }
 
-/// Waits without limit until one of the descriptors is ready.
-pub fn poll(fds: &mut [PollFd]) -> Result<usize> {
+/// Waits until one of the descriptors is ready, for so many milliseconds at most, which are less than a second.
+pub fn poll(fds: &mut [PollFd], milliseconds: usize) -> Result<usize> {
     // SAFETY: the kernel writes `revents` of the slice's entries.
-    retry(|| unsafe { width::poll(fds.as_mut_ptr(), fds.len()) })
+    retry(|| unsafe { width::poll(fds.as_mut_ptr(), fds.len(), milliseconds) })
+}
+
+/// Calls the function with those of the `count` numbers from `first` on that are open, as poll tells them: one call for
+/// many, whatever the soft limit, unless it is lower than the count.
+pub fn for_each_open<const N: usize>(first: c_int, count: usize, mut function: impl FnMut(c_int)) -> Result<()> {
+    let mut room = MaybeUninit::<[PollFd; N]>::uninit();
+    let entries = room.as_mut_ptr().cast::<PollFd>();
+    let count = if count < N { count } else { N };
+    // SAFETY: of the N entries there is room for, `count` are written, asked for, and read.
+    unsafe {
+        for index in 0..count {
+            entries.add(index).write_volatile(PollFd::new(first + index as c_int, 0));
+        }
+        retry(|| width::poll_now(entries, count))?;
+        for index in 0..count {
+            let entry = entries.add(index).read_volatile();
+            if entry.revents & POLLNVAL == 0 {
+                function(entry.fd);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the process's table of descriptors has a place for that number, at which nothing is open.  The table is about
+/// as long as the highest number that was ever open needs, however high the limit.
+///
+/// select leaves alone what its set holds beyond the table, and refuses what is in the table and not open.
+pub fn table_reaches(number: c_int) -> Result<bool> {
+    const SMALL: usize = 1024 / 8;
+    let size = (number as usize / usize::BITS as usize + 1) * size_of::<usize>();
+    if size <= SMALL {
+        let mut room = MaybeUninit::uninit();
+        let set: &mut Buffer<SMALL> = zeroed(&mut room);
+        // SAFETY: there is room for that number.
+        return unsafe { select_refuses(number, set.0.as_mut_ptr().cast()) };
+    }
+    // SAFETY: a mapping of its own, which is zeroes, for so large a set.
+    unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let set = call!(width::SYS_MMAP, 0, size, libc::PROT_READ | libc::PROT_WRITE, flags, -1_isize, 0)?;
+        let result = select_refuses(number, set as *mut usize);
+        let _ = call!(libc::SYS_munmap, set, size);
+        result
+    }
+}
+
+/// # Safety
+/// `set` has room for that number and is empty.
+unsafe fn select_refuses(number: c_int, set: *mut usize) -> Result<bool> {
+    let word = usize::BITS as usize;
+    let number = number as usize;
+    set.add(number / word).write_volatile(1 << (number % word));
+    match retry(|| width::select_now(number + 1, set)) {
+        Ok(_) => Ok(false),
+        Err(Errno(libc::EBADF)) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// # Safety
@@ -205,9 +293,17 @@ pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
     unsafe { call!(libc::SYS_pidfd_open, pid, 0).map(|fd| OwnedFd::from_raw(fd as c_int)) }
 }
 
-/// Whether the kernel has the call at all: it refuses the number -1 in its own way.
-pub fn opens_pidfds() -> bool {
-    matches!(pidfd_open(-1), Err(Errno(libc::EINVAL)))
+/// Whether the call can be made at all, for the process itself: with these flags it is refused in a way of its own.
+pub fn opens_pidfds(own: pid_t) -> bool {
+    const NONE_KNOWN: c_int = -1;
+    // SAFETY: no pointer; there is no descriptor.
+    matches!(unsafe { call!(libc::SYS_pidfd_open, own, NONE_KNOWN) }, Err(Errno(libc::EINVAL)))
+}
+
+/// A copy of a descriptor of the process that the pidfd names, if the kernel lets us trace that process.
+pub fn copy_from_process(pidfd: c_int, fd: c_int) -> Result<OwnedFd> {
+    // SAFETY: no pointer; the descriptor is new.
+    unsafe { call!(libc::SYS_pidfd_getfd, pidfd, fd, 0).map(|fd| OwnedFd::from_raw(fd as c_int)) }
 }
 
 /// Asks a descriptor on pidfs for the process ID of what it names.

@@ -7,6 +7,7 @@
 use super::uapi::{self, CloneArgs, RobustList, SigInfo, P_PID, P_PIDFD};
 use super::{arch, call, check, retry, width};
 use crate::errno::{Errno, Result};
+use core::mem::MaybeUninit;
 use libc::{c_char, c_int, c_void, gid_t, pid_t, uid_t};
 
 /// What a child runs that shares its parent's memory.
@@ -20,6 +21,12 @@ pub type ChildEntry = unsafe extern "C" fn(*const c_void) -> !;
 pub unsafe fn clone3_vfork(args: &CloneArgs, size: usize, entry: ChildEntry, argument: *const c_void) -> Result<pid_t> {
     let args = args as *const CloneArgs as usize;
     check(arch::vfork_calling(libc::SYS_clone3 as usize, args, size, 0, entry, argument)).map(|pid| pid as pid_t)
+}
+
+/// Whether there is a clone3: it refuses a structure that is too small in its own way.
+pub fn knows_clone3() -> bool {
+    // SAFETY: the kernel looks at the size first.
+    unsafe { call!(libc::SYS_clone3, 0, 0) == Err(Errno(libc::EINVAL)) }
 }
 
 /// The same by the older clone, which has room for 32 bits of flags and no cgroup.
@@ -75,23 +82,43 @@ pub fn exit(status: c_int) -> ! {
 
 /// Waits for the child that the pidfd names, and takes its status away.
 pub fn reap(pidfd: c_int) -> Result<()> {
-    wait(P_PIDFD, pidfd, libc::WEXITED | OWN)
+    wait(P_PIDFD, pidfd, libc::WEXITED | OWN).map(drop)
 }
 
 /// Waits for the child of that number.
 pub fn reap_pid(pid: pid_t) -> Result<()> {
-    wait(P_PID, pid, libc::WEXITED | OWN)
+    wait(P_PID, pid, libc::WEXITED | OWN).map(drop)
 }
 
-/// Whether the pidfd names a child whose status was not taken yet.
-pub fn is_child(pidfd: c_int) -> bool {
-    wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | OWN).is_ok()
+/// Whether the pidfd names a child whose status was not taken yet.  An error says that the kernel was not to be asked.
+pub fn is_child(pidfd: c_int) -> Result<bool> {
+    match wait(P_PIDFD, pidfd, LOOK) {
+        Ok(_) => Ok(true),
+        Err(Errno(libc::ECHILD)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether that is the number of a child whose status was not taken yet.
 pub fn is_child_number(pid: pid_t) -> bool {
-    wait(P_PID, pid, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | OWN).is_ok()
+    wait(P_PID, pid, LOOK).is_ok()
 }
+
+/// Whether the child that the pidfd names has ended or is none of ours any more.
+pub fn has_ended(pidfd: c_int) -> bool {
+    match wait(P_PIDFD, pidfd, LOOK) {
+        Ok(info) => info.signal != 0,
+        Err(error) => error.0 == libc::ECHILD,
+    }
+}
+
+/// Waits until that child ends, and tells whether it left by itself rather than being killed.  Its status stays.
+pub fn ends_by_exiting(pidfd: c_int) -> bool {
+    matches!(wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOWAIT | OWN), Ok(info) if info.code == libc::CLD_EXITED)
+}
+
+/// Waits for nothing and takes nothing away.
+const LOOK: c_int = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | OWN;
 
 /// Only what the calling thread itself made, whatever its exit signal: a child of another thread that came to the same
 /// number is none of ours.
@@ -99,19 +126,27 @@ const OWN: c_int = libc::__WALL | libc::__WNOTHREAD;
 
 /// Whether the open descriptor is certainly no pidfd: waitid says so of any other kind.
 pub fn is_no_pidfd(fd: c_int) -> bool {
-    wait(P_PIDFD, fd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT) == Err(Errno(libc::EBADF))
+    matches!(wait(P_PIDFD, fd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT), Err(Errno(libc::EBADF)))
 }
 
-fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<()> {
+/// Whether the process that the pidfd names has no number in the caller's PID namespace: nobody there may send it signals.
+pub fn is_foreign(pidfd: c_int) -> bool {
+    const NONE: c_int = 0;
+    // SAFETY: no pointer that is not null.
+    unsafe { call!(libc::SYS_pidfd_send_signal, pidfd, NONE, 0, 0) == Err(Errno(libc::EINVAL)) }
+}
+
+fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<SigInfo> {
     let mut info = SigInfo::new();
     // SAFETY: the kernel writes one siginfo; there is no rusage.
-    retry(|| unsafe { call!(libc::SYS_waitid, kind, id, &mut info as *mut SigInfo, flags, 0) }).map(drop)
+    retry(|| unsafe { call!(libc::SYS_waitid, kind, id, &mut info as *mut SigInfo, flags, 0) })?;
+    Ok(info)
 }
 
 /// Whether the kernel has the whole pidfd interface.  The last piece was waitid(P_PIDFD), which tells a number that is
 /// no descriptor from a kind of ID that it does not know.
 pub fn waits_for_pidfds() -> bool {
-    wait(P_PIDFD, c_int::MAX, libc::WEXITED | libc::WNOHANG) == Err(Errno(libc::EBADF))
+    matches!(wait(P_PIDFD, c_int::MAX, libc::WEXITED | libc::WNOHANG), Err(Errno(libc::EBADF)))
 }
 
 pub fn kill(pid: pid_t, signal: c_int) -> Result<()> {
@@ -181,11 +216,62 @@ pub fn set_scheduler(policy: c_int, priority: c_int) -> Result<()> {
     unsafe { call!(libc::SYS_sched_setscheduler, 0, policy, &priority as *const c_int) }.map(drop)
 }
 
-/// Whether the process has one thread and shares its memory with no other process: the kernel grants this request
-/// exactly then, and it has no effect.
+/// Whether the process has one thread.  The kernel grants this request exactly then (and only if no other process shares
+/// the memory), without any effect.  Where a sandbox refuses it, as in most containers, procfs knows: one folder for each
+/// thread.
 pub fn is_single_threaded() -> bool {
     // SAFETY: no pointer.
-    unsafe { call!(libc::SYS_unshare, uapi::CLONE_THREAD) }.is_ok()
+    match unsafe { call!(libc::SYS_unshare, uapi::CLONE_THREAD) } {
+        Ok(_) => true,
+        Err(Errno(libc::EINVAL)) => false,
+        Err(_) => matches!(super::fd::link_count(b"/proc/self/task\0"), Ok(3)),
+    }
+}
+
+/// What the process's children have used up whose status was taken.  The kernel adds a child's share before it gives the
+/// child's number away, and there is none without one: a new process writes its ID into its memory, which is a page
+/// fault, and takes some microseconds to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Accounts {
+    times: (usize, usize, usize, usize),
+    faults: (usize, usize),
+}
+
+/// An error where a sandbox keeps that secret.
+pub fn accounts_of_children() -> Result<Accounts> {
+    const CHILDREN: isize = -1;
+    // struct rusage: two times of two words, then words.
+    let mut usage = MaybeUninit::<[usize; 18]>::uninit();
+    // SAFETY: the kernel writes one struct rusage, and then it is read.
+    unsafe {
+        call!(libc::SYS_getrusage, CHILDREN, usage.as_mut_ptr())?;
+        let usage = usage.assume_init_ref();
+        Ok(Accounts { times: (usage[0], usage[1], usage[2], usage[3]), faults: (usage[8], usage[9]) })
+    }
+}
+
+/// Rests for some milliseconds, for where nothing can be waited for.
+pub fn nap() {
+    let some: [usize; 2] = [0, 5_000_000];
+    // SAFETY: the kernel reads one struct timespec of machine words.
+    let _ = unsafe { call!(libc::SYS_nanosleep, some.as_ptr(), 0) };
+}
+
+/// The process that made this one or adopted it; 0 if it has no number here.
+pub fn parent_id() -> pid_t {
+    id(libc::SYS_getppid)
+}
+
+/// Whether that process has the same open file under the number as the caller has; an error where that is not to be
+/// learnt.
+pub fn shares_file(other: pid_t, fd: c_int) -> Result<bool> {
+    const KCMP_FILE: c_int = 0;
+    // SAFETY: no pointer.
+    match unsafe { call!(libc::SYS_kcmp, other, process_id(), KCMP_FILE, fd, fd) } {
+        Ok(order) => Ok(order == 0),
+        Err(Errno(libc::EBADF | libc::ESRCH)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Where the kernel clears the thread ID when the calling thread ends: the libc's own record of that ID.

@@ -43,15 +43,22 @@ const _: () = assert!(size_of::<CloneArgs>() == 88);
 pub const P_PID: c_int = 1;
 pub const P_PIDFD: c_int = 3;
 
-/// Room for a struct siginfo, which waitid fills and nobody here reads.
+/// struct siginfo as waitid fills it: without a signal when there is nothing to tell.
 #[repr(C, align(8))]
-pub struct SigInfo(MaybeUninit<[u8; 128]>);
+pub struct SigInfo {
+    pub signal: c_int,
+    errno: c_int,
+    pub code: c_int,
+    rest: MaybeUninit<[u8; 116]>,
+}
 
 impl SigInfo {
     pub const fn new() -> Self {
-        SigInfo(MaybeUninit::uninit())
+        SigInfo { signal: 0, errno: 0, code: 0, rest: MaybeUninit::uninit() }
     }
 }
+
+const _: () = assert!(size_of::<SigInfo>() == 128);
 
 /// A signal set.  Bit n stands for signal n + 1.  To the kernel it is one word or two, the lower first, which a big-endian
 /// machine with short words would have the other way about.
@@ -179,10 +186,47 @@ impl PollFd {
     pub const fn is_ready(&self) -> bool {
         self.revents & self.events != 0
     }
+
+    /// Whether nobody has the other end any more.
+    pub const fn is_hung_up(&self) -> bool {
+        self.revents & POLLHUP != 0
+    }
 }
 
 pub const POLLIN: i16 = 1;
 pub const POLLOUT: i16 = 4;
+const POLLHUP: i16 = 0x10;
+/// The number is not open.
+pub const POLLNVAL: i16 = 0x20;
+
+/// The start of struct statx, which is the same everywhere.
+#[repr(C, align(8))]
+pub struct Statx {
+    pub mask: u32,
+    block_size: u32,
+    attributes: u64,
+    pub links: u32,
+    rest: MaybeUninit<[u8; 236]>,
+}
+
+impl Statx {
+    pub const fn new() -> Self {
+        Statx { mask: 0, block_size: 0, attributes: 0, links: 0, rest: MaybeUninit::uninit() }
+    }
+}
+
+const _: () = assert!(size_of::<Statx>() == 256);
+
+/// struct __kernel_timespec
+#[repr(C)]
+pub struct Timespec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl Timespec {
+    pub const ZERO: &'static Self = &Timespec { seconds: 0, nanoseconds: 0 };
+}
 
 /// struct rlimit64
 #[repr(C)]

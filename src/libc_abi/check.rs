@@ -25,69 +25,154 @@ fn zeroed<T>(room: &mut MaybeUninit<Room<T>>) -> *mut T {
     room.cast()
 }
 
-/// The libc whose layouts its own functions were seen to produce.
-pub fn recognise() -> Option<Libc> {
-    let glibc = weak::gnu_get_libc_version().is_some();
-    // A static program may hold glibc without that function, so glibc's layout is tried in any case; a zeroed object of
-    // another libc says that it holds no actions.
-    [Libc::Glibc, Libc::Musl]
-        .iter()
-        .copied()
-        .find(|&libc| !(glibc && libc == Libc::Musl) && actions_read_back(libc) && attributes_read_back(libc))
+/// What the examination found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recognition {
+    /// The libc whose layouts its own functions were seen to produce.
+    Seen(Libc),
+    /// Most likely that one, but its functions refuse descriptors below 2, for the limit is lower, or have no memory.
+    NotNow(Libc),
+    Unknown,
+}
+
+/// Whether `recognise` allocates nothing.  glibc's functions fill an array that they are given, if they have the layout of
+/// the releases that are known.
+pub fn is_examined_without_allocation() -> bool {
+    const KNOWN: core::ops::RangeInclusive<u32> = 17..=43;
+    weak::glibc_minor_version().map_or(false, |minor| KNOWN.contains(&minor)) && likely_libc() == Libc::Glibc
+}
+
+/// By what a new object looks like: glibc's is all zeroes, musl's function clears the head of the list alone.
+fn likely_libc() -> Libc {
+    let mut room = MaybeUninit::uninit();
+    let object: *mut libc::posix_spawn_file_actions_t = zeroed(&mut room);
+    let first = object.cast::<c_int>();
+    // SAFETY: the libc's own function on an object of sufficient size.
+    unsafe {
+        first.write_volatile(-1);
+        if libc::posix_spawn_file_actions_init(object) == 0 && first.read_volatile() == 0 {
+            Libc::Glibc
+        } else {
+            Libc::Musl
+        }
+    }
+}
+
+/// Recognises the libc by its layouts alone: a library that helps programs of another libc along may define whatever that
+/// has.
+pub fn recognise() -> Recognition {
+    let likely = likely_libc();
+    if is_examined_without_allocation() {
+        match actions_read_back_from_array() {
+            Reading::Refused => return Recognition::NotNow(likely),
+            Reading::Right if attributes_read_back(Libc::Glibc) => return Recognition::Seen(Libc::Glibc),
+            _ => {}
+        }
+    }
+    // A static program may hold glibc without its version, so its layout is tried in any case; a zeroed object of another
+    // libc says that it holds no actions.
+    for libc in [Libc::Glibc, Libc::Musl] {
+        match actions_read_back(libc) {
+            Reading::Refused => return Recognition::NotNow(likely),
+            Reading::Right if attributes_read_back(libc) => return Recognition::Seen(libc),
+            _ => {}
+        }
+    }
+    Recognition::Unknown
 }
 
 const PATH: *const c_char = b"/pidfd_spawn\0".as_ptr().cast();
 
-/// The actions that the check adds.  Descriptors below 3, because a libc refuses numbers beyond the limit.
+/// The actions that the check adds.  Descriptors below 2, because glibc refuses numbers beyond the limit.
 const EXPECTED: [FileAction; 7] = [
     FileAction::Close { fd: 1 },
-    FileAction::Dup2 { from: 2, to: 1 },
-    FileAction::Open { fd: 2, path: PATH, flags: libc::O_WRONLY | libc::O_APPEND, mode: 0o642 },
+    FileAction::Dup2 { from: 1, to: 0 },
+    FileAction::Open { fd: 1, path: PATH, flags: libc::O_WRONLY | libc::O_APPEND, mode: 0o642 },
     FileAction::Chdir { path: PATH },
-    FileAction::Fchdir { fd: 2 },
+    FileAction::Fchdir { fd: 1 },
     FileAction::CloseFrom { first: 1 },
-    FileAction::SetForegroundGroup { terminal: 2 },
+    FileAction::SetForegroundGroup { terminal: 1 },
 ];
 
-fn actions_read_back(libc: Libc) -> bool {
+/// What was read back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Right,
+    Wrong,
+    /// The descriptors are beyond the limit, or there is no memory.
+    Refused,
+}
+
+/// With an array of our own, for the actions that need no more.
+fn actions_read_back_from_array() -> Reading {
     let mut room = MaybeUninit::uninit();
     let object = zeroed(&mut room);
-    let mut added = [false; EXPECTED.len()];
-    // SAFETY: the libc's own functions on an object of sufficient size.
+    let mut records = glibc::Records::<{ EXPECTED.len() }>::new();
+    // SAFETY: the libc's own functions on an object of sufficient size, which is not destroyed.
     unsafe {
         if libc::posix_spawn_file_actions_init(object) != 0 {
-            return false;
+            return Reading::Wrong;
         }
-        for (action, added) in EXPECTED.iter().zip(added.iter_mut()) {
-            *added = add(object, *action);
-        }
-        let right = added[..3] == [true; 3] && reads_back(libc, object.cast(), &added);
-        libc::posix_spawn_file_actions_destroy(object);
-        right
+        glibc::Actions::set_records(object.cast(), &mut records);
+        read_back(Libc::Glibc, object, |action| match action {
+            FileAction::Open { .. } | FileAction::Chdir { .. } => None,
+            // It has to be looked up.
+            FileAction::SetForegroundGroup { .. } => None,
+            action => add(object, action),
+        })
     }
 }
 
-/// False when the libc has no such action.
-unsafe fn add(object: *mut libc::posix_spawn_file_actions_t, action: FileAction) -> bool {
-    let result =
-        match action {
-            FileAction::Close { fd } => libc::posix_spawn_file_actions_addclose(object, fd),
-            FileAction::Dup2 { from, to } => libc::posix_spawn_file_actions_adddup2(object, from, to),
-            FileAction::Open { fd, path, flags, mode } => {
-                libc::posix_spawn_file_actions_addopen(object, fd, path, flags, mode)
-            }
-            FileAction::Chdir { path } => {
-                weak::posix_spawn_file_actions_addchdir_np().map_or(libc::ENOSYS, |function| function(object, path))
-            }
-            FileAction::Fchdir { fd } => {
-                weak::posix_spawn_file_actions_addfchdir_np().map_or(libc::ENOSYS, |function| function(object, fd))
-            }
-            FileAction::CloseFrom { first } => weak::posix_spawn_file_actions_addclosefrom_np()
-                .map_or(libc::ENOSYS, |function| function(object, first)),
-            FileAction::SetForegroundGroup { terminal } => weak::posix_spawn_file_actions_addtcsetpgrp_np()
-                .map_or(libc::ENOSYS, |function| function(object, terminal)),
-        };
-    result == 0
+fn actions_read_back(libc: Libc) -> Reading {
+    let mut room = MaybeUninit::uninit();
+    let object = zeroed(&mut room);
+    // SAFETY: the libc's own functions on an object of sufficient size.
+    unsafe {
+        if libc::posix_spawn_file_actions_init(object) != 0 {
+            return Reading::Wrong;
+        }
+        let reading = read_back(libc, object, |action| add(object, action));
+        libc::posix_spawn_file_actions_destroy(object);
+        reading
+    }
+}
+
+/// Adds the actions, as far as the function does, and decodes them.
+unsafe fn read_back(
+    libc: Libc,
+    object: *mut libc::posix_spawn_file_actions_t,
+    mut add: impl FnMut(FileAction) -> Option<c_int>,
+) -> Reading {
+    let mut added = [false; EXPECTED.len()];
+    for (action, added) in EXPECTED.iter().zip(added.iter_mut()) {
+        match add(*action) {
+            Some(0) => *added = true,
+            Some(libc::EBADF | libc::ENOMEM) => return Reading::Refused,
+            _ => {}
+        }
+    }
+    if added[..2] == [true; 2] && reads_back(libc, object.cast(), &added) {
+        Reading::Right
+    } else {
+        Reading::Wrong
+    }
+}
+
+/// The function's result, or None when the libc has no such action.
+unsafe fn add(object: *mut libc::posix_spawn_file_actions_t, action: FileAction) -> Option<c_int> {
+    Some(match action {
+        FileAction::Close { fd } => libc::posix_spawn_file_actions_addclose(object, fd),
+        FileAction::Dup2 { from, to } => libc::posix_spawn_file_actions_adddup2(object, from, to),
+        FileAction::Open { fd, path, flags, mode } => {
+            libc::posix_spawn_file_actions_addopen(object, fd, path, flags, mode)
+        }
+        FileAction::Chdir { path } => weak::posix_spawn_file_actions_addchdir_np()?(object, path),
+        FileAction::Fchdir { fd } => weak::posix_spawn_file_actions_addfchdir_np()?(object, fd),
+        FileAction::CloseFrom { first } => weak::posix_spawn_file_actions_addclosefrom_np()?(object, first),
+        FileAction::SetForegroundGroup { terminal } => {
+            weak::posix_spawn_file_actions_addtcsetpgrp_np()?(object, terminal)
+        }
+    })
 }
 
 unsafe fn reads_back(libc: Libc, object: *const c_void, added: &[bool; EXPECTED.len()]) -> bool {
@@ -166,16 +251,21 @@ fn attributes_read_back(libc: Libc) -> bool {
 mod tests {
     use super::*;
 
+    #[cfg(target_env = "musl")]
+    const OURS: Libc = Libc::Musl;
+    #[cfg(not(target_env = "musl"))]
+    const OURS: Libc = Libc::Glibc;
+
     #[test]
     fn the_libc_of_the_tests_is_recognised() {
-        let expected = if cfg!(target_env = "musl") { Libc::Musl } else { Libc::Glibc };
-        assert_eq!(recognise(), Some(expected));
+        assert_eq!(recognise(), Recognition::Seen(OURS));
+        assert_eq!(likely_libc(), OURS);
+        assert_eq!(actions_read_back(OURS), Reading::Right);
     }
 
     #[cfg(target_env = "gnu")]
     #[test]
     fn another_layout_is_not_taken_for_this_one() {
-        assert!(!actions_read_back(Libc::Musl));
-        assert!(!attributes_read_back(Libc::Musl) || !actions_read_back(Libc::Musl));
+        assert_eq!(actions_read_back(Libc::Musl), Reading::Wrong);
     }
 }

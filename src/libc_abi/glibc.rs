@@ -5,7 +5,7 @@
 
 use super::{kernel_set, Attributes, FileAction, LibcSignalSet, UNKNOWN_ACTION};
 use crate::errno::Result;
-use core::mem::size_of;
+use core::mem::{size_of, MaybeUninit};
 use core::ptr::addr_of_mut;
 use libc::{c_char, c_int, c_void, mode_t, pid_t};
 
@@ -61,6 +61,15 @@ struct AttributesObject {
     padding: [c_int; 15],
 }
 
+/// Room for records.
+pub struct Records<const N: usize>(#[allow(dead_code)] MaybeUninit<[Record; N]>);
+
+impl<const N: usize> Records<N> {
+    pub const fn new() -> Self {
+        Records(MaybeUninit::uninit())
+    }
+}
+
 const _: () = assert!(size_of::<AttributesObject>() == 336);
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<ActionsObject>() == 80 && size_of::<Record>() == 32);
@@ -83,6 +92,16 @@ impl Actions {
 
     pub fn left(&self) -> c_int {
         self.left
+    }
+
+    /// Gives a new object an array of so many records, which glibc then fills without allocating.
+    ///
+    /// # Safety
+    /// The object is a new one of this libc and must not be destroyed by its function.
+    pub unsafe fn set_records<const N: usize>(object: *mut c_void, records: *mut Records<N>) {
+        let object = object.cast::<ActionsObject>();
+        (*object).allocated = N as c_int;
+        (*object).records = records.cast();
     }
 
     #[inline(always)]
@@ -148,7 +167,6 @@ mod tests {
     use crate::errno::Errno;
     use crate::kernel::uapi::SignalSet;
     use crate::libc_abi::{flag, same, FileActions, Libc};
-    use std::mem::MaybeUninit;
 
     /// A record by its bytes, of which glibc has 32 with pointers of 64 bits and 20 with those of 32.
     type Bytes = [u8; if cfg!(target_pointer_width = "64") { 32 } else { 20 }];

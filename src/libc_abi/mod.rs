@@ -17,7 +17,7 @@ use crate::errno::{Errno, Result};
 use crate::kernel::uapi::SignalSet;
 use libc::{c_char, c_int, c_void, mode_t, pid_t};
 
-pub use check::recognise;
+pub use check::{is_examined_without_allocation, recognise, Recognition};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Libc {
@@ -194,6 +194,16 @@ impl Attributes {
             Libc::Glibc => glibc::attributes(attributes).flags,
             Libc::Musl => musl::attributes(attributes).flags,
         }
+    }
+
+    /// False when an attributes object of whatever libc certainly does not have that flag, which is one of the lower 16.
+    ///
+    /// # Safety
+    /// `attributes` was initialised by the libc's functions.
+    pub unsafe fn may_have(attributes: *const c_void, flag: u32) -> bool {
+        // They come first in both, as 16 bits and padding or as 32.
+        let first = *attributes.cast::<u32>();
+        first & (flag | flag << 16) != 0
     }
 
     /// Writes the flags into an attributes object.

@@ -1,30 +1,34 @@
 /* The addresses of functions that the libc may or may not have, in read-only relocated data: filled by the dynamic
  * loader, 0 where it finds none.  weak.rs says what they are.  Only directives, so that any assembler for any architecture
- * takes it. */
+ * takes it.
+ *
+ * With fat LTO the whole program is one unit of assembly, and `.weak NAME` there makes every reference to the name weak, the
+ * program's own and those of Rust's standard library as well: a static program then lacks functions that it calls.  The
+ * other name that `.weakref` gives is ours alone, and only what goes by that name is weak. */
 
 	.pushsection .data.rel.ro.libpidfd_spawn,"aw",%progbits
 	.balign 8
 	.hidden libpidfd_spawn_weak
 	.globl libpidfd_spawn_weak
 libpidfd_spawn_weak:
-	.weak gnu_get_libc_version
-	.dc.a gnu_get_libc_version
-	.weak _Fork
-	.dc.a _Fork
-	.weak dlsym
-	.dc.a dlsym
-	.weak posix_spawn_file_actions_addchdir_np
-	.dc.a posix_spawn_file_actions_addchdir_np
-	.weak posix_spawn_file_actions_addfchdir_np
-	.dc.a posix_spawn_file_actions_addfchdir_np
-	.weak posix_spawn_file_actions_addclosefrom_np
-	.dc.a posix_spawn_file_actions_addclosefrom_np
-	.weak posix_spawnattr_setschedparam
-	.dc.a posix_spawnattr_setschedparam
-	.weak posix_spawnattr_setschedpolicy
-	.dc.a posix_spawnattr_setschedpolicy
-	.weak __libc_dlopen_mode
-	.dc.a __libc_dlopen_mode
-	.weak __libc_dlsym
-	.dc.a __libc_dlsym
+	.weakref libpidfd_spawn_weak_gnu_get_libc_version, gnu_get_libc_version
+	.dc.a libpidfd_spawn_weak_gnu_get_libc_version
+	.weakref libpidfd_spawn_weak__Fork, _Fork
+	.dc.a libpidfd_spawn_weak__Fork
+	.weakref libpidfd_spawn_weak_dlsym, dlsym
+	.dc.a libpidfd_spawn_weak_dlsym
+	.weakref libpidfd_spawn_weak_posix_spawn_file_actions_addchdir_np, posix_spawn_file_actions_addchdir_np
+	.dc.a libpidfd_spawn_weak_posix_spawn_file_actions_addchdir_np
+	.weakref libpidfd_spawn_weak_posix_spawn_file_actions_addfchdir_np, posix_spawn_file_actions_addfchdir_np
+	.dc.a libpidfd_spawn_weak_posix_spawn_file_actions_addfchdir_np
+	.weakref libpidfd_spawn_weak_posix_spawn_file_actions_addclosefrom_np, posix_spawn_file_actions_addclosefrom_np
+	.dc.a libpidfd_spawn_weak_posix_spawn_file_actions_addclosefrom_np
+	.weakref libpidfd_spawn_weak_posix_spawnattr_setschedparam, posix_spawnattr_setschedparam
+	.dc.a libpidfd_spawn_weak_posix_spawnattr_setschedparam
+	.weakref libpidfd_spawn_weak_posix_spawnattr_setschedpolicy, posix_spawnattr_setschedpolicy
+	.dc.a libpidfd_spawn_weak_posix_spawnattr_setschedpolicy
+	.weakref libpidfd_spawn_weak___libc_dlopen_mode, __libc_dlopen_mode
+	.dc.a libpidfd_spawn_weak___libc_dlopen_mode
+	.weakref libpidfd_spawn_weak___libc_dlsym, __libc_dlsym
+	.dc.a libpidfd_spawn_weak___libc_dlsym
 	.popsection

@@ -76,25 +76,25 @@ fn close_from(first: c_int, report: &Report) -> Result<()> {
     }
     let kept = report.number();
     if kept < first {
-        return close_all(first as c_uint, c_uint::MAX, kept);
+        return close_all(first as c_uint, c_uint::MAX);
     }
     if kept > first {
-        close_all(first as c_uint, kept as c_uint - 1, kept)?;
+        close_all(first as c_uint, kept as c_uint - 1)?;
     }
-    close_all(kept as c_uint + 1, c_uint::MAX, kept)
+    close_all(kept as c_uint + 1, c_uint::MAX)
 }
 
-fn close_all(first: c_uint, last: c_uint, kept: c_int) -> Result<()> {
+fn close_all(first: c_uint, last: c_uint) -> Result<()> {
     // Missing before Linux 5.9, and sandboxes refuse it in several ways.
     if fd::close_range(first, last).is_ok() {
         return Ok(());
     }
-    close_listed(first, last, kept).or_else(|_| close_each(first, last))
+    close_listed(first, last).or_else(|_| close_found(first, last))
 }
 
 /// Closes what procfs lists.  Closing while reading is fine: the kernel goes on from a number, not from a place in a
 /// list.
-fn close_listed(first: c_uint, last: c_uint, kept: c_int) -> Result<()> {
+fn close_listed(first: c_uint, last: c_uint) -> Result<()> {
     // There must be a number for the directory.
     if first <= last {
         let _ = fd::close(first as c_int);
@@ -102,8 +102,7 @@ fn close_listed(first: c_uint, last: c_uint, kept: c_int) -> Result<()> {
     let directory = fd::open_read_only(b"/proc/self/fd\0")?.into_raw();
     let result = fd::for_each_entry(directory, |name| {
         if let Some(number) = decimal(name) {
-            let wanted = (first..=last).contains(&number);
-            if wanted && number as c_int != directory && number as c_int != kept {
+            if (first..=last).contains(&number) && number as c_int != directory {
                 let _ = fd::close(number as c_int);
             }
         }
@@ -124,15 +123,48 @@ fn decimal(text: &[u8]) -> Option<c_uint> {
     Some(value)
 }
 
-/// Without procfs there is nothing better than to try every number that the process could ever have had.
-fn close_each(first: c_uint, last: c_uint) -> Result<()> {
-    let end = fd::descriptor_limit()?.maximum.min(u64::from(last) + 1);
+/// Without procfs the numbers are tried, many at a time, and as few of them as can be: a hard limit of 2^30 is common,
+/// and as many calls would take minutes.
+fn close_found(first: c_uint, last: c_uint) -> Result<()> {
+    let end = if last < HIGHEST {
+        u64::from(last) + 1
+    } else {
+        table_end(first).or_else(|_| fd::descriptor_limit().map(|limit| limit.maximum.min(HIGHEST.into())))?
+    };
     let mut number = u64::from(first);
     while number < end {
-        let _ = fd::close(number as c_int);
-        number += 1;
+        let rest = end - number;
+        let count = if rest < BLOCK as u64 { rest as usize } else { BLOCK };
+        let close = |fd| {
+            let _ = fd::close(fd);
+        };
+        // poll wants a soft limit that is not below the count, and can be forbidden.
+        if fd::for_each_open::<BLOCK>(number as c_int, count, close).is_err() {
+            (0..count).for_each(|index| close(number as c_int + index as c_int));
+        }
+        number += count as u64;
     }
     Ok(())
+}
+
+const BLOCK: usize = 32;
+const HIGHEST: c_uint = c_int::MAX as c_uint;
+
+/// A number that no open descriptor reaches; `first` may be closed, and what is above it.
+fn table_end(first: c_uint) -> Result<u64> {
+    let mut number: c_uint = 1024 - 1;
+    loop {
+        if number >= first {
+            let _ = fd::close(number as c_int);
+            if !fd::table_reaches(number as c_int)? {
+                return Ok(u64::from(number));
+            }
+        }
+        if number == HIGHEST {
+            return Ok(u64::from(HIGHEST));
+        }
+        number = number << 1 | 1;
+    }
 }
 
 #[cfg(test)]
@@ -187,14 +219,14 @@ mod tests {
 
     #[test]
     fn the_slower_ways_of_closing_close_the_same() {
-        for way in [close_listed as fn(c_uint, c_uint, c_int) -> Result<()>, |first, last, _| close_each(first, last)] {
+        for way in [close_listed as fn(c_uint, c_uint) -> Result<()>, close_found] {
             in_child(|| {
                 for fd in [50, 51, 60, 61, 70] {
                     if fd::dup_to(0, fd, 0).is_err() {
                         return false;
                     }
                 }
-                way(51, 60, -1).is_ok()
+                way(51, 60).is_ok()
                     && fd::is_open(50)
                     && !fd::is_open(51)
                     && !fd::is_open(60)

@@ -6,7 +6,7 @@
 // Sound because: `main` is only entered by a clone whose argument is a `Frame` that outlives the child's use of it.
 #![allow(unsafe_code)]
 
-use super::{actions, exec, Birth, Frame};
+use super::{actions, exec, Birth, Frame, NO_PIDFD};
 use crate::errno::Result;
 use crate::kernel::process;
 use crate::kernel::signal;
@@ -20,10 +20,18 @@ const NOT_EXECUTED: c_int = 127;
 
 pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
     let frame = &*frame.cast::<Frame>();
-    frame.report.open();
+    frame.reached.store(true, Ordering::Relaxed);
     let request = frame.request;
+    if frame.birth == Birth::Clean && request.wants_pidfd && frame.pidfd.load(Ordering::Relaxed) == NO_PIDFD {
+        // This is a copy of the memory, or nobody would ever have a name for the program.
+        process::exit(NOT_EXECUTED);
+    }
+    frame.report.open();
     let error = match prepare(frame) {
-        Ok(()) => exec::execute(&request.program, request.argv, request.envp),
+        Ok(()) => {
+            frame.report.announce_execution();
+            exec::execute(&request.program, request.argv, request.envp)
+        }
         Err(error) => error,
     };
     frame.error.store(error.0, Ordering::Relaxed);

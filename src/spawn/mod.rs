@@ -28,14 +28,16 @@ mod actions;
 mod child;
 mod clone;
 mod exec;
+mod fallback;
 mod report;
 
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::OwnedFd;
+use crate::kernel::process;
 use crate::kernel::uapi::SignalSet;
 use crate::libc_abi::{flag, Attributes, FileActions};
-use core::sync::atomic::AtomicI32;
-use libc::{c_char, c_int, pid_t};
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use libc::{c_char, c_int, c_void, pid_t};
 
 pub use exec::{Program, SearchBuffer};
 use report::Report;
@@ -47,12 +49,14 @@ pub struct Request<'a> {
     pub attributes: Attributes,
     pub argv: *const *mut c_char,
     pub envp: *const *mut c_char,
+    /// Whether a pidfd is asked for, which takes a free descriptor.
+    pub wants_pidfd: bool,
 }
 
 /// What was started.
 #[derive(Debug)]
 pub struct Child {
-    pub pidfd: OwnedFd,
+    pub pidfd: Option<OwnedFd>,
     /// Means the child for as long as nobody has waited for it.
     pub pid: pid_t,
 }
@@ -72,22 +76,55 @@ struct Frame<'a> {
     birth: Birth,
     /// Where the child reports its error if it got a copy of this memory.
     report: Report,
-    /// Written by the kernel.
+    /// Written by the kernel, before the child runs.
     pidfd: AtomicI32,
+    /// Written by the child, first of all: if the parent does not see it, the child got a copy of this memory, or was
+    /// killed at once.
+    reached: AtomicBool,
     /// Written by the child: why it did not become the program; 0 while it has not failed.
     error: AtomicI32,
 }
 
 impl<'a> Frame<'a> {
     fn new(request: &'a Request<'a>, birth: Birth, report: Report) -> Self {
-        Frame { request, birth, report, pidfd: AtomicI32::new(-1), error: AtomicI32::new(0) }
+        let reached = AtomicBool::new(false);
+        Frame { request, birth, report, pidfd: AtomicI32::new(NO_PIDFD), reached, error: AtomicI32::new(0) }
     }
 
     /// Where the kernel stores the pidfd.
     fn pidfd_address(&self) -> *mut c_int {
         &self.pidfd as *const AtomicI32 as *mut c_int
     }
+
+    fn address(&self) -> *const c_void {
+        (self as *const Self).cast()
+    }
+
+    /// The descriptor that the kernel stored, the receiver's to close.
+    unsafe fn take_pidfd(&self) -> Option<OwnedFd> {
+        match self.pidfd.load(Ordering::Relaxed) {
+            NO_PIDFD => None,
+            pidfd => Some(OwnedFd::from_raw(pidfd)),
+        }
+    }
 }
+
+const NO_PIDFD: c_int = -1;
+
+/// Whether the child became the program.  If not, it is on its way out and is waited for.
+fn outcome(pidfd: Option<OwnedFd>, pid: pid_t, error: c_int) -> Result<Child> {
+    if error == 0 {
+        return Ok(Child { pidfd, pid });
+    }
+    let _ = match pidfd {
+        Some(pidfd) => process::reap(pidfd.raw()),
+        None => process::reap_pid(pid),
+    };
+    Err(Errno(error))
+}
+
+/// A sandbox does not change its mind, so the way that it refused is not tried again.
+static CLONE3_IS_REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// Starts the program; an error means that there is no child.
 ///
@@ -95,15 +132,27 @@ impl<'a> Frame<'a> {
 /// The request's pointers are what execve takes, and its actions and attributes are valid; all stay unchanged during
 /// the call.
 pub unsafe fn spawn(request: &Request) -> Result<Child> {
-    let wants_cgroup = request.attributes.has(flag::SETCGROUP);
-    if wants_cgroup && request.attributes.cgroup < 0 {
-        return Err(Errno(libc::EINVAL));
+    // clone has no room for a cgroup.
+    if request.attributes.has(flag::SETCGROUP) {
+        return in_cgroup(request);
+    }
+    if !CLONE3_IS_REFUSED.load(Ordering::Relaxed) {
+        match clone::clean(request) {
+            Ok(outcome) => return outcome,
+            Err(error) if clone::is_refusal(error) => CLONE3_IS_REFUSED.store(true, Ordering::Relaxed),
+            Err(error) => return Err(error),
+        }
+    }
+    fallback::spawn(request)
+}
+
+unsafe fn in_cgroup(request: &Request) -> Result<Child> {
+    if request.attributes.cgroup < 0 {
+        return Err(Errno(if clone::is_known() { libc::EINVAL } else { libc::EOPNOTSUPP }));
     }
     match clone::clean(request) {
         Ok(outcome) => outcome,
-        // clone has no room for a cgroup.
-        Err(error) if wants_cgroup && clone::is_refusal(error) => Err(Errno(libc::EOPNOTSUPP)),
-        Err(error) if clone::is_refusal(error) => clone::fallback(request),
+        Err(error) if clone::is_refusal(error) => Err(Errno(libc::EOPNOTSUPP)),
         Err(error) => Err(error),
     }
 }

@@ -1,5 +1,9 @@
 //! How a child that got a copy of the memory instead of sharing it (some emulators do that) says why it failed: through
-//! a pipe that its exec closes.
+//! a pipe.
+//!
+//! That the program runs could be told from the end of file, for its exec closes the pipe.  But a fork in another thread of
+//! the caller holds a copy, maybe for ever.  So the child takes a lock on the pipe before its exec, which is a process's own
+//! and not inherited, and says so; the exec or its end takes the lock away.
 //!
 //! The pipe takes descriptor numbers that the caller did not use and that a file action may name.  Such an action must
 //! find the number free, so the child moves its end out of the way (`Report::vacate`) or says that the number is not
@@ -7,6 +11,8 @@
 
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
+use crate::kernel::process;
+use crate::kernel::uapi::{PollFd, POLLIN};
 use core::cell::Cell;
 use libc::c_int;
 
@@ -32,6 +38,13 @@ impl Report {
     pub fn send(&self, error: Errno) {
         if self.writer.get() >= 0 {
             let _ = fd::write(self.writer.get(), &error.0.to_ne_bytes());
+        }
+    }
+
+    /// The child's last step before its exec: closing another descriptor of the pipe would take the lock away.
+    pub fn announce_execution(&self) {
+        if self.writer.get() >= 0 && fd::lock(self.writer.get()).is_ok() {
+            self.send(EXECUTING);
         }
     }
 
@@ -72,13 +85,47 @@ impl Pipe {
         Report { reader: self.reader.raw(), writer: Cell::new(self.writer.raw()) }
     }
 
-    /// Waits until the child has exec'd, which gives 0, or has said why not.
-    pub fn receive(self) -> c_int {
+    /// Waits until the child has exec'd, or has ended, which gives 0, or has said why it could not.
+    pub fn receive(self, pidfd: &Option<OwnedFd>) -> c_int {
         drop(self.writer);
-        let mut error = [0; 4];
-        match fd::read(self.reader.raw(), &mut error) {
-            Ok(4) => c_int::from_ne_bytes(error),
-            _ => 0,
+        let first = await_message(&self.reader, pidfd.as_ref().map_or(-1, OwnedFd::raw));
+        if first != Some(EXECUTING) || fd::wait_for_lock(self.reader.raw()).is_err() {
+            return first.map_or(0, |error| error.0);
         }
+        message(&self.reader).flatten().map_or(0, |error| error.0)
+    }
+}
+
+/// What the child says before its exec.
+const EXECUTING: Errno = Errno(-1);
+
+/// The child's message, or None when there will be none.
+fn await_message(reader: &OwnedFd, pidfd: c_int) -> Option<Errno> {
+    let mut ended = false;
+    loop {
+        if let Some(message) = message(reader) {
+            return message;
+        }
+        if ended {
+            return None;
+        }
+        let mut events = [PollFd::new(reader.raw(), POLLIN), PollFd::new(pidfd, POLLIN)];
+        match fd::poll(&mut events, TICK) {
+            Ok(_) => ended = events[1].is_ready(),
+            Err(_) => process::nap(),
+        }
+    }
+}
+
+/// In milliseconds; any would do.
+const TICK: usize = 500;
+
+/// What is in the pipe: nothing yet, the end of file, or a message.
+fn message(reader: &OwnedFd) -> Option<Option<Errno>> {
+    let mut text = [0; 4];
+    match fd::read(reader.raw(), &mut text) {
+        Ok(4) => Some(Some(Errno(c_int::from_ne_bytes(text)))),
+        Err(Errno(libc::EAGAIN)) => None,
+        _ => Some(None),
     }
 }

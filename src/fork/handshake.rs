@@ -1,0 +1,309 @@
+//! The handshake between a forked child, which waits, and its parent, which gives it a name and lets it go.
+//!
+//! The child waits in the call until the parent has its pidfd.  So an error means that nothing of the program ran in a
+//! child, and a child that nobody kills cannot end, and its number cannot pass to another process, before it is named.
+//!
+//! *If somebody kills it*, though, and somebody takes its status (another thread, a handler of the parent, an io_uring
+//! wait, the kernel where SIGCHLD is ignored), the number may name another process by the time that the parent opens the
+//! pidfd.  What shows that this did not happen is either of
+//!
+//! - the accounts: since before the fork the kernel has charged this process for no child whose status was taken, and it
+//!   does not drop the status of children either.  So the child still had its number when the pidfd was opened;
+//! - the child's answer: it read what the parent wrote after the pidfd was opened, so it was alive then.
+//!
+//! The accounts cost less than a microsecond and suffice nearly always; the answer is waited for when a child was
+//! reaped meanwhile.  A process that is none of this thread's children is not the child in any case.
+//!
+//! Both sides share an eventfd.  What the parent writes makes it unwritable until the child has read it, so its being
+//! writable again is the answer.  The child does not wait for a parent that is gone: it watches a pidfd on the parent and,
+//! where another thread of the parent could execute a program, the end of a pipe whose other end such an exec closes.
+//! The end of file is a hint that may come late, for a fork in another thread holds the pipe open: nothing relies on it.
+
+// Sound because: a descriptor that is made owned is new.
+#![allow(unsafe_code)]
+
+use crate::errno::{Errno, Result};
+use crate::kernel::fd::{self, OwnedFd};
+use crate::kernel::uapi::{PollFd, ANONYMOUS_INODES, POLLIN, POLLOUT, SIG_IGN};
+use crate::kernel::{process, signal};
+use core::mem;
+use libc::{c_int, pid_t};
+
+/// What the parent writes.  The first makes the eventfd unwritable until the child has read it.
+const GO: [u8; 8] = (u64::MAX - 1).to_ne_bytes();
+const GIVE_UP: [u8; 8] = 1_u64.to_ne_bytes();
+/// Can be written when the child has read the first.
+const ANY: [u8; 8] = GIVE_UP;
+
+/// How long a side waits before it looks whether the other one is still there, in milliseconds.
+const TICK: usize = 50;
+
+/// How many ticks the parent waits for an answer.  A child that is stopped, or has slow handlers, is worth some patience.
+const PATIENCE: usize = 600;
+
+/// The status of a child that never left the call.
+const NOT_RETURNED: c_int = 127;
+
+/// What is prepared before the fork: close-on-exec descriptors that leave 0 to 2 alone.
+pub struct Handshake {
+    question: OwnedFd,
+    /// A number for the pidfd, so that there is no fork when there is none.  If there is a leash it is the end that the
+    /// child watches.
+    spare: OwnedFd,
+    /// The end that an exec in the parent closes.
+    leash: Option<OwnedFd>,
+    parent: pid_t,
+    accounts: Result<process::Accounts>,
+}
+
+impl Handshake {
+    pub fn new(only_thread: bool) -> Result<Self> {
+        let question = fd::eventfd().and_then(out_of_the_way).map_err(refused)?;
+        let leash = if only_thread { None } else { leash() };
+        let (spare, leash) = match leash {
+            Some((watched, leash)) => (watched, Some(leash)),
+            None => (copy_from_3(&question)?, None),
+        };
+        Ok(Handshake {
+            question,
+            spare,
+            leash,
+            parent: process::process_id(),
+            accounts: process::accounts_of_children(),
+        })
+    }
+
+    /// The parent's side: gives the child of that number a name above 0 and lets it go, or ends it.
+    pub fn name(self, pid: pid_t) -> Result<OwnedFd> {
+        let Handshake { question, spare, leash, accounts, .. } = self;
+        let (pidfd, is_child) = match open_pidfd(pid, spare).and_then(|pidfd| match process::is_child(pidfd.raw()) {
+            // A stranger that got the number.
+            Ok(false) => Err(Errno(libc::ESRCH)),
+            known => Ok((pidfd, known.is_ok())),
+        }) {
+            Ok(named) => named,
+            Err(error) => {
+                give_up(&question, pid);
+                return Err(error);
+            }
+        };
+        let proven = is_child && keeps_statuses() && accounts.is_ok() && accounts == process::accounts_of_children();
+        if let Err(error) = fd::write(question.raw(), &GO) {
+            // Somebody closed a descriptor that is not theirs.
+            give_up(&question, pid);
+            return Err(error);
+        }
+        if !proven && !answered(&pidfd, &question) {
+            // Died before it was named.
+            give_up(&question, pid);
+            return Err(Errno(libc::ESRCH));
+        }
+        drop(leash);
+        Ok(pidfd)
+    }
+
+    /// The child's side: returns when it has a name, and does not when it is not to have one.
+    pub fn wait_for_parent(self) {
+        if !is_question(&self.question) {
+            return self.without_descriptors();
+        }
+        let Handshake { question, spare, leash, parent, .. } = self;
+        let watched = if leash.is_some() { spare.raw() } else { -1 };
+        drop(leash);
+        wait_for_go(&question, watched, parent);
+    }
+
+    /// A handler of pthread_atfork closed all descriptors in the child, as daemons do.  The numbers may be taken again.
+    fn without_descriptors(self) {
+        let parent = self.parent;
+        let question = self.question.raw();
+        mem::forget(self);
+        // Where the kernel does not let us have the copy, the child goes on without: most often the parent does not need
+        // the answer, and has seen already that the number is the child's.
+        if let Some(question) =
+            pidfd_on_parent(parent).and_then(|pidfd| fd::copy_from_process(pidfd.raw(), question).ok())
+        {
+            if is_question(&question) {
+                wait_for_go(&question, -1, parent);
+            }
+        }
+    }
+}
+
+/// Whether the number is still the eventfd's.
+fn is_question(fd: &OwnedFd) -> bool {
+    const FLAGS: c_int = libc::O_ACCMODE | libc::O_NONBLOCK;
+    matches!(fd::open_flags(fd.raw()), Ok(flags) if flags & FLAGS == libc::O_RDWR | libc::O_NONBLOCK)
+        && !matches!(fd::file_system(fd.raw()), Ok(kind) if kind != ANONYMOUS_INODES)
+}
+
+/// A pipe's two ends, which may be missing: they only shorten the wait of a child that nobody wants any more.
+fn leash() -> Option<(OwnedFd, OwnedFd)> {
+    let (watched, leash) = fd::pipe().ok()?;
+    Some((out_of_the_way(watched).ok()?, out_of_the_way(leash).ok()?))
+}
+
+/// The descriptor itself, or a copy of it if its number is that of a standard descriptor: handlers of pthread_atfork may
+/// write there.
+fn out_of_the_way(fd: OwnedFd) -> Result<OwnedFd> {
+    if fd.raw() > libc::STDERR_FILENO {
+        return Ok(fd);
+    }
+    copy_from_3(&fd)
+}
+
+fn copy_from_3(fd: &OwnedFd) -> Result<OwnedFd> {
+    match fd::dup_from(fd.raw(), libc::STDERR_FILENO + 1) {
+        // SAFETY: the copy is new.
+        Ok(copy) => Ok(unsafe { OwnedFd::from_raw(copy) }),
+        // The limit is below that.
+        Err(Errno(libc::EINVAL)) => Err(Errno(libc::EMFILE)),
+        Err(error) => Err(error),
+    }
+}
+
+/// A sandbox may say anything of a call that it does not know; callers have a plan for ENOSYS alone.
+fn refused(error: Errno) -> Errno {
+    match error.0 {
+        libc::EMFILE | libc::ENFILE | libc::ENOMEM => error,
+        _ => Errno(libc::ENOSYS),
+    }
+}
+
+/// Opens a pidfd above 0, giving the spare number up for it if need be.
+fn open_pidfd(pid: pid_t, spare: OwnedFd) -> Result<OwnedFd> {
+    let opened = match fd::pidfd_open(pid) {
+        Err(Errno(libc::EMFILE)) => {
+            drop(spare);
+            return fd::pidfd_open(pid).map_err(naming_error).and_then(above_zero);
+        }
+        result => result.map_err(naming_error)?,
+    };
+    if opened.raw() > 0 {
+        return Ok(opened);
+    }
+    fd::dup_to(opened.raw(), spare.raw(), libc::O_CLOEXEC)?;
+    Ok(spare)
+}
+
+/// The descriptor itself, or a copy of it where it is number 0.
+pub fn above_zero(fd: OwnedFd) -> Result<OwnedFd> {
+    if fd.raw() > 0 {
+        return Ok(fd);
+    }
+    // SAFETY: the copy is new.
+    fd::dup_from(fd.raw(), 1).map(|copy| unsafe { OwnedFd::from_raw(copy) })
+}
+
+fn naming_error(error: Errno) -> Errno {
+    match error.0 {
+        // What the kernel says of a process that is just being reaped.
+        libc::EINVAL => Errno(libc::ESRCH),
+        libc::EPERM | libc::EACCES => Errno(libc::ENOSYS),
+        _ => error,
+    }
+}
+
+/// Whether a child that ends stays a zombie until somebody asks for its status.
+fn keeps_statuses() -> bool {
+    const SA_NOCLDWAIT: usize = libc::SA_NOCLDWAIT as usize;
+    matches!(
+        signal::disposition(libc::SIGCHLD),
+        Ok(action) if action.handler != SIG_IGN && action.flags & SA_NOCLDWAIT == 0
+    )
+}
+
+/// Ends a child that has not left the call and must not.
+fn give_up(question: &OwnedFd, pid: pid_t) {
+    // It may not have heard yet that it may go.
+    let _ = fd::read(question.raw(), &mut [0; 8]);
+    let _ = fd::write(question.raw(), &GIVE_UP);
+    end(pid);
+}
+
+/// Ends a child that the caller is not going to hear of.
+pub fn end(pid: pid_t) {
+    if process::is_child_number(pid) {
+        let _ = process::kill(pid, libc::SIGKILL);
+        let _ = process::reap_pid(pid);
+    }
+}
+
+/// Waits until the child has read what the parent wrote, or is dead.
+fn answered(pidfd: &OwnedFd, question: &OwnedFd) -> bool {
+    let mut ended = false;
+    for _ in 0..PATIENCE {
+        // In this order: what the eventfd says when the child was seen dead before is its last word.
+        match fd::write(question.raw(), &ANY) {
+            // It has been read, and nobody reads it again.
+            Ok(_) => return true,
+            Err(Errno(libc::EAGAIN)) if !ended => {}
+            Err(_) => return false,
+        }
+        let mut watched = [PollFd::new(pidfd.raw(), POLLIN), PollFd::new(question.raw(), POLLOUT)];
+        ended = match fd::poll(&mut watched, TICK) {
+            Ok(_) => watched[0].is_ready(),
+            Err(_) => {
+                process::nap();
+                process::has_ended(pidfd.raw())
+            }
+        };
+    }
+    // Taken back, it will not be read any more.
+    matches!(fd::read(question.raw(), &mut [0; 8]), Err(Errno(libc::EAGAIN)))
+}
+
+fn wait_for_go(question: &OwnedFd, watched: c_int, parent: pid_t) {
+    if is_told_to_go(question) {
+        return;
+    }
+    let pidfd = pidfd_on_parent(parent);
+    loop {
+        let gone = parent_is_gone(&pidfd, watched, question, parent);
+        if is_told_to_go(question) {
+            return;
+        }
+        if gone {
+            process::exit(NOT_RETURNED);
+        }
+    }
+}
+
+/// Does not return when the parent gave up.
+fn is_told_to_go(question: &OwnedFd) -> bool {
+    let mut message = [0; 8];
+    match fd::read(question.raw(), &mut message) {
+        Ok(_) if message == GO => true,
+        Err(Errno(libc::EAGAIN)) => false,
+        _ => process::exit(NOT_RETURNED),
+    }
+}
+
+/// Waits until there is something to read or the parent is gone.
+fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, parent: pid_t) -> bool {
+    let ends = pidfd.as_ref().map_or(-1, OwnedFd::raw);
+    let mut events = [PollFd::new(question.raw(), POLLIN), PollFd::new(ends, POLLIN), PollFd::new(watched, 0)];
+    match fd::poll(&mut events, TICK) {
+        Ok(0) => {}
+        Ok(_) => return events[1].is_ready() || events[2].is_hung_up(),
+        Err(_) => process::nap(),
+    }
+    // In another PID namespace than its parent's the child does not know more.
+    match process::parent_id() {
+        0 => false,
+        // One that executed a program has closed the eventfd.
+        id if id == parent => matches!(process::shares_file(parent, question.raw()), Ok(false)),
+        _ => true,
+    }
+}
+
+/// A pidfd on the parent, unless that is gone or has no number here.
+fn pidfd_on_parent(parent: pid_t) -> Option<OwnedFd> {
+    let pidfd = fd::pidfd_open(parent).ok()?;
+    // Asked afterwards: while it is our parent the number is its own.
+    if process::parent_id() == parent {
+        Some(pidfd)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,156 @@
+//! pidfd_fork: the libc's own fork or _Fork makes the child, for only they put the libc's records right in it.  `handshake`
+//! gives the child its pidfd afterwards, and shows that it is the child's.  `raw` is for a libc without _Fork.
+//!
+//! With flags 0 nothing is changed around the libc's fork: the handlers of pthread_atfork run with the caller's signal
+//! mask and standard descriptors, and what they change lasts.  Signals are blocked for the handshake alone.
+
+// Sound because: fork and _Fork are the libc's, called with nothing held but descriptors, which both processes close.
+#![allow(unsafe_code)]
+
+mod handshake;
+mod raw;
+
+use crate::cancel::AroundHandlers;
+use crate::errno::{self, Errno, Result};
+use crate::host::Host;
+use crate::kernel::fd::{self, OwnedFd};
+use crate::kernel::process;
+use crate::kernel::signal::Blocked;
+use crate::libc_abi::weak;
+use handshake::Handshake;
+use libc::{c_uint, pid_t};
+
+/// PIDFDFORK_ASYNCSAFE
+pub const ASYNC_SAFE: c_uint = 1 << 1;
+
+/// Which of the two processes returns.
+#[derive(Debug)]
+pub enum Forked {
+    Child,
+    /// With the child's pidfd, a number above 0.
+    Parent(OwnedFd),
+}
+
+/// # Safety
+/// In the child of a process with several threads, the caller does what it may do after fork or, with ASYNC_SAFE,
+/// _Fork.
+pub unsafe fn fork(flags: c_uint, host: Host) -> Result<Forked> {
+    if flags & !ASYNC_SAFE != 0 {
+        return Err(Errno(libc::EINVAL));
+    }
+    // The second is asked every time, for a sandbox can come at any time.
+    if !host.has_pidfds() || !fd::opens_pidfds(process::process_id()) {
+        return Err(Errno(libc::ENOSYS));
+    }
+    let only_thread = process::is_single_threaded();
+    if flags & ASYNC_SAFE != 0 {
+        // With all signals blocked, and without a cancellation point, nothing can cancel.
+        let _blocked = Blocked::all();
+        match weak::_Fork() {
+            Some(make_child) => by_libc(make_child, only_thread, || ()),
+            None => raw::fork(),
+        }
+    } else {
+        let _no_cancellation = AroundHandlers::new(only_thread, host.libc());
+        by_libc(libc::fork, only_thread, Blocked::all)
+    }
+}
+
+/// What `block` gives is kept for the handshake, on both sides.
+unsafe fn by_libc<T>(
+    make_child: unsafe extern "C" fn() -> pid_t,
+    only_thread: bool,
+    block: impl FnOnce() -> T,
+) -> Result<Forked> {
+    let handshake = Handshake::new(only_thread)?;
+    match make_child() {
+        -1 => Err(Errno(errno::get())),
+        0 => {
+            let _blocked = block();
+            handshake.wait_for_parent();
+            Ok(Forked::Child)
+        }
+        pid => {
+            let _blocked = block();
+            handshake.name(pid).map(Forked::Parent)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::getpid::getpid;
+    use crate::kernel::signal;
+
+    /// musl and newer glibcs (seen: 2.43), which have _Fork, let the kernel clear another place than their record of the
+    /// thread's ID.
+    fn clears_another_place() -> bool {
+        weak::glibc_minor_version().map_or(true, |minor| minor >= 42)
+    }
+
+    /// The child checks the libc's record of its thread ID, the parent that the pidfd names the child.
+    fn check(forked: Result<Forked>) {
+        match forked.expect("the kernel can fork") {
+            Forked::Child => {
+                let recorded = process::thread_id_address().map(|address| unsafe { *address });
+                let right = recorded == Ok(process::process_id()) || clears_another_place();
+                process::exit(if right { 0 } else { 1 })
+            }
+            Forked::Parent(pidfd) => {
+                assert!(pidfd.raw() > 0);
+                assert_eq!(process::is_child(pidfd.raw()), Ok(true));
+                let mut status = 0;
+                let pid = getpid(pidfd.raw()).unwrap();
+                assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+                assert_eq!(status, 0);
+                assert_eq!(getpid(pidfd.raw()), Err(Errno(libc::ESRCH)));
+            }
+        }
+    }
+
+    /// The test runs in a thread of its own beside the main thread.
+    #[test]
+    fn several_threads() {
+        assert!(!process::is_single_threaded());
+        check(unsafe { fork(0, Host::get()) });
+        check(unsafe { fork(ASYNC_SAFE, Host::get()) });
+    }
+
+    #[test]
+    fn a_libc_without_underscore_fork() {
+        let _blocked = signal::Blocked::all();
+        let forked = unsafe { raw::fork() };
+        match forked {
+            Err(Errno(libc::ENOSYS)) if clears_another_place() => {}
+            forked => check(forked),
+        }
+    }
+
+    /// As in a process of glibc 2.31 without its libpthread.
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn a_libc_that_records_no_thread_id() {
+        let _blocked = signal::Blocked::all();
+        let address = process::thread_id_address().unwrap();
+        unsafe { libc::syscall(libc::SYS_set_tid_address, 0) };
+        let forked = unsafe { raw::fork() };
+        unsafe { libc::syscall(libc::SYS_set_tid_address, address) };
+        match forked.expect("the kernel can fork") {
+            Forked::Child => process::exit(3),
+            Forked::Parent(pidfd) => {
+                let pid = getpid(pidfd.raw()).unwrap();
+                let mut status = 0;
+                assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+                assert_eq!(libc::WEXITSTATUS(status), 3);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_flag_is_refused() {
+        for flag in (0..32).map(|bit| 1 << bit).filter(|&flag| flag != ASYNC_SAFE) {
+            assert_eq!(unsafe { fork(flag, Host::get()) }.unwrap_err(), Errno(libc::EINVAL));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! _Fork for a libc that has none.
+//!
+//! The kernel writes the child's thread ID where the libc keeps it, which is where the kernel was told to clear it;
+//! robust mutexes that the parent holds are none of the child's.  The pidfd comes with the child.
+
+// Sound because: only the libc's own thread ID is written to, after the kernel said that it is one, and the list of robust
+// mutexes that the kernel knows.
+#![allow(unsafe_code)]
+
+use super::handshake::{above_zero, end};
+use super::Forked;
+use crate::errno::{Errno, Result};
+use crate::kernel::fd::{self, OwnedFd};
+use crate::kernel::process;
+use crate::kernel::uapi::{CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PIDFD};
+use crate::libc_abi::weak;
+use core::ptr;
+
+/// # Safety
+/// As `super::fork`, with all signals blocked.
+pub unsafe fn fork() -> Result<Forked> {
+    let tid = process::thread_id_address().map_err(|_| Errno(libc::ENOSYS))?;
+    let recorded = if tid.is_null() { keeps_no_ids() } else { ptr::read_volatile(tid) == process::thread_id() };
+    if !recorded {
+        return Err(Errno(libc::ENOSYS));
+    }
+    let robust = process::robust_list();
+    // The kernel takes the lowest number.  Only where that is 0 another one is needed.
+    let spare = if fd::is_open(0) { None } else { Some(above_zero(fd::pidfd_open(process::process_id())?)?) };
+
+    let mut pidfd = -1;
+    let record = if tid.is_null() { 0 } else { CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID };
+    let flags = CLONE_PIDFD | record | libc::SIGCHLD as u64;
+    let pid = process::clone_fork(flags, &mut pidfd, tid)?;
+    if pid == 0 {
+        if let Ok((head, size)) = robust {
+            if !head.is_null() {
+                (*head).next = head;
+                let _ = process::set_robust_list(head, size);
+            }
+        }
+        return Ok(Forked::Child);
+    }
+    if pidfd < 0 {
+        end(pid);
+        return Err(Errno(libc::ENOSYS));
+    }
+    let pidfd = OwnedFd::from_raw(pidfd);
+    match spare {
+        Some(spare) if pidfd.raw() == 0 => match fd::dup_to(pidfd.raw(), spare.raw(), libc::O_CLOEXEC) {
+            Ok(()) => Ok(Forked::Parent(spare)),
+            Err(error) => {
+                end(pid);
+                Err(error)
+            }
+        },
+        _ => Ok(Forked::Parent(pidfd)),
+    }
+}
+
+/// Before 2.34 glibc tells the kernel of no thread ID unless its libpthread is in the process; without that nothing goes
+/// by the record.  Before 2.25 getpid and raise kept numbers of their own, which would be the parent's.
+fn keeps_no_ids() -> bool {
+    weak::glibc_minor_version().map_or(false, |minor| minor >= 25)
+}

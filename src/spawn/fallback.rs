@@ -1,0 +1,130 @@
+//! Where clone3 is missing or forbidden, as in most containers: clone, which every kernel and sandbox has.
+//!
+//! Nobody resets the signal handlers for the child there, so all signals are blocked around it, and it does that itself.
+//!
+//! Some emulators grant CLONE_VM and copy the memory all the same.  The child's first step is a mark in the frame: a parent
+//! that does not find it has to hear of an error through the pipe that the child has besides, until a mark was seen once.
+
+// Sound because: clone suspends the caller while the child uses the frame, and a child that got a copy of the memory uses
+// its copy; the descriptor made owned is new.
+#![allow(unsafe_code)]
+
+use super::report::Pipe;
+use super::{child, outcome, Birth, Child, Frame, Report, Request};
+use crate::errno::{Errno, Result};
+use crate::kernel::uapi::{CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
+use crate::kernel::{process, signal};
+use core::sync::atomic::{AtomicBool, Ordering};
+use libc::pid_t;
+
+/// Whether a child was seen to share the memory.
+static SHARES_MEMORY: AtomicBool = AtomicBool::new(false);
+
+/// # Safety
+/// As `super::spawn`.
+#[cold]
+pub unsafe fn spawn(request: &Request) -> Result<Child> {
+    let known = SHARES_MEMORY.load(Ordering::Relaxed);
+    // Mostly it will not be needed, so that there is none is no error yet.
+    let pipe = if known { None } else { Some(Pipe::new()) };
+    let blocked = signal::Blocked::all();
+    let report = match &pipe {
+        Some(Ok(pipe)) => pipe.child_end(),
+        _ => Report::none(),
+    };
+    let frame = Frame::new(request, Birth::Blocked(blocked.before()), report);
+    let pid = clone(&frame)?;
+    let pidfd = frame.take_pidfd();
+    if pidfd.is_none() && request.wants_pidfd {
+        return Err(end(pid, Errno(libc::ENOSYS)));
+    }
+    let reached = frame.reached.load(Ordering::Relaxed);
+    let error = match pipe {
+        Some(Ok(pipe)) if !reached => pipe.receive(&pidfd),
+        Some(Err(error)) if !reached => return Err(end(pid, error)),
+        _ => frame.error.load(Ordering::Relaxed),
+    };
+    if reached && !known {
+        SHARES_MEMORY.store(true, Ordering::Relaxed);
+    }
+    outcome(pidfd, pid, error)
+}
+
+/// clone, whose only reason for EINVAL here is a flag that it does not know, and for EPERM a sandbox.
+unsafe fn clone(frame: &Frame) -> Result<pid_t> {
+    let pidfd = if frame.request.wants_pidfd { CLONE_PIDFD } else { 0 };
+    let flags = CLONE_VM | CLONE_VFORK | pidfd | libc::SIGCHLD as u64;
+    process::clone_vfork(flags, frame.pidfd_address(), child::main, frame.address()).map_err(|error| match error.0 {
+        libc::EINVAL | libc::EPERM => Errno(libc::ENOSYS),
+        _ => error,
+    })
+}
+
+/// There is a child that cannot be named, or not be heard of.
+fn end(pid: pid_t, error: Errno) -> Errno {
+    let _ = process::kill(pid, libc::SIGKILL);
+    let _ = process::reap_pid(pid);
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::libc_abi::{Attributes, FileActions, Libc};
+    use crate::spawn::{clone, Program};
+    use std::ptr;
+
+    /// Starts a program on the given path, without anything that a libc would have to be known for.
+    fn start(path: &[u8], make: unsafe fn(&Request) -> Result<Child>) -> Result<Child> {
+        let argv = [path.as_ptr() as *mut libc::c_char, ptr::null_mut()];
+        let request = Request {
+            program: Program::Path(path.as_ptr().cast()),
+            actions: FileActions::None,
+            attributes: unsafe { Attributes::new(Libc::Glibc, ptr::null()) }.unwrap(),
+            argv: argv.as_ptr(),
+            envp: argv[1..].as_ptr(),
+            wants_pidfd: true,
+        };
+        unsafe { make(&request) }
+    }
+
+    unsafe fn plain(request: &Request) -> Result<Child> {
+        clone::clean(request).expect("clone3 works here")
+    }
+
+    #[test]
+    fn both_paths_start_a_program_and_report_an_error() {
+        for make in [plain as unsafe fn(&Request) -> Result<Child>, spawn] {
+            let child = start(b"/bin/true\0", make).expect("/bin/true exists");
+            let pidfd = child.pidfd.expect("it was asked for");
+            assert_eq!(crate::getpid::getpid(pidfd.raw()), Ok(child.pid));
+            process::reap(pidfd.raw()).expect("the child is ours");
+            assert_eq!(start(b"/nonexistent\0", make).unwrap_err(), Errno(libc::ENOENT));
+        }
+        assert!(SHARES_MEMORY.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn a_copying_clone_reports_through_the_pipe() {
+        let blocked = signal::Blocked::all();
+        let pipe = Pipe::new().unwrap();
+        let request = Request {
+            program: Program::Path(b"/nonexistent\0".as_ptr().cast()),
+            actions: FileActions::None,
+            attributes: unsafe { Attributes::new(Libc::Glibc, ptr::null()) }.unwrap(),
+            argv: ptr::null(),
+            envp: ptr::null(),
+            wants_pidfd: true,
+        };
+        let frame = Frame::new(&request, Birth::Blocked(blocked.before()), pipe.child_end());
+        // What an emulator makes of CLONE_VM | CLONE_VFORK.
+        match unsafe { libc::fork() } {
+            0 => unsafe { child::main(frame.address()) },
+            pid => {
+                assert_eq!(pipe.receive(&None), libc::ENOENT);
+                assert_eq!(frame.error.load(Ordering::Relaxed), 0);
+                process::reap_pid(pid).unwrap();
+            }
+        }
+    }
+}
