@@ -167,7 +167,10 @@ include tests-c/newcomer/newcomer.mk
 include bench/bench.mk
 include packaging/install/install.mk
 include packaging/packages.mk
+include packaging/ports.mk
+include packaging/release.mk
 include man/man.mk
+include tests-c/recipes/recipes.mk
 include examples/examples.mk
 include examples/rust/rust.mk
 include fuzz/fuzz.mk
