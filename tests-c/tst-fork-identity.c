@@ -215,26 +215,6 @@ ALONE_AND_NOT (a_parent_handler_gives_the_number_to_another_child)
   meet_the_stranger ();
 }
 
-/* The kernel takes the child's status, but only for this moment. */
-static void
-have_the_child_replaced (void)
-{
-  pid_t child = await_child ();
-  struct sigaction ignoring = { .sa_handler = SIG_IGN }, before;
-  CHECK (sigaction (SIGCHLD, &ignoring, &before) == 0);
-  CHECK (kill (child, SIGKILL) == 0);
-  while (kill (child, 0) == 0)
-    usleep (1000);
-  stranger = clone_with_number (child);
-  CHECK (sigaction (SIGCHLD, &before, NULL) == 0);
-}
-
-ALONE_AND_NOT (a_parent_handler_has_SIGCHLD_ignored_for_a_moment)
-{
-  register_handlers (have_the_child_replaced);
-  meet_the_stranger ();
-}
-
 static void
 kill_and_reap (void)
 {

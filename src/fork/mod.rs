@@ -43,7 +43,7 @@ pub unsafe fn fork(flags: c_uint, host: Host) -> Result<Forked> {
     }
     // Every time, for a sandbox can come at any time.
     fd::try_pidfd_open(process::process_id()).map_err(handshake::refused)?;
-    let only_thread = process::is_single_threaded();
+    let only_thread = host.has_one_thread();
     if flags & ASYNC_SAFE != 0 {
         // With all signals blocked, and without a cancellation point, nothing can cancel.
         let _blocked = Blocked::all();
