@@ -54,32 +54,27 @@ pub struct Handshake {
     /// The end that an exec in the parent closes.
     leash: Option<OwnedFd>,
     parent: pid_t,
-    /// Whether a child that ends keeps its number, and what was charged for those whose status was taken.
-    keeps_statuses: bool,
+    /// What was charged for children whose status was taken.
     accounts: Result<process::Accounts>,
 }
 
 impl Handshake {
+    /// ENOSYS where a sandbox refuses a part of it, which it may do since a moment ago.
     pub fn new(only_thread: bool) -> Result<Self> {
+        let parent = process::process_id();
+        fd::try_pidfd_open(parent).map_err(refused)?;
         let question = fd::eventfd().and_then(out_of_the_way).map_err(refused)?;
         let leash = if only_thread { None } else { leash() };
         let (spare, leash) = match leash {
             Some((watched, leash)) => (watched, Some(leash)),
             None => (copy_from_3(&question).map_err(refused)?, None),
         };
-        Ok(Handshake {
-            question,
-            spare,
-            leash,
-            parent: process::process_id(),
-            keeps_statuses: keeps_statuses(),
-            accounts: process::accounts_of_children(),
-        })
+        Ok(Handshake { question, spare, leash, parent, accounts: process::accounts_of_children() })
     }
 
     /// The parent's side: gives the child of that number a name above 0 and lets it go, or ends it.
     pub fn name(self, pid: pid_t) -> Result<OwnedFd> {
-        let Handshake { question, spare, leash, keeps_statuses: kept, accounts, .. } = self;
+        let Handshake { question, spare, leash, accounts, .. } = self;
         let (pidfd, is_child) = match open_pidfd(pid, spare).and_then(|pidfd| match process::is_child(pidfd.raw()) {
             // A stranger that got the number.
             Ok(false) => Err(Errno(libc::ESRCH)),
@@ -91,8 +86,7 @@ impl Handshake {
                 return Err(error);
             }
         };
-        let proven =
-            is_child && kept && keeps_statuses() && accounts.is_ok() && accounts == process::accounts_of_children();
+        let proven = is_child && keeps_statuses() && accounts.is_ok() && accounts == process::accounts_of_children();
         if let Err(error) = fd::write(question.raw(), &GO) {
             // Somebody closed a descriptor that is not theirs.
             give_up(&question, pid);
@@ -122,14 +116,14 @@ impl Handshake {
 
     /// A handler of pthread_atfork closed all descriptors in the child, as daemons do.  The numbers may be taken again.
     fn without_descriptors(self) {
-        let Handshake { parent, keeps_statuses, .. } = self;
+        let parent = self.parent;
         let theirs = self.question.raw();
         mem::forget(self);
         match pidfd_on_parent(parent).and_then(|pidfd| fd::copy_from_process(pidfd.raw(), theirs).ok()) {
             Some(question) if is_question(&question) => wait_for_go(&question, theirs, -1, parent),
             // The kernel does not let us have the copy.  The child goes on without if the parent most likely does not need
             // the answer.
-            _ if keeps_statuses => {}
+            _ if keeps_statuses() => {}
             _ => process::exit(NOT_RETURNED),
         }
     }
@@ -168,7 +162,7 @@ fn copy_from_3(fd: &OwnedFd) -> Result<OwnedFd> {
 }
 
 /// A sandbox may say anything of a call that it does not know; callers have a plan for ENOSYS alone.
-pub fn refused(error: Errno) -> Errno {
+fn refused(error: Errno) -> Errno {
     match error.0 {
         libc::EMFILE | libc::ENFILE | libc::ENOMEM => error,
         _ => Errno(libc::ENOSYS),
