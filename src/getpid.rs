@@ -34,8 +34,6 @@ pub fn getpid(pidfd: c_int) -> Result<pid_t> {
 /// foreign PID namespace.  Without procfs there is nobody to ask which.
 fn without_parent(pidfd: c_int) -> Result<pid_t> {
     match from_fdinfo(pidfd) {
-        // The procfs may be that of another namespace, and so the number.
-        Ok(_) if process::is_foreign(pidfd) => Err(Errno(libc::EREMOTE)),
         result @ (Ok(_) | Err(Errno(libc::EREMOTE))) => result,
         _ => Err(Errno(libc::ESRCH)),
     }
@@ -66,6 +64,8 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
     match parse(text.get(..length).unwrap_or_default()) {
         Some(-1) => Err(Errno(libc::ESRCH)),
         Some(0) => Err(Errno(libc::EREMOTE)),
+        // The procfs may be that of another namespace, and so the number.
+        Some(_) if process::is_foreign(pidfd) => Err(Errno(libc::EREMOTE)),
         Some(pid) => Ok(pid),
         None => Err(Errno(libc::EBADF)),
     }
