@@ -131,7 +131,7 @@ check-header: ## Both headers compile, alone and with the C library's, by the co
 	@scripts/check-header few cc c++
 
 .PHONY: check-modes
-check-modes: ## They do in every language mode and include order, by gcc and clang
+check-modes: ## Both headers compile in every language mode and include order, by gcc and clang
 	@scripts/need cc g++ clang
 	@scripts/check-header all gcc clang g++ clang++
 
