@@ -143,7 +143,7 @@ fn await_message(reader: &OwnedFd, pidfd: c_int) -> Option<Errno> {
 const TICK: usize = 50;
 
 /// How many ticks the child waits for a parent that is not suspended, and so writes at once.
-const PATIENCE: usize = 4;
+const PATIENCE: usize = 40;
 
 /// What is in the pipe: nothing yet, the end of file, or a message.
 fn message(reader: &OwnedFd) -> Option<Option<Errno>> {
