@@ -63,11 +63,11 @@ impl Handshake {
     pub fn new(only_thread: bool) -> Result<Self> {
         let parent = process::process_id();
         fd::try_pidfd_open(parent).map_err(refused)?;
-        let question = fd::eventfd().and_then(out_of_the_way).map_err(refused)?;
+        let question = fd::eventfd().and_then(fd::above_standard).map_err(refused)?;
         let leash = if only_thread { None } else { leash() };
         let (spare, leash) = match leash {
             Some((watched, leash)) => (watched, Some(leash)),
-            None => (copy_from_3(&question).map_err(refused)?, None),
+            None => (fd::copy_above_standard(&question).map_err(refused)?, None),
         };
         Ok(Handshake { question, spare, leash, parent, accounts: process::accounts_of_children() })
     }
@@ -139,26 +139,7 @@ fn is_question(fd: &OwnedFd) -> bool {
 /// A pipe's two ends, which may be missing: they only shorten the wait of a child that nobody wants any more.
 fn leash() -> Option<(OwnedFd, OwnedFd)> {
     let (watched, leash) = fd::pipe().ok()?;
-    Some((out_of_the_way(watched).ok()?, out_of_the_way(leash).ok()?))
-}
-
-/// The descriptor itself, or a copy of it if its number is that of a standard descriptor: handlers of pthread_atfork may
-/// write there.
-fn out_of_the_way(fd: OwnedFd) -> Result<OwnedFd> {
-    if fd.raw() > libc::STDERR_FILENO {
-        return Ok(fd);
-    }
-    copy_from_3(&fd)
-}
-
-fn copy_from_3(fd: &OwnedFd) -> Result<OwnedFd> {
-    match fd::dup_from(fd.raw(), libc::STDERR_FILENO + 1) {
-        // SAFETY: the copy is new.
-        Ok(copy) => Ok(unsafe { OwnedFd::from_raw(copy) }),
-        // The limit is below that.
-        Err(Errno(libc::EINVAL)) => Err(Errno(libc::EMFILE)),
-        Err(error) => Err(error),
-    }
+    Some((fd::above_standard(watched).ok()?, fd::above_standard(leash).ok()?))
 }
 
 /// A sandbox may say anything of a call that it does not know; callers have a plan for ENOSYS alone.

@@ -78,6 +78,25 @@ pub fn dup_from(fd: c_int, lowest: c_int) -> Result<c_int> {
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_DUPFD_CLOEXEC, lowest) }.map(|fd| fd as c_int)
 }
 
+/// The descriptor itself, or a copy of it if its number is that of a standard descriptor: other threads and handlers may
+/// write there.
+pub fn above_standard(fd: OwnedFd) -> Result<OwnedFd> {
+    if fd.raw() > libc::STDERR_FILENO {
+        return Ok(fd);
+    }
+    copy_above_standard(&fd)
+}
+
+pub fn copy_above_standard(fd: &OwnedFd) -> Result<OwnedFd> {
+    match dup_from(fd.raw(), libc::STDERR_FILENO + 1) {
+        // SAFETY: the copy is new.
+        Ok(copy) => Ok(unsafe { OwnedFd::from_raw(copy) }),
+        // The limit is below that.
+        Err(Errno(libc::EINVAL)) => Err(Errno(libc::EMFILE)),
+        Err(error) => Err(error),
+    }
+}
+
 pub fn is_open(fd: c_int) -> bool {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_GETFD) }.is_ok()

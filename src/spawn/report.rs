@@ -98,7 +98,11 @@ pub struct Pipe {
 impl Pipe {
     pub fn new() -> Result<Self> {
         let (reader, writer) = fd::pipe()?;
-        Ok(Pipe { reader, writer, permission: fd::eventfd()? })
+        Ok(Pipe {
+            reader: fd::above_standard(reader)?,
+            writer: fd::above_standard(writer)?,
+            permission: fd::above_standard(fd::eventfd()?)?,
+        })
     }
 
     /// The child's copies of the descriptors.
