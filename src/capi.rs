@@ -255,6 +255,7 @@ impl Call {
     }
 
     /// For a libc whose layouts are not known: only its own function can read them.
+    #[cold]
     unsafe fn spawn_natively(&self, native: &Next) -> Result<()> {
         // SAFETY: null or the libc's function of that name.
         let function: Option<NativeSpawn> = transmute(native.get());

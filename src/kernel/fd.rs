@@ -8,27 +8,30 @@ use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, Statx, PIDFD_GET_INFO, PIDF
 use super::{call, retry, width, zeroed, Buffer};
 use crate::errno::{Errno, Result};
 use core::mem::{size_of, size_of_val, MaybeUninit};
+use core::num::NonZeroI32;
 use libc::{c_char, c_int, c_uint, mode_t, pid_t};
 
 /// A descriptor that is closed when it goes out of scope.  The child of a spawn never holds one: it leaves by execve or
 /// exit and would close nothing.
+///
+/// The number is kept inverted, so that it is not 0 and an `Option` of it takes no more room.
 #[derive(Debug)]
-pub struct OwnedFd(c_int);
+pub struct OwnedFd(NonZeroI32);
 
 impl OwnedFd {
     /// # Safety
     /// `fd` is open and nobody else closes it.
     pub unsafe fn from_raw(fd: c_int) -> Self {
-        OwnedFd(fd)
+        OwnedFd(NonZeroI32::new_unchecked(!fd))
     }
 
     pub fn raw(&self) -> c_int {
-        self.0
+        !self.0.get()
     }
 
     /// The number, now the receiver's to close.
     pub fn into_raw(self) -> c_int {
-        let fd = self.0;
+        let fd = self.raw();
         core::mem::forget(self);
         fd
     }
@@ -36,7 +39,7 @@ impl OwnedFd {
 
 impl Drop for OwnedFd {
     fn drop(&mut self) {
-        let _ = close(self.0);
+        let _ = close(self.raw());
     }
 }
 

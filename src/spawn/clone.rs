@@ -18,15 +18,11 @@ pub fn is_refusal(error: Errno) -> bool {
     matches!(error.0, libc::ENOSYS | libc::EPERM | libc::EINVAL | libc::E2BIG)
 }
 
-/// Whether there is a clone3 at all.
-pub fn is_known() -> bool {
-    process::knows_clone3()
-}
-
 /// The outer result is clone3's, the inner one the child's.
 ///
 /// # Safety
 /// As `spawn`.
+#[inline(always)]
 pub unsafe fn clean(request: &Request) -> Result<Result<Child>> {
     let frame = Frame::new(request, Birth::Clean, Report::none());
     let mut room = MaybeUninit::uninit();

@@ -133,26 +133,17 @@ static CLONE3_IS_REFUSED: AtomicBool = AtomicBool::new(false);
 /// the call.
 pub unsafe fn spawn(request: &Request) -> Result<Child> {
     // clone has no room for a cgroup.
-    if request.attributes.has(flag::SETCGROUP) {
-        return in_cgroup(request);
+    let wants_cgroup = request.attributes.has(flag::SETCGROUP);
+    if wants_cgroup && request.attributes.cgroup < 0 {
+        return Err(Errno(if process::knows_clone3() { libc::EINVAL } else { libc::EOPNOTSUPP }));
     }
-    if !CLONE3_IS_REFUSED.load(Ordering::Relaxed) {
+    if wants_cgroup || !CLONE3_IS_REFUSED.load(Ordering::Relaxed) {
         match clone::clean(request) {
             Ok(outcome) => return outcome,
-            Err(error) if clone::is_refusal(error) => CLONE3_IS_REFUSED.store(true, Ordering::Relaxed),
-            Err(error) => return Err(error),
+            Err(error) if !clone::is_refusal(error) => return Err(error),
+            Err(_) if wants_cgroup => return Err(Errno(libc::EOPNOTSUPP)),
+            Err(_) => CLONE3_IS_REFUSED.store(true, Ordering::Relaxed),
         }
     }
     fallback::spawn(request)
-}
-
-unsafe fn in_cgroup(request: &Request) -> Result<Child> {
-    if request.attributes.cgroup < 0 {
-        return Err(Errno(if clone::is_known() { libc::EINVAL } else { libc::EOPNOTSUPP }));
-    }
-    match clone::clean(request) {
-        Ok(outcome) => outcome,
-        Err(error) if clone::is_refusal(error) => Err(Errno(libc::EOPNOTSUPP)),
-        Err(error) => Err(error),
-    }
 }
