@@ -59,6 +59,7 @@ static const struct call_name {
 #ifdef __i386__
   NAME (mmap2),          NAME (fstatfs64),    NAME (fcntl64),
 #endif
+  NAME (getrusage),      NAME (getppid),
   { 434, "pidfd_open" }, { 435, "clone3" },   { 436, "close_range" },
 };
 
@@ -75,6 +76,13 @@ static struct role {
 } roles[ROLES];
 
 static uint64_t code_first, code_last;
+
+/* A child that is a copy goes on when the parent's call is done: what it finds then does not depend on luck.  One that the
+   parent is suspended for goes on at once. */
+static struct {
+  int event; /* how it came into being, 0 while that is not known */
+  bool held;
+} birth;
 
 static void
 die (const char *what)
@@ -172,8 +180,9 @@ go_on (struct role *role, int status, bool stepping)
     {
       unsigned long child = 0;
       ptrace (PTRACE_GETEVENTMSG, role->pid, NULL, &child);
-      if (role == &roles[PARENT] && role->watched && roles[CHILD].pid == 0)
+      if (role == &roles[PARENT] && role->watched && birth.event == 0)
         {
+          birth.event = event;
           roles[CHILD].pid = (pid_t) child;
           roles[CHILD].watched = true;
         }
@@ -201,10 +210,18 @@ go_on (struct role *role, int status, bool stepping)
   return stepping && !role->watched && role == &roles[CHILD] ? PTRACE_DETACH : PTRACE_SYSCALL;
 }
 
+static bool
+may_child_go_on (void)
+{
+  return birth.event == PTRACE_EVENT_VFORK || (birth.event != 0 && !roles[PARENT].watched);
+}
+
 static void
 trace (char **argv, bool stepping)
 {
+  bool child_was_seen = false;
   memset (roles, 0, sizeof roles);
+  memset (&birth, 0, sizeof birth);
   pid_t pid = fork ();
   if (pid < 0)
     die ("fork");
@@ -251,7 +268,15 @@ trace (char **argv, bool stepping)
               continue;
             }
         }
-      ptrace ((enum __ptrace_request) go_on (role, status, stepping), stopped, NULL, NULL);
+      if (role == &roles[CHILD] && !child_was_seen)
+        birth.held = child_was_seen = true;
+      else
+        ptrace ((enum __ptrace_request) go_on (role, status, stepping), stopped, NULL, NULL);
+      if (birth.held && may_child_go_on ())
+        {
+          birth.held = false;
+          ptrace (stepping ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, roles[CHILD].pid, NULL, NULL);
+        }
     }
   for (struct role *role = roles; role < roles + ROLES; role++)
     note_call (role, NULL);
