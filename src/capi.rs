@@ -136,28 +136,32 @@ pub unsafe extern "C" fn pidfd_spawnp(
 
 /// Makes a copy of the calling process, as fork does, and gives a pidfd for it.
 ///
-/// With FLAGS 0 it is fork: the handlers of pthread_atfork run (with all signals blocked), and the child may go on to
-/// use the whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with
-/// several threads may only call async-signal-safe functions.  The child has one thread, the caller's, with the
-/// caller's signal mask, and copies of all its descriptors; the pidfd is not among them.
+/// With FLAGS 0 it is fork: the handlers of pthread_atfork run as they do under fork, and the child may go on to use the
+/// whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with several threads
+/// may only call async-signal-safe functions.  The child has one thread, the caller's, with the caller's signal mask, and
+/// copies of all its descriptors; the pidfd is not among them.
+///
+/// The child returns from the call only when the parent has its pidfd, which names this child and no other process,
+/// whoever waits for children meanwhile.  If the parent goes away before, the child does as well.
 ///
 /// PARAMETERS
 ///   flags  0 or PIDFDFORK_ASYNCSAFE.
 ///
 /// RETURN VALUE
 ///   In the parent the child's pidfd: close-on-exec, the caller's to close, never 0.  In the child 0.  On failure -1
-///   with errno set, and there is no child.  On success errno is as it was.
+///   with errno set, there is no child, and none has returned from the call.  On success errno is as it was.
 ///
 /// ERRORS
 ///   EINVAL        A flag is not known.
 ///   EAGAIN        The limit on the number of processes or threads is reached.
-///   EMFILE        No descriptor is free in the process, and no child was made.  A process with several threads, or
-///                 with SIGCHLD ignored, needs two for a moment.
+///   EMFILE        No two descriptors are free in the process, of which the call needs two for a moment, with numbers of 3
+///                 and above; no child was made.
 ///   ENFILE        No more files can be open in the system.
 ///   ENOMEM        Not enough memory.
 ///   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or a sandbox refuses a part of it; or, with
 ///                 PIDFDFORK_ASYNCSAFE, the C library has no _Fork and keeps its thread's ID in a place not known.
-///   ESRCH         The child was killed before it could be named.  It never returned from the call.
+///   ESRCH         The child was killed before it could be named, or did not show in ten seconds that it was not, while
+///                 something was waited for that may have been the child.
 ///
 /// SAFETY
 ///   MT-Safe.  Async-signal-safe with PIDFDFORK_ASYNCSAFE.  No cancellation point: cancellation never acts inside the
