@@ -3,6 +3,5 @@
 ##@ Checking
 .PHONY: check-recipes
 check-recipes: all ## Run every command and program that the documents show; DOCUMENTS="..." for some of them
-	@scripts/need cc shellcheck
-	@shellcheck -x tests-c/recipes/run
+	@scripts/need cc
 	+@tests-c/recipes/run $(VERSION) $(DOCUMENTS)
