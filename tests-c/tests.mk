@@ -40,7 +40,7 @@ check-generic: $(GENERIC) $(LINKED) build/tests/refuse ## The C suite with the s
 	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" tests-c/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
 
 .PHONY: mutants
-mutants: build/tests/refuse $(LINKED) build-musl-tests ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
+mutants: build/tests/refuse $(LINKED) $(REFERENCE) build-musl-tests ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
 	@scripts/need cargo cc unshare
 	mutants/run -j2 $(ONLY)
 
