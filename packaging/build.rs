@@ -37,6 +37,7 @@ const LIBC_WEAK: &[&str] = &[
     "__libc_dlopen_mode",
     "__libc_dlsym",
     "dlsym",
+    "dlvsym",
     "gnu_get_libc_version",
     "posix_spawn_file_actions_addchdir_np",
     "posix_spawn_file_actions_addclosefrom_np",

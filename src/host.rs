@@ -38,12 +38,22 @@ ctor::declarative::ctor! {
 /// A function of the libc whose name this library has as well.
 pub struct Next {
     name: &'static [u8],
+    /// Where the libc has several.
+    version: Option<&'static [u8]>,
     address: AtomicPtr<c_void>,
 }
 
 impl Next {
     const fn new(name: &'static [u8]) -> Self {
-        Next { name, address: AtomicPtr::new(core::ptr::null_mut()) }
+        Next { name, version: None, address: AtomicPtr::new(core::ptr::null_mut()) }
+    }
+
+    /// Of the two that glibc has on its older architectures the other is for programs from before 2.15, whose files of no
+    /// known format it hands to the shell.
+    const fn since_2_15(name: &'static [u8]) -> Self {
+        let twice = cfg!(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm", target_arch = "s390x"));
+        let version: Option<&[u8]> = if twice { Some(b"GLIBC_2.15\0") } else { None };
+        Next { name, version, address: AtomicPtr::new(core::ptr::null_mut()) }
     }
 
     /// Null where the libc has no such function.
@@ -56,12 +66,17 @@ impl Next {
     }
 
     fn look_up(&self) {
-        self.address.store(weak::next_definition(self.name), Ordering::Release);
+        let mut found =
+            self.version.map_or(core::ptr::null_mut(), |version| weak::next_definition_of(self.name, version));
+        if found.is_null() {
+            found = weak::next_definition(self.name);
+        }
+        self.address.store(found, Ordering::Release);
     }
 }
 
-pub static POSIX_SPAWN: Next = Next::new(b"posix_spawn\0");
-pub static POSIX_SPAWNP: Next = Next::new(b"posix_spawnp\0");
+pub static POSIX_SPAWN: Next = Next::since_2_15(b"posix_spawn\0");
+pub static POSIX_SPAWNP: Next = Next::since_2_15(b"posix_spawnp\0");
 pub static SET_FLAGS: Next = Next::new(b"posix_spawnattr_setflags\0");
 
 /// glibc's own record, since 2.32, of whether the process has one thread.

@@ -36,7 +36,7 @@ macro_rules! weak_functions {
 }
 
 extern "C" {
-    static libpidfd_spawn_weak: [*const c_void; 10];
+    static libpidfd_spawn_weak: [*const c_void; 11];
 }
 
 weak_functions! {
@@ -53,6 +53,7 @@ weak_functions! {
     /// Before glibc 2.34 dlsym was in a library of its own, which not every process has.  The libc had these.
     8 __libc_dlopen_mode: fn(*const c_char, c_int) -> *mut c_void;
     9 __libc_dlsym: fn(*mut c_void, *const c_char) -> *mut c_void;
+    10 dlvsym: fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
 }
 
 /// Not by a reference: in a Rust program or a C program with the archive that would carry the function's version, and the
@@ -91,6 +92,15 @@ pub fn next_definition(name: &'static [u8]) -> *mut c_void {
             }
             _ => ptr::null_mut(),
         }
+    }
+}
+
+/// That of a version, both ended by a NUL; null where the libc has no versions.  Of several the plain way gives the oldest
+/// before glibc 2.36.
+pub fn next_definition_of(name: &'static [u8], version: &'static [u8]) -> *mut c_void {
+    // SAFETY: they end in a NUL.
+    unsafe {
+        dlvsym().map_or(ptr::null_mut(), |find| find(libc::RTLD_NEXT, name.as_ptr().cast(), version.as_ptr().cast()))
     }
 }
 

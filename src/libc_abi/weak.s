@@ -31,4 +31,6 @@ libpidfd_spawn_weak:
 	.dc.a libpidfd_spawn_weak___libc_dlopen_mode
 	.weakref libpidfd_spawn_weak___libc_dlsym, __libc_dlsym
 	.dc.a libpidfd_spawn_weak___libc_dlsym
+	.weakref libpidfd_spawn_weak_dlvsym, dlvsym
+	.dc.a libpidfd_spawn_weak_dlvsym
 	.popsection
