@@ -160,6 +160,18 @@ SANDBOX (ppoll, EITHER, EITHER, SYS_ppoll)
 SANDBOX (poll, WORKS, WORKS, SYS_poll)
 #endif
 
+/* As before Linux 5.4, where a pidfd cannot be waited for.  That is asked at the first use. */
+TEST (without_waiting_for_pidfds)
+{
+  struct sigaction counting = { .sa_handler = count_chld, .sa_flags = SA_RESTART };
+  CHECK (sigaction (SIGCHLD, &counting, NULL) == 0);
+  CHECK_EQ (pthread_atfork (count_prepare, NULL, NULL), 0);
+  open_lines ();
+  refuse_call_when (SYS_waitid, 0, 3 /* P_PIDFD */, EINVAL);
+  for (int i = 0; i < 4; i++)
+    check_call (i % 2 * PIDFDFORK_ASYNCSAFE, i, REFUSED);
+}
+
 /* Nobody keeps the status of a child, so that the parent needs the child's answer. */
 static void
 answer_in_a_sandbox (void *sandbox_)
