@@ -78,14 +78,14 @@ build/examples/weak-client: examples/weak-client.c
 
 ##@ Checking
 # What each needs and how long it takes, measured where README.md says.
-CHECK := all check-rust check-abi check-header check-examples check-info check-install check-c
+CHECK := all check-rust check-abi check-header check-examples check-info check-weaken check-install check-c
 CHECK_TOOLS := cargo cc ar objcopy readelf
 CHECK_MINUTES := 5
 # Without these some of it is skipped.
 CHECK_MORE := c++ clang pkg-config cmake meson ninja python3 glib
 # The order of these is that of their running; what a part needs is in the list of tools, so that it is asked for at once.
 CHECK_DEV := lint check-warnings check-generated check-modes check-overlay check-man check-examples check-install \
-  check-guards check-faults check-differential soak
+  check-guards check-faults check-differential soak check-crate
 CHECK_DEV_TOOLS := $(CHECK_TOOLS) rustfmt clippy shellcheck c++ clang clang++ musl-gcc pkg-config cmake meson ninja python3 \
   glib mandoc groff
 CHECK_DEV_MINUTES := 10
@@ -109,7 +109,7 @@ lint: ## Formatting, clippy, shell scripts, one version everywhere
 	scripts/cargo fmt --manifest-path examples/rust/Cargo.toml --check
 	scripts/cargo clippy -q --locked --workspace --all-targets -- -D warnings
 	scripts/cargo clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
-	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools/info bench .ci)
+	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools bench .ci)
 
 .PHONY: check-warnings
 check-warnings: $(HEADERS) ## No C source has a warning, by gcc and by clang
@@ -121,13 +121,17 @@ check-rust: ## Unit tests of the engine
 	@scripts/need cargo cc
 	scripts/cargo test -q --locked -p pidfd_spawn
 
+.PHONY: check-crate
+check-crate: ## The crate, its package and what it brings along, as Rust programs get them
+	@scripts/check-crate $(VERSION)
+
 .PHONY: check-header
 check-header: ## Both headers compile, alone and with the C library's, by the compilers that are here
 	@scripts/need cc
 	@scripts/check-header few cc c++
 
 .PHONY: check-modes
-check-modes: ## They do in every language mode and include order, by gcc and clang
+check-modes: ## Both headers compile in every language mode and include order, by gcc and clang
 	@scripts/need cc g++ clang
 	@scripts/check-header all gcc clang g++ clang++
 

@@ -23,6 +23,7 @@ static const struct group *const groups[] = {
   &spawn_group,      &attributes_group, &search_group,       &descriptors_group,  &throughput_group,
   &getpid_group,     &fork_group,       &fork_threads_group, &load_group,         &burden_groups[0],
   &burden_groups[1], &burden_groups[2], &burden_groups[3],   &burden_groups[4],   &burden_groups[5],
+  &sandbox_fork_group, &sandbox_spawn_group,
 };
 
 enum { GROUPS = sizeof groups / sizeof *groups };

@@ -41,7 +41,7 @@ struct group
 };
 
 extern const struct group spawn_group, attributes_group, search_group, descriptors_group, getpid_group, fork_group,
-  fork_threads_group, throughput_group, load_group, burden_groups[];
+  fork_threads_group, throughput_group, load_group, sandbox_fork_group, sandbox_spawn_group, burden_groups[];
 enum { BURDEN_GROUPS = 6 };
 
 /* What was measured */
@@ -79,7 +79,13 @@ int spawn_by_library (int *pidfd);
 int spawn_by_libc (int *pidfd);
 int spawn_by_posix_spawn (int *pidfd);
 int spawn_by_fork (int *pidfd);
+int spawn_by_vfork (int *pidfd);
 void find_libc_pidfd_spawn (void);
+
+/* fork.c */
+
+int fork_by_library (int *pidfd);
+int fork_by_libc (int *pidfd);
 
 /* processes.c */
 

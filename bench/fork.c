@@ -21,8 +21,8 @@ by_library_with (unsigned flags, int *pidfd)
   return *pidfd < 0 ? errno : 0;
 }
 
-static int
-by_library (int *pidfd)
+int
+fork_by_library (int *pidfd)
 {
   return by_library_with (0, pidfd);
 }
@@ -42,8 +42,8 @@ by_function (pid_t (*function) (void), int *pidfd)
   return pid < 0 ? errno : open_process (pid, pidfd);
 }
 
-static int
-by_fork (int *pidfd)
+int
+fork_by_libc (int *pidfd)
 {
   return by_function (fork, pidfd);
 }
@@ -70,9 +70,9 @@ const struct group fork_group = {
   .set_up = find_libc_fork_only,
   .finish = expect_exit,
   .contestant_count = 4,
-  .contestants = { [LIBRARY] = { "pidfd_fork (0)", by_library },
+  .contestants = { [LIBRARY] = { "pidfd_fork (0)", fork_by_library },
                    [ASYNC_SAFE] = { "pidfd_fork (PIDFDFORK_ASYNCSAFE)", by_library_async_safe },
-                   [FORK] = { "fork + pidfd_open", by_fork },
+                   [FORK] = { "fork + pidfd_open", fork_by_libc },
                    [FORK_ONLY] = { "_Fork + pidfd_open", by_fork_only } },
   .comparison_count = 3,
   .comparisons = { { LIBRARY, FORK }, { ASYNC_SAFE, FORK }, { ASYNC_SAFE, FORK_ONLY } },
@@ -151,10 +151,10 @@ const struct group fork_threads_group = {
   .tear_down = end_idle_threads,
   .finish = expect_exit,
   .contestant_count = 4,
-  .contestants = { [PLAIN] = { "pidfd_fork (0)", by_library },
+  .contestants = { [PLAIN] = { "pidfd_fork (0)", fork_by_library },
                    [ASYNC] = { "pidfd_fork (PIDFDFORK_ASYNCSAFE)", by_library_async_safe },
                    [MESSAGE] = { "socketpair + fork + SCM_RIGHTS", by_message },
-                   [UNPROVEN] = { "fork + pidfd_open (not safe)", by_fork } },
+                   [UNPROVEN] = { "fork + pidfd_open (not safe)", fork_by_libc } },
   .comparison_count = 3,
   .comparisons = { { PLAIN, MESSAGE }, { ASYNC, MESSAGE }, { PLAIN, UNPROVEN } },
 };

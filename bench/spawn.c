@@ -41,8 +41,8 @@ spawn_by_posix_spawn (int *pidfd)
   return error != 0 ? error : open_process (pid, pidfd);
 }
 
-static int
-by_vfork (int *pidfd)
+int
+spawn_by_vfork (int *pidfd)
 {
   pid_t pid = vfork ();
   if (pid == 0)
@@ -148,7 +148,7 @@ const struct group spawn_group = {
   .contestant_count = 5,
   .contestants = { [LIBRARY] = { "pidfd_spawn", spawn_by_library },
                    [POSIX_SPAWN] = { "posix_spawn + pidfd_open", spawn_by_posix_spawn },
-                   [VFORK_EXEC] = { "vfork + execve + pidfd_open", by_vfork },
+                   [VFORK_EXEC] = { "vfork + execve + pidfd_open", spawn_by_vfork },
                    [LIBC] = { "the C library's own pidfd_spawn", spawn_by_libc },
                    [FLOOR] = { "bare clone3 + execve (the floor)", by_bare_calls } },
   .comparison_count = 4,

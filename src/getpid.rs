@@ -34,8 +34,6 @@ pub fn getpid(pidfd: c_int) -> Result<pid_t> {
 /// foreign PID namespace.  Without procfs there is nobody to ask which.
 fn without_parent(pidfd: c_int) -> Result<pid_t> {
     match from_fdinfo(pidfd) {
-        // The procfs may be that of another namespace, and so the number.
-        Ok(_) if process::is_foreign(pidfd) => Err(Errno(libc::EREMOTE)),
         result @ (Ok(_) | Err(Errno(libc::EREMOTE))) => result,
         _ => Err(Errno(libc::ESRCH)),
     }
@@ -52,7 +50,7 @@ fn from_unknown(fd: c_int) -> Result<pid_t> {
 fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
     let _no_cancellation = cancel::Deferred::new();
     let mut path = MaybeUninit::uninit();
-    let file = fd::open_read_only(fdinfo_path(&mut path, pidfd))?;
+    let file = fd::open_read_only(fd::numbered_path(&mut path, DIRECTORY, pidfd))?;
     // The line ends within the first hundred bytes; the files of other kinds of descriptors can be longer.
     let mut text = MaybeUninit::uninit();
     let Buffer(text) = zeroed::<Buffer<128>>(&mut text);
@@ -66,35 +64,14 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
     match parse(text.get(..length).unwrap_or_default()) {
         Some(-1) => Err(Errno(libc::ESRCH)),
         Some(0) => Err(Errno(libc::EREMOTE)),
+        // The procfs may be that of another namespace, and so the number.
+        Some(_) if process::is_foreign(pidfd) => Err(Errno(libc::EREMOTE)),
         Some(pid) => Ok(pid),
         None => Err(Errno(libc::EBADF)),
     }
 }
 
 const DIRECTORY: &[u8] = b"/proc/self/fdinfo/";
-
-/// The path as a string.
-type Path = Buffer<{ DIRECTORY.len() + 11 }>;
-
-fn fdinfo_path(room: &mut MaybeUninit<Path>, fd: c_int) -> &[u8] {
-    let Buffer(path) = zeroed(room);
-    let mut digits = [0_u8; 10];
-    let mut rest = fd as u32;
-    let mut count = 0;
-    for digit in digits.iter_mut() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        count += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    let text = DIRECTORY.iter().chain(digits.iter().take(count).rev());
-    for (place, &byte) in path.iter_mut().zip(text) {
-        *place = byte;
-    }
-    path
-}
 
 /// The number on the line `Pid:<tab>N`, if there is such a line.
 pub fn parse(text: &[u8]) -> Option<pid_t> {
@@ -126,7 +103,7 @@ mod tests {
     #[test]
     fn paths() {
         let text = |fd| {
-            fdinfo_path(&mut MaybeUninit::uninit(), fd)
+            fd::numbered_path(&mut MaybeUninit::uninit(), DIRECTORY, fd)
                 .iter()
                 .take_while(|&&byte| byte != 0)
                 .map(|&byte| byte as char)
@@ -134,7 +111,7 @@ mod tests {
         };
         for fd in [0, 7, 10, 19, 1234567890, c_int::MAX] {
             assert_eq!(text(fd), format!("/proc/self/fdinfo/{fd}"));
-            assert_eq!(fdinfo_path(&mut MaybeUninit::uninit(), fd).last(), Some(&0));
+            assert_eq!(fd::numbered_path(&mut MaybeUninit::uninit(), DIRECTORY, fd).last(), Some(&0));
         }
     }
 

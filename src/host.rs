@@ -9,13 +9,14 @@
 //! A static archive can lose its constructor and another library's constructor can run first; then the first call does its
 //! work.  Two threads that do so at once find the same.  What may be otherwise later is not kept.
 
-// Sound because: the only unsafe thing is the constructor, which touches nothing but its own atomics and asks the loader.
+// Sound because: the constructor touches nothing but its own atomics and asks the loader; the variable that is read is the
+// libc's of that name.
 #![allow(unsafe_code)]
 
 use crate::kernel::process;
 use crate::libc_abi::{self, weak, Libc, Recognition};
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
-use libc::c_void;
+use libc::{c_char, c_void};
 
 const EXAMINED: u8 = 1;
 const KERNEL_SUPPORT: u8 = 2;
@@ -63,6 +64,9 @@ pub static POSIX_SPAWN: Next = Next::new(b"posix_spawn\0");
 pub static POSIX_SPAWNP: Next = Next::new(b"posix_spawnp\0");
 pub static SET_FLAGS: Next = Next::new(b"posix_spawnattr_setflags\0");
 
+/// glibc's own record, since 2.32, of whether the process has one thread.
+static SINGLE_THREADED: Next = Next::new(b"__libc_single_threaded\0");
+
 // Only looked for when the layouts were not recognised: to look for what is not there allocates.
 pub static PIDFD_SPAWN: Next = Next::new(b"pidfd_spawn\0");
 pub static PIDFD_SPAWNP: Next = Next::new(b"pidfd_spawnp\0");
@@ -87,6 +91,13 @@ impl Host {
         self.0 & KERNEL_SUPPORT != 0 || ask_kernel()
     }
 
+    /// Whether the caller is the only thread, as far as the libc knows or the kernel.
+    pub fn has_one_thread(self) -> bool {
+        let record = SINGLE_THREADED.address.load(Ordering::Acquire).cast::<c_char>();
+        // SAFETY: null or that variable.
+        (!record.is_null() && unsafe { record.read_volatile() } != 0) || process::is_single_threaded()
+    }
+
     /// The libc whose layouts were seen.
     #[inline]
     pub fn libc(self) -> Option<Libc> {
@@ -108,6 +119,9 @@ fn examine() -> Host {
         POSIX_SPAWN.look_up();
         POSIX_SPAWNP.look_up();
         SET_FLAGS.look_up();
+        if weak::glibc_minor_version().map_or(false, |minor| minor >= 32) {
+            SINGLE_THREADED.look_up();
+        }
     }
     if !libc_abi::is_examined_without_allocation() {
         recognise();

@@ -210,4 +210,15 @@ fork_telling (unsigned int flags)
   return pidfd;
 }
 
+/* The outcome where the child cannot have a name any more. */
+SHARED void
+check_no_name (int result, int error)
+{
+  if (result > 0)
+    FAIL ("the call gives a pidfd of process %d", (int) pid_of (result));
+  CHECK_EQ (result, -1);
+  CHECK_EQ (error, ESRCH);
+  CHECK (!was_told ());
+}
+
 #endif

@@ -5,7 +5,7 @@ TEST_SOURCES := $(sort $(wildcard tests-c/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
 LIBRARY_ONLY := $(addprefix tests-c/tst-,$(addsuffix .c,bound cgroup cgroup-functions closefrom-fallback emulators environment fallback fallback-failures \
-  fork-company fork-failures fork-identity fork-sandbox fork-stranger getpid-ioctl load memory pidfd_fork pidfd_getpid recognition))
+  fork-company fork-failures fork-identity fork-ring fork-sandbox fork-stranger getpid-ioctl load memory pidfd_fork pidfd_getpid recognition))
 
 LINKED := $(TEST_SOURCES:tests-c/%.c=build/tests/linked/%)
 PRELOADED := $(TEST_SOURCES:tests-c/%.c=build/tests/preloaded/%)

@@ -74,6 +74,7 @@ struct emulator {
   unsigned long missing; /* these flags */
   bool has_clone3;
   void (*before_clone) (void); /* called when clone is */
+  useconds_t pause; /* and this long it keeps the parent waiting after that */
 };
 
 /* The low half of the flags of clone3, in its structure, without those. */
@@ -98,6 +99,7 @@ static int
 emulate (pid_t tracee, const struct emulator *emulator)
 {
   int status, deliver = 0, seen = 0;
+  bool made = false;
   for (bool entering = true;;)
     {
       CHECK (ptrace (PTRACE_SYSCALL, tracee, NULL, (void *) (intptr_t) deliver) == 0);
@@ -123,6 +125,7 @@ emulate (pid_t tracee, const struct emulator *emulator)
               CLONE_FLAGS (values) &= ~emulator->missing;
               CHECK (ptrace (PTRACE_SETREGSET, tracee, (void *) NT_PRSTATUS, &room) == 0);
               seen++;
+              made = true;
               if (emulator->before_clone)
                 emulator->before_clone ();
             }
@@ -134,6 +137,11 @@ emulate (pid_t tracee, const struct emulator *emulator)
               seen++;
             }
 # endif
+        }
+      else if (made)
+        {
+          made = false;
+          usleep (emulator->pause);
         }
       entering = !entering;
     }
@@ -474,6 +482,25 @@ TEST_LEAVING (copied_memory_and_strangers)
   CHECK (pipe2 (go, O_CLOEXEC) == 0 && pipe2 (gone, O_CLOEXEC) == 0);
   work_under_emulation (&(struct emulator) { .missing = SHARE_MEMORY, .before_clone = let_the_other_thread_fork },
                         work_among_strangers);
+}
+
+/* A machine with much to do lets the parent run when it has time. */
+
+static void
+work_slowly (void)
+{
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = UNTOUCHED;
+      CHECK_EQ (both_calls[call](&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ), 0);
+      CHECK_EXIT (pidfd, 4);
+    }
+  check_fails ("/nonexistent/program", NULL, ENOENT);
+}
+
+TEST (copied_memory_and_a_slow_parent)
+{
+  work_under_emulation (&(struct emulator) { .missing = SHARE_MEMORY, .pause = 1500000 }, work_slowly);
 }
 
 /* ---- No pidfd ---- */

@@ -89,7 +89,7 @@ upgrade (void *unused)
 
 struct upgrade {
   void (*in_parent) (void);
-  long refused;
+  long refused[2];
 };
 
 static void
@@ -100,17 +100,18 @@ fork_while_upgraded (void *upgrade_)
   share_holder ();
   register_handlers (how->in_parent);
   open_line ();
-  if (how->refused)
-    refuse_call (how->refused, EPERM);
+  for (int i = 0; i < 2; i++)
+    if (how->refused[i])
+      refuse_call (how->refused[i], EPERM);
   CHECK_EQ (pthread_create (&thread, NULL, upgrade, NULL), 0);
   fork_telling (0);
   FAIL ("no program was executed");
 }
 
 static void
-check_upgrade (void (*in_parent) (void), long refused)
+check_upgrade (void (*in_parent) (void), long first_refused, long second_refused)
 {
-  struct upgrade how = { in_parent, refused };
+  struct upgrade how = { in_parent, { first_refused, second_refused } };
   int status = in_fork (fork_while_upgraded, &how);
   CHECK (WIFEXITED (status));
   CHECK_EQ (WEXITSTATUS (status), FINE);
@@ -118,13 +119,19 @@ check_upgrade (void (*in_parent) (void), long refused)
 
 TEST (another_thread_executes_a_program)
 {
-  check_upgrade (last_a_while, 0);
+  check_upgrade (last_a_while, 0, 0);
 }
 
 /* The end of a pipe tells it. */
 TEST (another_thread_executes_a_program_that_may_not_be_looked_into)
 {
-  check_upgrade (last_a_while, SYS_kcmp);
+  check_upgrade (last_a_while, SYS_kcmp, 0);
+}
+
+/* That there are several threads is to be seen in another way then. */
+TEST (another_thread_executes_a_program_in_a_container)
+{
+  check_upgrade (last_a_while, SYS_kcmp, SYS_unshare);
 }
 
 /* Now a pipe has no end. */
@@ -133,7 +140,7 @@ TEST (another_thread_executes_a_program_beside_a_holder)
   /* 0: a file */
   if (syscall (SYS_kcmp, getpid (), getppid (), 0, 0, 0) < 0)
     SKIP ("files of other processes cannot be compared: %s", strerror (errno));
-  check_upgrade (leave_a_holder_and_last_a_while, 0);
+  check_upgrade (leave_a_holder_and_last_a_while, 0, 0);
 }
 
 #if defined SECCOMP_IOCTL_NOTIF_RECV && defined SECCOMP_FILTER_FLAG_NEW_LISTENER

@@ -714,6 +714,24 @@ go_abroad (void *argument)
   CHECK_EQ (in_fork (ask_as_init, argument), 0);
 }
 
+/* What that says of the process is a number of elsewhere. */
+
+static void
+read_the_old_procfs (void *pidfd)
+{
+  CHECK_EQ (getpid (), 1);
+  refuse_ioctl (ENOTTY);
+  CHECK_ERRNO (pidfd_getpid (*(int *) pidfd), EREMOTE);
+}
+
+static void
+go_abroad_and_read_the_old_procfs (void *pidfd)
+{
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  CHECK_EQ (in_fork (read_the_old_procfs, pidfd), 0);
+}
+
 static void
 ask_abroad (enum procfs procfs, bool ioctl)
 {
@@ -749,6 +767,14 @@ TEST (in_a_new_PID_namespace_with_the_procfs_of_the_old_is_EREMOTE)
 TEST (in_a_new_PID_namespace_without_the_ioctl_is_EREMOTE)
 {
   ask_abroad (FRESH, false);
+}
+
+TEST (in_a_new_PID_namespace_with_the_procfs_of_the_old_and_without_the_ioctl_is_EREMOTE)
+{
+  need_root ();
+  struct idler idler = start_idler ();
+  CHECK_EQ (in_fork (go_abroad_and_read_the_old_procfs, &idler.pidfd), 0);
+  stop_idler (idler);
 }
 
 TEST (a_zombie_in_a_new_PID_namespace_is_EREMOTE)

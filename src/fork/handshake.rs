@@ -26,7 +26,7 @@ use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
 use crate::kernel::uapi::{PollFd, ANONYMOUS_INODES, POLLIN, POLLOUT, SIG_IGN};
 use crate::kernel::{process, signal};
-use core::mem;
+use core::mem::{self, MaybeUninit};
 use libc::{c_int, pid_t};
 
 /// What the parent writes.  The first makes the eventfd unwritable until the child has read it.
@@ -38,8 +38,9 @@ const ANY: [u8; 8] = GIVE_UP;
 /// How long a side waits before it looks whether the other one is still there, in milliseconds.
 const TICK: usize = 50;
 
-/// How many ticks the parent waits for an answer.  A child that is stopped, or has slow handlers, is worth some patience.
-const PATIENCE: usize = 600;
+/// How many ticks the parent waits for an answer.  A child that is stopped, or has slow handlers, is worth some patience;
+/// one that was replaced by another child of this very thread, of the same number, never answers.
+const PATIENCE: usize = 200;
 
 /// The status of a child that never left the call.
 const NOT_RETURNED: c_int = 127;
@@ -53,24 +54,22 @@ pub struct Handshake {
     /// The end that an exec in the parent closes.
     leash: Option<OwnedFd>,
     parent: pid_t,
+    /// What was charged for children whose status was taken.
     accounts: Result<process::Accounts>,
 }
 
 impl Handshake {
+    /// ENOSYS where a sandbox refuses a part of it, which it may do since a moment ago.
     pub fn new(only_thread: bool) -> Result<Self> {
+        let parent = process::process_id();
+        fd::try_pidfd_open(parent).map_err(refused)?;
         let question = fd::eventfd().and_then(out_of_the_way).map_err(refused)?;
         let leash = if only_thread { None } else { leash() };
         let (spare, leash) = match leash {
             Some((watched, leash)) => (watched, Some(leash)),
-            None => (copy_from_3(&question)?, None),
+            None => (copy_from_3(&question).map_err(refused)?, None),
         };
-        Ok(Handshake {
-            question,
-            spare,
-            leash,
-            parent: process::process_id(),
-            accounts: process::accounts_of_children(),
-        })
+        Ok(Handshake { question, spare, leash, parent, accounts: process::accounts_of_children() })
     }
 
     /// The parent's side: gives the child of that number a name above 0 and lets it go, or ends it.
@@ -93,13 +92,15 @@ impl Handshake {
             give_up(&question, pid);
             return Err(error);
         }
-        if !proven && !answered(&pidfd, &question) {
-            // Died before it was named.
-            give_up(&question, pid);
-            return Err(Errno(libc::ESRCH));
-        }
+        let answer = if proven { Answer::Alive } else { await_answer(&pidfd, &question) };
         drop(leash);
-        Ok(pidfd)
+        match answer {
+            Answer::Alive => Ok(pidfd),
+            // It died before it was named.  If nobody else took its status it is ours to take.
+            Answer::Ended => process::reap(pidfd.raw()).and(Err(Errno(libc::ESRCH))),
+            // Whoever that is, nothing is done to it.  The child, if it is one, leaves when it hears that we gave up.
+            Answer::None => Err(Errno(libc::ESRCH)),
+        }
     }
 
     /// The child's side: returns when it has a name, and does not when it is not to have one.
@@ -110,22 +111,20 @@ impl Handshake {
         let Handshake { question, spare, leash, parent, .. } = self;
         let watched = if leash.is_some() { spare.raw() } else { -1 };
         drop(leash);
-        wait_for_go(&question, watched, parent);
+        wait_for_go(&question, question.raw(), watched, parent);
     }
 
     /// A handler of pthread_atfork closed all descriptors in the child, as daemons do.  The numbers may be taken again.
     fn without_descriptors(self) {
         let parent = self.parent;
-        let question = self.question.raw();
+        let theirs = self.question.raw();
         mem::forget(self);
-        // Where the kernel does not let us have the copy, the child goes on without: most often the parent does not need
-        // the answer, and has seen already that the number is the child's.
-        if let Some(question) =
-            pidfd_on_parent(parent).and_then(|pidfd| fd::copy_from_process(pidfd.raw(), question).ok())
-        {
-            if is_question(&question) {
-                wait_for_go(&question, -1, parent);
-            }
+        match pidfd_on_parent(parent).and_then(|pidfd| fd::copy_from_process(pidfd.raw(), theirs).ok()) {
+            Some(question) if is_question(&question) => wait_for_go(&question, theirs, -1, parent),
+            // The kernel does not let us have the copy.  The child goes on without if the parent most likely does not need
+            // the answer.
+            _ if keeps_statuses() => {}
+            _ => process::exit(NOT_RETURNED),
         }
     }
 }
@@ -163,7 +162,7 @@ fn copy_from_3(fd: &OwnedFd) -> Result<OwnedFd> {
 }
 
 /// A sandbox may say anything of a call that it does not know; callers have a plan for ENOSYS alone.
-pub fn refused(error: Errno) -> Errno {
+fn refused(error: Errno) -> Errno {
     match error.0 {
         libc::EMFILE | libc::ENFILE | libc::ENOMEM => error,
         _ => Errno(libc::ENOSYS),
@@ -229,16 +228,24 @@ pub fn end(pid: pid_t) {
     }
 }
 
+enum Answer {
+    /// The child was alive when it had its name already.
+    Alive,
+    /// What the pidfd names has ended, without an answer.
+    Ended,
+    None,
+}
+
 /// Waits until the child has read what the parent wrote, or is dead.
-fn answered(pidfd: &OwnedFd, question: &OwnedFd) -> bool {
+fn await_answer(pidfd: &OwnedFd, question: &OwnedFd) -> Answer {
     let mut ended = false;
     for _ in 0..PATIENCE {
         // In this order: what the eventfd says when the child was seen dead before is its last word.
         match fd::write(question.raw(), &ANY) {
             // It has been read, and nobody reads it again.
-            Ok(_) => return true,
-            Err(Errno(libc::EAGAIN)) if !ended => {}
-            Err(_) => return false,
+            Ok(_) => return Answer::Alive,
+            Err(_) if ended => return Answer::Ended,
+            Err(_) => {}
         }
         let mut watched = [PollFd::new(pidfd.raw(), POLLIN), PollFd::new(question.raw(), POLLOUT)];
         ended = match fd::poll(&mut watched, TICK) {
@@ -250,16 +257,23 @@ fn answered(pidfd: &OwnedFd, question: &OwnedFd) -> bool {
         };
     }
     // Taken back, it will not be read any more.
-    matches!(fd::read(question.raw(), &mut [0; 8]), Err(Errno(libc::EAGAIN)))
+    match fd::read(question.raw(), &mut [0; 8]) {
+        Err(Errno(libc::EAGAIN)) => Answer::Alive,
+        _ => {
+            let _ = fd::write(question.raw(), &GIVE_UP);
+            Answer::None
+        }
+    }
 }
 
-fn wait_for_go(question: &OwnedFd, watched: c_int, parent: pid_t) {
+/// `theirs` is the parent's number for the eventfd, `watched` the end of a pipe whose other end the parent has, or -1.
+fn wait_for_go(question: &OwnedFd, theirs: c_int, watched: c_int, parent: pid_t) {
     if is_told_to_go(question) {
         return;
     }
     let pidfd = pidfd_on_parent(parent);
     loop {
-        let gone = parent_is_gone(&pidfd, watched, question, parent);
+        let gone = parent_is_gone(&pidfd, watched, question, theirs, parent);
         if is_told_to_go(question) {
             return;
         }
@@ -280,7 +294,7 @@ fn is_told_to_go(question: &OwnedFd) -> bool {
 }
 
 /// Waits until there is something to read or the parent is gone.
-fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, parent: pid_t) -> bool {
+fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, theirs: c_int, parent: pid_t) -> bool {
     let ends = pidfd.as_ref().map_or(-1, OwnedFd::raw);
     let mut events = [PollFd::new(question.raw(), POLLIN), PollFd::new(ends, POLLIN), PollFd::new(watched, 0)];
     match fd::poll(&mut events, TICK) {
@@ -288,13 +302,21 @@ fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, p
         Ok(_) => return events[1].is_ready() || events[2].is_hung_up(),
         Err(_) => process::nap(),
     }
-    // In another PID namespace than its parent's the child does not know more.
     match process::parent_id() {
-        0 => false,
+        // The child is in another PID namespace.
+        0 => is_gone_from_procfs(parent),
         // One that executed a program has closed the eventfd.
-        id if id == parent => matches!(process::shares_file(parent, question.raw()), Ok(false)),
+        id if id == parent => matches!(process::shares_file(parent, theirs, question.raw()), Ok(false)),
         _ => true,
     }
+}
+
+/// Whether procfs, which is the parent's still, knows the child and not the parent.
+fn is_gone_from_procfs(parent: pid_t) -> bool {
+    const OWN: &[u8] = b"/proc/self/task\0";
+    let mut room = MaybeUninit::uninit();
+    let of_parent = fd::numbered_path(&mut room, b"/proc/", parent);
+    fd::link_count(OWN).is_ok() && fd::link_count(of_parent) == Err(Errno(libc::ENOENT))
 }
 
 /// A pidfd on the parent, unless that is gone or has no number here.

@@ -13,8 +13,7 @@ mod raw;
 use crate::cancel::AroundHandlers;
 use crate::errno::{self, Errno, Result};
 use crate::host::Host;
-use crate::kernel::fd::{self, OwnedFd};
-use crate::kernel::process;
+use crate::kernel::fd::OwnedFd;
 use crate::kernel::signal::Blocked;
 use crate::libc_abi::weak;
 use handshake::Handshake;
@@ -41,9 +40,7 @@ pub unsafe fn fork(flags: c_uint, host: Host) -> Result<Forked> {
     if !host.has_pidfds() {
         return Err(Errno(libc::ENOSYS));
     }
-    // Every time, for a sandbox can come at any time.
-    fd::try_pidfd_open(process::process_id()).map_err(handshake::refused)?;
-    let only_thread = process::is_single_threaded();
+    let only_thread = host.has_one_thread();
     if flags & ASYNC_SAFE != 0 {
         // With all signals blocked, and without a cancellation point, nothing can cancel.
         let _blocked = Blocked::all();
@@ -82,7 +79,7 @@ unsafe fn by_libc<T>(
 mod tests {
     use super::*;
     use crate::getpid::getpid;
-    use crate::kernel::signal;
+    use crate::kernel::{process, signal};
 
     /// musl and newer glibcs (seen: 2.43), which have _Fork, let the kernel clear another place than their record of the
     /// thread's ID.

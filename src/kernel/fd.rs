@@ -323,6 +323,30 @@ pub fn pid_by_ioctl(fd: c_int) -> Result<pid_t> {
     Ok(info.pid as pid_t)
 }
 
+/// Room for a path of procfs.
+pub type NumberedPath = Buffer<32>;
+
+/// The folder's path and the number, ended by NUL.
+pub fn numbered_path<'a>(room: &'a mut MaybeUninit<NumberedPath>, folder: &[u8], number: c_int) -> &'a [u8] {
+    let Buffer(path) = zeroed(room);
+    let mut digits = [0_u8; 10];
+    let mut rest = number as u32;
+    let mut count = 0;
+    for digit in digits.iter_mut() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        count += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    let text = folder.iter().chain(digits.iter().take(count).rev());
+    for (place, &byte) in path.iter_mut().zip(text) {
+        *place = byte;
+    }
+    path
+}
+
 /// Opens an existing file for reading, close-on-exec.  The path ends at its first NUL, which it must have.
 pub fn open_read_only(path: &[u8]) -> Result<OwnedFd> {
     // Not `contains`: with rustc 1.63 its search keeps a panic that cannot happen.

@@ -262,12 +262,12 @@ pub fn parent_id() -> pid_t {
     id(libc::SYS_getppid)
 }
 
-/// Whether that process has the same open file under the number as the caller has; an error where that is not to be
-/// learnt.
-pub fn shares_file(other: pid_t, fd: c_int) -> Result<bool> {
+/// Whether that process has under its number `theirs` the same open file as the caller under `own`; an error where that is
+/// not to be learnt.
+pub fn shares_file(other: pid_t, theirs: c_int, own: c_int) -> Result<bool> {
     const KCMP_FILE: c_int = 0;
     // SAFETY: no pointer.
-    match unsafe { call!(libc::SYS_kcmp, other, process_id(), KCMP_FILE, fd, fd) } {
+    match unsafe { call!(libc::SYS_kcmp, other, process_id(), KCMP_FILE, theirs, own) } {
         Ok(order) => Ok(order == 0),
         Err(Errno(libc::EBADF | libc::ESRCH)) => Ok(false),
         Err(error) => Err(error),
