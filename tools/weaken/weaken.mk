@@ -12,6 +12,5 @@ $(WEAKEN): tools/weaken/pidfd-spawn-weaken.c
 
 .PHONY: check-weaken
 check-weaken: $(WEAKEN) ## pidfd-spawn-weaken: programs of all kinds, damaged ones
-	@scripts/need shellcheck cc readelf
-	@shellcheck tools/weaken/check
+	@scripts/need cc readelf
 	@tools/weaken/check build
