@@ -75,8 +75,8 @@ build/examples/weak-client: examples/weak-client.c
 
 ##@ Checking
 .PHONY: check
-check: lint check-rust check-header check-abi check-guards check-man check-examples check-info check-install check-overlay \
-  check-faults check-differential soak check-c ## Run all checks; the C suite comes last
+check: lint check-rust check-header check-abi check-guards check-man check-examples check-info check-weaken \
+  check-install check-overlay check-faults check-differential soak check-c ## Run all checks; the C suite comes last
 
 .PHONY: lint
 lint: ## Formatting, clippy, shell scripts, one version everywhere
@@ -86,7 +86,7 @@ lint: ## Formatting, clippy, shell scripts, one version everywhere
 	$(CARGO) fmt --manifest-path examples/rust/Cargo.toml --check
 	$(CARGO) clippy -q --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
-	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools/info bench .ci)
+	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools bench .ci)
 
 .PHONY: check-rust
 check-rust: ## Unit tests of the engine

@@ -1,6 +1,7 @@
 # The examples and their check; see README.md.  supervisor and weak-client are built by the top Makefile, for the demo.
 
 include tools/info/info.mk
+include tools/weaken/weaken.mk
 
 EXAMPLES := build/examples
 CHECKED_EXAMPLES := $(addprefix $(EXAMPLES)/,run-with-timeout parallel-map cgroup-run fork-server)

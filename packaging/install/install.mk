@@ -15,9 +15,8 @@ INSTALL_FILES = VERSION='$(VERSION)' SONAME='$(SONAME)' BUILD=build STRIP='$(STR
 ##@ Installing
 .PHONY: install
 install: all ## Install under PREFIX (/usr/local); also DESTDIR, BINDIR, LIBDIR, INCLUDEDIR, MANDIR, STRIP
-	@# Not every tree has a rule for the program.
-	+@if $(MAKE) -s -n build/bin/pidfd-spawn-info >/dev/null 2>&1; then \
-	  $(MAKE) --no-print-directory build/bin/pidfd-spawn-info; fi
+	@# Not every tree has a rule for the programs.
+	+@if $(MAKE) -s -n tools >/dev/null 2>&1; then $(MAKE) --no-print-directory tools; fi
 	@$(INSTALL_FILES) install
 
 .PHONY: uninstall

@@ -1,0 +1,17 @@
+# pidfd-spawn-weaken: lets a ready-made program start on an older glibc.
+
+WEAKEN := build/bin/pidfd-spawn-weaken
+
+.PHONY: tools
+tools: $(INFO) $(WEAKEN) ## The programs that are installed
+
+$(WEAKEN): tools/weaken/pidfd-spawn-weaken.c
+	@scripts/need cc
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_FLAGS) $(CPPFLAGS) $(CFLAGS) -fPIE -pie $(LDFLAGS) -o $@ $<
+
+.PHONY: check-weaken
+check-weaken: $(WEAKEN) ## pidfd-spawn-weaken: programs of all kinds, damaged ones
+	@scripts/need shellcheck cc readelf
+	@shellcheck tools/weaken/check
+	@tools/weaken/check build
