@@ -93,6 +93,10 @@ check-rust: ## Unit tests of the engine
 	@scripts/need cargo cc
 	$(CARGO) test -q --locked -p pidfd_spawn
 
+.PHONY: check-crate
+check-crate: ## The crate, its package and what it brings along, as Rust programs get them
+	@scripts/check-crate $(VERSION)
+
 .PHONY: check-header
 check-header: ## The committed header is what the source gives; both compile in every language mode
 	@scripts/need cargo cc g++ clang

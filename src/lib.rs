@@ -14,6 +14,9 @@
 //! assert!(status.success());
 //! ```
 //!
+//! Off Linux, which alone has pidfds, the crate is empty: that line does no harm there, and what names the functions
+//! needs `#[cfg(target_os = "linux")]`.
+//!
 //! What std does then goes through this library: a child whose pidfd is asked for is started by it instead of by fork.
 //! Nothing else changes; above all posix_spawn is still the libc's.  Which older systems the program starts on depends
 //! on the other functions that it takes from the libc: the README says more.
@@ -69,15 +72,25 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(target_os = "linux")]
 mod cancel;
+#[cfg(target_os = "linux")]
 pub mod capi;
+#[cfg(target_os = "linux")]
 mod errno;
+#[cfg(target_os = "linux")]
 mod fork;
+#[cfg(target_os = "linux")]
 mod getpid;
+#[cfg(target_os = "linux")]
 mod host;
+#[cfg(target_os = "linux")]
 pub mod interpose;
+#[cfg(target_os = "linux")]
 mod kernel;
+#[cfg(target_os = "linux")]
 mod libc_abi;
-#[cfg(any(test, fuzzing))]
+#[cfg(all(target_os = "linux", any(test, fuzzing)))]
 pub mod properties;
+#[cfg(target_os = "linux")]
 mod spawn;

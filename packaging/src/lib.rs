@@ -3,6 +3,9 @@
 
 #![no_std]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("pidfds exist on Linux alone");
+
 #[cfg(not(panic = "abort"))]
 compile_error!("a C library must not unwind into its caller: build with panic = \"abort\", as both profiles here do");
 
