@@ -17,11 +17,11 @@ use std::os::linux::process::{ChildExt, CommandExt};
 
 fn main() {
     count_forks();
-    let status = command("sh", &["-c", "exit 7"]).status().expect("sh starts");
-    assert_eq!(status.code(), Some(7));
+    let thread = std::thread::spawn(|| command("sh", &["-c", "exit 7"]).status().expect("sh starts"));
+    assert_eq!(thread.join().expect("the thread ends").code(), Some(7));
 
-    let output = command("echo", &["a line"]).output().expect("echo starts");
-    assert_eq!(output.stdout, b"a line\n");
+    let output = command("echo", &[r#"{ "text": "a line" }"#]).output().expect("echo starts");
+    assert_eq!(serde_json::from_slice::<Line>(&output.stdout).expect("it is JSON").text, "a line");
 
     let error = command("there-is-no-such-program", &[]).spawn().unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
@@ -32,11 +32,18 @@ fn main() {
     child.kill().expect("the child is there");
     assert_eq!(child.wait().expect("the child is ours").code(), None);
 
+    assert_eq!(env!("BUILT_BY"), "a build script");
+
     println!(
         "children: as they should be; pidfd_spawnp: {}; forks: {}",
         origin(c"pidfd_spawnp"),
         FORKS.load(Ordering::Relaxed)
     );
+}
+
+#[derive(serde::Deserialize)]
+struct Line {
+    text: String,
 }
 
 fn command(program: &str, arguments: &[&str]) -> Command {
