@@ -46,10 +46,11 @@
 //! # The modules, from the outside in
 //!
 //! - [`capi`]: the four C functions and their documentation; raw pointers and return conventions end there.
-//! - `host`: what the process offers, examined once at load: which libc's layouts, which kernel support.
+//! - `host`: what the process offers: which libc's layouts and functions, which kernel support.
 //! - `spawn`: starting a program.  `spawn` itself is the parent's half, `spawn::child` the child's; `clone` makes the
-//!   child, `actions` and `exec` are the two larger things that it does, `report` is for emulators.
-//! - `fork`: pidfd_fork and the proof that its pidfd names the child.
+//!   child, and `fallback` where clone3 is refused; `actions` and `exec` are the two larger things that the child does,
+//!   `report` is for emulators.
+//! - `fork`: pidfd_fork; `handshake` is the proof that its pidfd names the child, `raw` for a libc without _Fork.
 //! - `getpid`: pidfd_getpid.
 //! - [`interpose`]: the libc's functions whose place the shared library takes, so that SETCGROUP works everywhere.
 //! - `libc_abi`: the caller's attributes and file actions, read from the libc's private layouts, and the check that the
