@@ -37,13 +37,6 @@ meet_the_stranger (void)
   check_no_name (result, error);
 }
 
-/* The stranger is a child of this very thread, and holds all that was open. */
-ALONE_AND_NOT (a_parent_handler_gives_the_number_to_another_child)
-{
-  register_handlers (replace_the_child);
-  meet_the_stranger ();
-}
-
 /* The kernel takes the child's status. */
 static void
 have_the_child_replaced (void)
@@ -55,20 +48,62 @@ have_the_child_replaced (void)
   stranger = clone_with_number (child);
 }
 
-ALONE_AND_NOT (a_parent_handler_kills_the_child_with_SIGCHLD_ignored)
+static void
+reap_and_replace (void)
+{
+  register_handlers (replace_the_child);
+}
+
+static void
+ignore_and_replace (void)
 {
   struct sigaction ignoring = { .sa_handler = SIG_IGN };
   CHECK (sigaction (SIGCHLD, &ignoring, NULL) == 0);
   register_handlers (have_the_child_replaced);
-  meet_the_stranger ();
 }
 
-ALONE_AND_NOT (a_parent_handler_kills_the_child_with_SA_NOCLDWAIT)
+static void
+drop_and_replace (void)
 {
   struct sigaction dropping = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT };
   CHECK (sigaction (SIGCHLD, &dropping, NULL) == 0);
   register_handlers (have_the_child_replaced);
-  meet_the_stranger ();
+}
+
+/* The stranger is a child of this very thread, and holds all that was open.  The call waits for its answer for some time,
+   so all ways of this are tried at once, each alone and among threads. */
+TEST (a_parent_handler_gives_the_number_to_another_child)
+{
+  void (*const ways[]) (void) = { reap_and_replace, ignore_and_replace, drop_and_replace };
+  enum { TRIES = 2 * sizeof ways / sizeof ways[0] };
+  pid_t tries[TRIES];
+  for (int i = 0; i < TRIES; i++)
+    {
+      tries[i] = fork ();
+      CHECK (tries[i] >= 0);
+      if (tries[i] != 0)
+        continue;
+      if (i % 2)
+        get_company ();
+      ways[i / 2] ();
+      meet_the_stranger ();
+      if (i % 2)
+        end_company ();
+      _exit (FINE);
+    }
+  bool skipped = false;
+  for (int i = 0; i < TRIES; i++)
+    {
+      int status;
+      CHECK_EQ (waitpid (tries[i], &status, 0), tries[i]);
+      CHECK (WIFEXITED (status));
+      if (WEXITSTATUS (status) == 77)
+        skipped = true;
+      else if (WEXITSTATUS (status) != FINE)
+        FAIL ("way %d, %s", i / 2, i % 2 ? "among threads" : "alone");
+    }
+  if (skipped)
+    SKIP ("a number cannot be asked for");
 }
 
 static void

@@ -34,19 +34,19 @@ pub unsafe fn spawn(request: &Request) -> Result<Child> {
     };
     let frame = Frame::new(request, Birth::Blocked(blocked.before()), report);
     let pid = clone(&frame)?;
+    let reached = frame.reached.load(Ordering::Relaxed);
+    if reached && !known {
+        SHARES_MEMORY.store(true, Ordering::Relaxed);
+    }
     let pidfd = frame.take_pidfd();
     if pidfd.is_none() && request.wants_pidfd {
         return Err(end(pid, Errno(libc::ENOSYS)));
     }
-    let reached = frame.reached.load(Ordering::Relaxed);
     let error = match pipe {
         Some(Ok(pipe)) if !reached => pipe.receive(&pidfd),
         Some(Err(error)) if !reached => return Err(end(pid, error)),
         _ => frame.error.load(Ordering::Relaxed),
     };
-    if reached && !known {
-        SHARES_MEMORY.store(true, Ordering::Relaxed);
-    }
     outcome(pidfd, pid, error)
 }
 
