@@ -1521,7 +1521,10 @@ check_with_killer (unsigned int flags, bool ignored)
           pause ();
       /* If it died before it had a name, there is none to give. */
       if (pidfd == -1)
-        continue;
+        {
+          CHECK_EQ (errno, ESRCH);
+          continue;
+        }
       CHECK (pidfd > 0);
       wait_for_end (pidfd);
       if (ignored)

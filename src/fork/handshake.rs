@@ -98,7 +98,10 @@ impl Handshake {
         match answer {
             Answer::Alive => Ok(pidfd),
             // It died before it was named.  If nobody else took its status it is ours to take.
-            Answer::Ended => process::reap(pidfd.raw()).and(Err(Errno(libc::ESRCH))),
+            Answer::Ended => {
+                let _ = process::reap(pidfd.raw());
+                Err(Errno(libc::ESRCH))
+            }
             // Whoever that is, nothing is done to it.  The child, if it is one, leaves when it hears that we gave up.
             Answer::None => Err(Errno(libc::ESRCH)),
         }
