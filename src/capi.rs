@@ -165,7 +165,8 @@ pub unsafe extern "C" fn pidfd_spawnp(
 ///
 /// SAFETY
 ///   MT-Safe.  Async-signal-safe with PIDFDFORK_ASYNCSAFE.  No cancellation point: cancellation never acts inside the
-///   call.  Needs 2 KiB of stack besides what the C library's own function takes.
+///   call.  (In a process with one thread, the very first request in its life, if a handler of pthread_atfork makes it,
+///   acts at that handler's next cancellation point, as under fork.)  Needs 2 KiB of stack besides what the C library's own function takes.
 ///
 /// ORIGIN
 ///   The interface proposed for glibc in 2023, where it was not included; fork and _Fork of POSIX.1-2024.

@@ -145,6 +145,48 @@ mod tests {
         }
     }
 
+    /// What the kernel clears at the end of the thread is no record of its ID, so that nothing is written there.
+    #[test]
+    fn a_libc_that_records_the_thread_id_elsewhere() {
+        let _blocked = signal::Blocked::all();
+        let address = process::thread_id_address().unwrap();
+        let other: libc::c_int = 0;
+        unsafe { libc::syscall(libc::SYS_set_tid_address, &other) };
+        let forked = unsafe { raw::fork() };
+        unsafe { libc::syscall(libc::SYS_set_tid_address, address) };
+        if matches!(forked, Ok(Forked::Child)) {
+            process::exit(3);
+        }
+        assert_eq!(forked.unwrap_err(), Errno(libc::ENOSYS));
+    }
+
+    /// The child of a thread that holds robust mutexes holds none.
+    #[test]
+    fn the_list_of_robust_mutexes_is_the_childs_own() {
+        let _blocked = signal::Blocked::all();
+        let (before, size) = process::robust_list().unwrap();
+        // struct robust_list_head: the list, an offset, and no mutex that is being locked; and the list's only entry.
+        let mut head = [0_usize; 3];
+        let entry = [head.as_ptr() as usize];
+        head[0] = entry.as_ptr() as usize;
+        unsafe { process::set_robust_list(head.as_mut_ptr().cast(), size) }.unwrap();
+        let forked = unsafe { raw::fork() };
+        if matches!(forked, Ok(Forked::Child)) {
+            let own = process::robust_list().map_or(false, |(head, _)| unsafe { (*head).next } == head);
+            process::exit(if own { 0 } else { 1 });
+        }
+        unsafe { process::set_robust_list(before, size) }.unwrap();
+        match forked {
+            Ok(Forked::Parent(pidfd)) => {
+                let mut status = -1;
+                let pid = getpid(pidfd.raw()).unwrap();
+                assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+                assert_eq!(status, 0);
+            }
+            forked => assert!(clears_another_place(), "{:?}", forked),
+        }
+    }
+
     #[test]
     fn an_unknown_flag_is_refused() {
         for flag in (0..32).map(|bit| 1 << bit).filter(|&flag| flag != ASYNC_SAFE) {
