@@ -155,7 +155,11 @@ fn ask_kernel() -> bool {
 
 #[cold]
 fn recognise() -> Option<Libc> {
-    let (libc, known) = match libc_abi::recognise() {
+    // The libc's functions may change it.
+    let errno = crate::errno::get();
+    let recognition = libc_abi::recognise();
+    crate::errno::restore(errno);
+    let (libc, known) = match recognition {
         Recognition::Seen(libc @ Libc::Glibc) => (Some(libc), GLIBC),
         Recognition::Seen(libc @ Libc::Musl) => (Some(libc), MUSL),
         Recognition::NotNow(libc) => (Some(libc), 0),

@@ -136,8 +136,10 @@ impl Handshake {
 /// Whether the number is still the eventfd's.
 fn is_question(fd: &OwnedFd) -> bool {
     const FLAGS: c_int = libc::O_ACCMODE | libc::O_NONBLOCK;
-    matches!(fd::open_flags(fd.raw()), Ok(flags) if flags & FLAGS == libc::O_RDWR | libc::O_NONBLOCK)
-        && !matches!(fd::file_system(fd.raw()), Ok(kind) if kind != ANONYMOUS_INODES)
+    let flags = fd::open_flags(fd.raw()).map(|flags| flags & FLAGS == libc::O_RDWR | libc::O_NONBLOCK);
+    let kind = fd::file_system(fd.raw()).map(|kind| kind == ANONYMOUS_INODES);
+    // A sandbox may refuse either question.
+    !matches!((flags, kind), (Ok(false), _) | (_, Ok(false)) | (Err(_), Err(_)))
 }
 
 /// A pipe's two ends, which may be missing: they only shorten the wait of a child that nobody wants any more.
@@ -253,28 +255,32 @@ fn await_answer(pidfd: &OwnedFd, question: &OwnedFd) -> Answer {
 
 /// `theirs` is the parent's number for the eventfd, `watched` the end of a pipe whose other end the parent has, or -1.
 fn wait_for_go(question: &OwnedFd, theirs: c_int, watched: c_int, parent: pid_t) {
-    if is_told_to_go(question) {
+    if message(question) == Ok(true) {
         return;
     }
     let pidfd = pidfd_on_parent(parent);
+    let mut failures = 0;
     loop {
         let gone = parent_is_gone(&pidfd, watched, question, theirs, parent);
-        if is_told_to_go(question) {
-            return;
-        }
-        if gone {
-            process::exit(NOT_RETURNED);
+        match message(question) {
+            Ok(true) => return,
+            Ok(false) if gone => process::exit(NOT_RETURNED),
+            // It may be there all the same.
+            Err(_) if failures == 3 => process::exit(NOT_RETURNED),
+            Err(_) => failures += 1,
+            Ok(false) => {}
         }
     }
 }
 
-/// Does not return when the parent gave up.
-fn is_told_to_go(question: &OwnedFd) -> bool {
+/// Whether the parent says that the child may go.  Does not return when it gave up.
+fn message(question: &OwnedFd) -> Result<bool> {
     let mut message = [0; 8];
     match fd::read(question.raw(), &mut message) {
-        Ok(_) if message == GO => true,
-        Err(Errno(libc::EAGAIN)) => false,
-        _ => process::exit(NOT_RETURNED),
+        Ok(_) if message == GO => Ok(true),
+        Ok(_) => process::exit(NOT_RETURNED),
+        Err(Errno(libc::EAGAIN)) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

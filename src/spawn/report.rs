@@ -114,11 +114,15 @@ impl Pipe {
     pub fn receive(self, pidfd: &Option<OwnedFd>) -> c_int {
         let _ = fd::write(self.permission.raw(), &1_u64.to_ne_bytes());
         drop(self.writer);
-        let first = await_message(&self.reader, pidfd.as_ref().map_or(-1, OwnedFd::raw));
-        if first != Some(EXECUTING) || fd::wait_for_lock(self.reader.raw()).is_err() {
-            return first.map_or(0, |error| error.0);
-        }
-        message(&self.reader).flatten().map_or(0, |error| error.0)
+        let pidfd = pidfd.as_ref().map_or(-1, OwnedFd::raw);
+        let last = match await_message(&self.reader, pidfd) {
+            Some(EXECUTING) => match fd::wait_for_lock(self.reader.raw()) {
+                Ok(()) => message(&self.reader).flatten(),
+                Err(_) => await_message(&self.reader, pidfd),
+            },
+            first => first,
+        };
+        last.map_or(0, |error| error.0)
     }
 }
 

@@ -40,6 +40,8 @@
 #include "child.h"
 #include "inject.h"
 
+static const char NOT_RETURNED[] = "a wrong success: the child did not return";
+
 #define LENGTH(array) (sizeof (array) / sizeof *(array))
 
 enum { SKIPPED = 77, MESSAGE = 256, DESCRIPTORS = 64, NONE = -7, BEFORE = EXDEV, ENOUGH = 2 };
@@ -369,7 +371,7 @@ check_forked_child (int pidfd)
   CHECK (fcntl (pidfd, F_GETFD) == FD_CLOEXEC);
   CHECK (poll (wanted, 2, -1) > 0);
   if (!wanted[0].revents)
-    fail ("a wrong success: the child did not return");
+    fail ("%s", NOT_RETURNED);
   CHECK (read (tell[0], &child, sizeof child) == sizeof child);
   CHECK (pid_by_procfs (pidfd) == child);
   CHECK (write (go[1], "", 1) == 1);
@@ -603,11 +605,38 @@ has_remedy (const struct test *test, long number, const struct fault *fault)
 static bool
 stands_for (const struct test *test, const struct outcome *outcome, const struct fault *fault, int error)
 {
+  enum { PIDFD_SEND_SIGNAL = 424, PIDFD_OPEN = 434 };
   bool forks = test->call == fork_plainly || test->call == fork_async_safe;
-  if (forks)
-    return (error == ESRCH && (fault->of_child || outcome->number == SYS_waitid))
-           || (error == ENOSYS && outcome->number == SYS_eventfd2 && fault->error == EPERM);
-  return error == ENOSYS && outcome->number == SYS_clone && fault->error == EINVAL;
+  bool refused = error == ENOSYS && fault->error != EMFILE && fault->error != ENOMEM;
+  switch (outcome->number)
+    {
+    /* Whether the kernel has the interface is asked first. */
+    case SYS_waitid:
+      if (error == ENOSYS)
+        return true;
+      break;
+    case SYS_clone:
+      return error == ENOSYS && (fault->error == EINVAL || fault->error == EPERM);
+    /* What is prepared for the handshake. */
+    case SYS_eventfd2:
+    case SYS_fcntl:
+#ifdef SYS_fcntl64
+    case SYS_fcntl64:
+#endif
+      /* The number that is asked for is beyond the limit. */
+      if (forks && (refused || (error == EMFILE && fault->error == EINVAL)))
+        return true;
+      break;
+    case PIDFD_OPEN:
+      /* A process that is just being reaped. */
+      if (forks && (refused || (error == ESRCH && fault->error == EINVAL)))
+        return true;
+      break;
+    /* That is what the kernel says of a process of another namespace. */
+    case PIDFD_SEND_SIGNAL:
+      return test->call == ask && error == EREMOTE && fault->error == EINVAL;
+    }
+  return forks && error == ESRCH && (fault->of_child || outcome->number == SYS_waitid);
 }
 
 /* What is wrong with the result, or NULL. */
@@ -617,6 +646,11 @@ judge (const struct run *run, const struct outcome *outcome, const struct fault 
   int error = shared->error;
   if (outcome->hung)
     return "the call hangs";
+  /* A child that can read nothing any more does not hear that it may go on. */
+  bool forks = run->test->call == fork_plainly || run->test->call == fork_async_safe;
+  if (forks && fault->of_child && fault->all && outcome->number == SYS_read
+      && strcmp (shared->message, NOT_RETURNED) == 0)
+    return NULL;
   if (shared->message[0])
     return shared->message;
   if (outcome->status != 0)
