@@ -647,6 +647,9 @@ TEST (values_without_their_flags_do_not_count)
   signal (SIGUSR1, SIG_IGN);
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
     {
+      /* In a user namespace without the ID nobody can have it. */
+      if (flags[i] == POSIX_SPAWN_RESETIDS && setresuid ((uid_t) -1, getuid (), (uid_t) -1) != 0)
+        continue;
       posix_spawnattr_t attributes = attributes_with (flags[i]);
       sigset_t set;
       sigfillset (&set);

@@ -211,8 +211,9 @@ static void *
 set_ids (void *unused)
 {
   have_the_lock_wanted ();
-  CHECK (setuid (getuid ()) == 0);
-  CHECK (setgid (getgid ()) == 0);
+  /* In a user namespace without the ID this is EINVAL. */
+  CHECK (setuid (getuid ()) == 0 || errno == EINVAL);
+  CHECK (setgid (getgid ()) == 0 || errno == EINVAL);
   pthread_mutex_unlock (&lock);
   return unused;
 }

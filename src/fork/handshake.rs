@@ -56,7 +56,7 @@ pub struct Handshake {
     leash: Option<OwnedFd>,
     parent: pid_t,
     /// What was charged for children whose status was taken.
-    accounts: Result<process::Accounts>,
+    accounts: Result<u64>,
 }
 
 impl Handshake {

@@ -228,25 +228,24 @@ pub fn is_single_threaded() -> bool {
     }
 }
 
-/// What the process's children have used up whose status was taken.  The kernel adds a child's share before it gives the
-/// child's number away, and there is none without one: a new process writes its ID into its memory, which is a page
-/// fault, and takes some microseconds to end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Accounts {
-    times: (usize, usize, usize, usize),
-    faults: (usize, usize),
-}
-
+/// What the process's children have used up whose status was taken, in microseconds and page faults: a sum of numbers that
+/// only grow.  The kernel adds a child's share before it gives the child's number away, and there is none without one: a
+/// new process writes its ID into its memory, which is a page fault, and takes some microseconds to end.
+///
 /// An error where a sandbox keeps that secret.
-pub fn accounts_of_children() -> Result<Accounts> {
+pub fn accounts_of_children() -> Result<u64> {
     const CHILDREN: isize = -1;
+    const MICROSECONDS: u64 = 1_000_000;
     // struct rusage: two times of two words, then words.
     let mut usage = MaybeUninit::<[usize; 18]>::uninit();
     // SAFETY: the kernel writes one struct rusage, and then it is read.
     unsafe {
         call!(libc::SYS_getrusage, CHILDREN, usage.as_mut_ptr())?;
         let usage = usage.assume_init_ref();
-        Ok(Accounts { times: (usage[0], usage[1], usage[2], usage[3]), faults: (usage[8], usage[9]) })
+        let seconds = (usage[0] as u64).wrapping_add(usage[2] as u64);
+        let rest = (usage[1] as u64).wrapping_add(usage[3] as u64);
+        let faults = (usage[8] as u64).wrapping_add(usage[9] as u64);
+        Ok(seconds.wrapping_mul(MICROSECONDS).wrapping_add(rest).wrapping_add(faults))
     }
 }
 
@@ -260,6 +259,14 @@ pub fn nap() {
 /// The process that made this one or adopted it; 0 if it has no number here.
 pub fn parent_id() -> pid_t {
     id(libc::SYS_getppid)
+}
+
+/// Whether the caller has the memory of the process that made it, rather than a copy; an error where that is not to be
+/// learnt.
+pub fn shares_memory_with_parent() -> Result<bool> {
+    const KCMP_VM: c_int = 1;
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_kcmp, parent_id(), process_id(), KCMP_VM, 0, 0) }.map(|order| order == 0)
 }
 
 /// Whether that process has under its number `theirs` the same open file as the caller under `own`; an error where that is

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::{actions, exec, Birth, Frame, NO_PIDFD};
-use crate::errno::{Errno, Result};
+use crate::errno::Result;
 use crate::kernel::process;
 use crate::kernel::signal;
 use crate::kernel::uapi::{SignalSet, NSIG, SIG_DFL, SIG_IGN};
@@ -25,7 +25,7 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
     // This is a copy of the memory, or nobody would ever have a name for the program.
     let unnamed = request.wants_pidfd && frame.pidfd.load(Ordering::Relaxed) == NO_PIDFD;
     if unnamed && !frame.report.is_permitted() {
-        fail(frame, Errno(libc::ENOSYS));
+        process::exit(NOT_EXECUTED);
     }
     frame.report.open();
     let error = match prepare(frame) {
@@ -35,10 +35,6 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
         }
         Err(error) => error,
     };
-    fail(frame, error)
-}
-
-fn fail(frame: &Frame, error: Errno) -> ! {
     frame.error.store(error.0, Ordering::Relaxed);
     frame.report.send(error);
     process::exit(NOT_EXECUTED)
