@@ -107,14 +107,14 @@ pub fn is_child_number(pid: pid_t) -> bool {
 /// Whether the child that the pidfd names has ended or is none of ours any more.
 pub fn has_ended(pidfd: c_int) -> bool {
     match wait(P_PIDFD, pidfd, LOOK) {
-        Ok(info) => info.signal != 0,
+        Ok(status) => status.signal != 0,
         Err(error) => error.0 == libc::ECHILD,
     }
 }
 
 /// Waits until that child ends, and tells whether it left by itself rather than being killed.  Its status stays.
 pub fn ends_by_exiting(pidfd: c_int) -> bool {
-    matches!(wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOWAIT | OWN), Ok(info) if info.code == libc::CLD_EXITED)
+    matches!(wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOWAIT | OWN), Ok(status) if status.code == libc::CLD_EXITED)
 }
 
 /// Waits for nothing and takes nothing away.
@@ -136,11 +136,17 @@ pub fn is_foreign(pidfd: c_int) -> bool {
     unsafe { call!(libc::SYS_pidfd_send_signal, pidfd, NONE, 0, 0) == Err(Errno(libc::EINVAL)) }
 }
 
-fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<SigInfo> {
+/// What is asked of struct siginfo; no signal when there is nothing to tell.
+struct Status {
+    signal: c_int,
+    code: c_int,
+}
+
+fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<Status> {
     let mut info = SigInfo::new();
     // SAFETY: the kernel writes one siginfo; there is no rusage.
     retry(|| unsafe { call!(libc::SYS_waitid, kind, id, &mut info as *mut SigInfo, flags, 0) })?;
-    Ok(info)
+    Ok(Status { signal: info.signal, code: info.code })
 }
 
 /// Whether the kernel has the whole pidfd interface.  The last piece was waitid(P_PIDFD), which tells a number that is
