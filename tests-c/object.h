@@ -39,14 +39,21 @@ write_object (const char *name, const char *start, const char *end)
   return path;
 }
 
-/* The file that the library under test was loaded from. */
+/* The file that the library under test was loaded from, or a link to it: the loader splits LD_PRELOAD at spaces and
+   colons. */
 static inline char *
 library_path (void)
 {
   Dl_info where;
   void *function = dlsym (RTLD_DEFAULT, "pidfd_spawn");
   CHECK (function != NULL && dladdr (function, &where) != 0);
-  return format ("%s", where.dli_fname);
+  if (strpbrk (where.dli_fname, " :") == NULL)
+    return format ("%s", where.dli_fname);
+  char *link = test_path ("libpidfd_spawn.so.0"), *target = realpath (where.dli_fname, NULL);
+  CHECK (target != NULL);
+  CHECK (symlink (target, link) == 0 || errno == EEXIST);
+  free (target);
+  return link;
 }
 
 /* Lists of what is preloaded.  Of two libraries that do not need each other glibc initialises the one that was loaded
