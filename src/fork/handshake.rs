@@ -264,11 +264,10 @@ fn wait_for_go(question: &OwnedFd, theirs: c_int, watched: c_int, parent: pid_t)
         let gone = parent_is_gone(&pidfd, watched, question, theirs, parent);
         match message(question) {
             Ok(true) => return,
-            Ok(false) if gone => process::exit(NOT_RETURNED),
-            // It may be there all the same.
-            Err(_) if failures == 3 => process::exit(NOT_RETURNED),
-            Err(_) => failures += 1,
-            Ok(false) => {}
+            Ok(false) if !gone => {}
+            // What a parent wrote before it was gone may be there all the same.
+            _ if failures == 3 => process::exit(NOT_RETURNED),
+            _ => failures += 1,
         }
     }
 }
