@@ -1,13 +1,14 @@
 //! System calls as typed functions that return a `Result` and never touch errno.
 //!
-//! `fd`, `process` and `signal` hold the calls by what they act on, `uapi` the kernel's structures, `width` the calls that
-//! 32-bit processes have twice, `arch` the instructions.  Everything here may be called in a child that shares its parent's memory: no function calls the libc,
-//! allocates or panics.
+//! `fd`, `process` and `signal` hold the calls by what they act on, `status` what procfs tells, `uapi` the kernel's
+//! structures, `width` the calls that 32-bit processes have twice, `arch` the instructions.  Everything here may be called
+//! in a child that shares its parent's memory: no function calls the libc, allocates or panics.
 
 pub mod arch;
 pub mod fd;
 pub mod process;
 pub mod signal;
+pub mod status;
 pub mod uapi;
 mod width;
 

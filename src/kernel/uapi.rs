@@ -151,6 +151,7 @@ pub const PIDFD_GET_INFO: u32 = 3 << 30 | (size_of::<PidfdInfo>() as u32) << 16 
 
 /// File system types as fstatfs tells them.
 pub const PIDFS: u64 = 0x5049_4446;
+pub const PROCFS: u64 = 0x9fa0;
 pub const ANONYMOUS_INODES: u64 = 0x0904_1934;
 
 /// struct statfs, or statfs64: the type comes first, the rest is only room.

@@ -44,7 +44,7 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
 unsafe fn prepare(frame: &Frame) -> Result<()> {
     let attributes = &frame.request.attributes;
     let mask = match frame.birth {
-        Birth::Blocked(mask) => mask,
+        Birth::Blocked { mask, .. } => mask,
         Birth::Clean if has_work(frame) => signal::swap_mask(SignalSet::ALL),
         Birth::Clean => return Ok(()),
     };
@@ -69,15 +69,19 @@ fn set_dispositions(birth: Birth, attributes: &Attributes) -> Result<()> {
     }
     for number in 1..=NSIG {
         let changeable = SignalSet::BLOCKABLE.contains(number);
-        if changeable && (chosen.contains(number) || birth != Birth::Clean && has_handler(number)?) {
+        if changeable && (chosen.contains(number) || has_handler(birth, number)?) {
             signal::set_default(number)?;
         }
     }
     Ok(())
 }
 
-fn has_handler(number: c_int) -> Result<bool> {
-    Ok(!matches!(signal::disposition(number)?.handler, SIG_DFL | SIG_IGN))
+fn has_handler(birth: Birth, number: c_int) -> Result<bool> {
+    match birth {
+        Birth::Clean => Ok(false),
+        Birth::Blocked { handlers: Some(handlers), .. } => Ok(handlers.contains(number)),
+        Birth::Blocked { .. } => Ok(!matches!(signal::disposition(number)?.handler, SIG_DFL | SIG_IGN)),
+    }
 }
 
 fn apply(attributes: &Attributes) -> Result<()> {

@@ -13,7 +13,7 @@ use super::report::Pipe;
 use super::{child, outcome, Birth, Child, Frame, Report, Request};
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
-use crate::kernel::{process, signal};
+use crate::kernel::{process, signal, status};
 use core::sync::atomic::{AtomicBool, Ordering};
 use libc::pid_t;
 
@@ -32,7 +32,9 @@ pub unsafe fn spawn(request: &Request) -> Result<Child> {
         Some(Ok(pipe)) => pipe.child_end(),
         _ => Report::none(),
     };
-    let frame = Frame::new(request, Birth::Blocked(blocked.before()), report);
+    // With all signals blocked: a handler could set another one.
+    let birth = Birth::Blocked { mask: blocked.before(), handlers: status::handlers_of_only_thread() };
+    let frame = Frame::new(request, birth, report);
     let pid = clone(&frame)?;
     let reached = frame.reached.load(Ordering::Relaxed);
     if reached && !known {
@@ -116,7 +118,8 @@ mod tests {
             envp: ptr::null(),
             wants_pidfd: true,
         };
-        let frame = Frame::new(&request, Birth::Blocked(blocked.before()), pipe.child_end());
+        let birth = Birth::Blocked { mask: blocked.before(), handlers: None };
+        let frame = Frame::new(&request, birth, pipe.child_end());
         // What an emulator makes of CLONE_VM | CLONE_VFORK.
         match unsafe { libc::fork() } {
             0 => unsafe { child::main(frame.address()) },

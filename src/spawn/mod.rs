@@ -66,8 +66,13 @@ pub struct Child {
 enum Birth {
     /// Without signal handlers, with the caller's mask.
     Clean,
-    /// With the caller's dispositions and all signals blocked; this was the caller's mask.
-    Blocked(SignalSet),
+    /// With the caller's dispositions and all signals blocked.
+    Blocked {
+        /// The caller's mask.
+        mask: SignalSet,
+        /// The signals that have a handler, if that is known.
+        handlers: Option<SignalSet>,
+    },
 }
 
 /// The memory that parent and child both use.

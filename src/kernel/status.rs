@@ -1,0 +1,77 @@
+//! What the kernel tells of this process as text, in /proc/self/status.
+
+use super::fd;
+use super::uapi::{SignalSet, PROCFS};
+use super::Buffer;
+use core::mem::MaybeUninit;
+
+/// The signals that have a handler, if the caller is the only thread, so that nobody else changes that.  None where it is
+/// not, and where procfs does not tell: each signal can be asked for.
+pub fn handlers_of_only_thread() -> Option<SignalSet> {
+    let file = fd::open_read_only(b"/proc/self/status\0").ok()?;
+    if fd::file_system(file.raw()) != Ok(PROCFS) {
+        return None;
+    }
+    let mut room = MaybeUninit::uninit();
+    let Buffer(text) = super::zeroed::<Buffer<1024>>(&mut room);
+    let length = fd::read(file.raw(), text).ok()?;
+    parse(text.get(..length)?)
+}
+
+fn parse(text: &[u8]) -> Option<SignalSet> {
+    let (mut threads, mut handlers) = (None, None);
+    for line in text.split(|&byte| byte == b'\n') {
+        match line {
+            [b'T', b'h', b'r', b'e', b'a', b'd', b's', b':', b'\t', count @ ..] => threads = Some(count),
+            [b'S', b'i', b'g', b'C', b'g', b't', b':', b'\t', set @ ..] => handlers = Some(set),
+            _ => {}
+        }
+    }
+    match (threads, handlers) {
+        (Some([b'1']), Some(set)) if set.len() == 16 => set.iter().try_fold(0, add_digit).map(SignalSet),
+        _ => None,
+    }
+}
+
+fn add_digit(value: u64, &digit: &u8) -> Option<u64> {
+    let digit = match digit {
+        b'0'..=b'9' => digit.wrapping_sub(b'0'),
+        b'a'..=b'f' => digit.wrapping_sub(b'a' - 10),
+        _ => return None,
+    };
+    Some(value << 4 | u64::from(digit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_set_is_that_of_a_process_with_one_thread() {
+        let text = b"Name:\tx\nThreads:\t1\nSigIgn:\t0000000000000001\nSigCgt:\t80000001fabc0400\nCapInh:\t0\n";
+        assert_eq!(parse(text), Some(SignalSet(0x8000_0001_fabc_0400)));
+    }
+
+    #[test]
+    fn anything_else_is_not_believed() {
+        for text in [
+            &b""[..],
+            b"Threads:\t2\nSigCgt:\t0000000000000400\n",
+            b"Threads:\t10\nSigCgt:\t0000000000000400\n",
+            b"Threads:\t1\nSigIgn:\t0000000000000400\n",
+            b"SigCgt:\t0000000000000400\n",
+            // The text can end within the line.
+            b"Threads:\t1\nSigCgt:\t00000000000004",
+            b"Threads:\t1\nSigCgt:\t000000000000040g\n",
+            b"Threads:\t1\nSigCgt:\t00000000000000400\n",
+        ] {
+            assert_eq!(parse(text), None, "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+
+    /// The test runs in a thread of its own beside the main thread.
+    #[test]
+    fn among_threads_nothing_is_said() {
+        assert_eq!(handlers_of_only_thread(), None);
+    }
+}
