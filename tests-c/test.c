@@ -350,10 +350,10 @@ pid_of (int pidfd)
 
 /* A child of this task that sleeps, or 0. */
 static pid_t
-sleeper_of (const char *task)
+sleeper_of (pid_t process, const char *task)
 {
   char name[PATH_MAX], line[512];
-  snprintf (name, sizeof name, "/proc/self/task/%s/children", task);
+  snprintf (name, sizeof name, "/proc/%d/task/%s/children", (int) process, task);
   FILE *list = fopen (name, "re");
   int pid;
   pid_t found = 0;
@@ -375,14 +375,20 @@ sleeper_of (const char *task)
 pid_t
 sleeping_child (void)
 {
+  return sleeping_child_of (getpid ());
+}
+
+pid_t
+sleeping_child_of (pid_t process)
+{
   for (;;)
     {
-      DIR *tasks = opendir ("/proc/self/task");
+      DIR *tasks = opendir (format ("/proc/%d/task", (int) process));
       CHECK (tasks != NULL);
       pid_t found = 0;
       for (struct dirent *entry; !found && (entry = readdir (tasks));)
         if (entry->d_name[0] != '.')
-          found = sleeper_of (entry->d_name);
+          found = sleeper_of (process, entry->d_name);
       closedir (tasks);
       if (found)
         return found;

@@ -186,6 +186,7 @@ pid_t pid_of (int pidfd);
 /* Waits until one of our children, of whatever thread, sleeps, and gives its process ID.  A child that opens a FIFO
    in a file action can so be met by another thread before it executes its program. */
 pid_t sleeping_child (void);
+pid_t sleeping_child_of (pid_t process);
 
 /* How many processes and threads the system has made since it was started, by an open /proc/stat, for when no descriptor is
    free.  Skips the test where that is not counted. */

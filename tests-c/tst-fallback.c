@@ -8,7 +8,10 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 
 #ifndef SECCOMP_RET_KILL_PROCESS
@@ -531,8 +534,8 @@ look_at_the_child (void *argument)
   return NULL;
 }
 
-/* Nothing but the implementation itself takes the caller's handlers out of the child here. */
-TEST (signals_without_clone3)
+static void
+have_handlers (void)
 {
   owner = getpid ();
   for (int signal = 1; signal <= 64; signal++)
@@ -551,6 +554,12 @@ TEST (signals_without_clone3)
             CHECK (syscall (SYS_rt_sigaction, signal, action, NULL, 8) == 0);
           }
       }
+}
+
+/* Nothing but the implementation itself takes the caller's handlers out of the child here. */
+TEST (signals_without_clone3)
+{
+  have_handlers ();
   without_clone3 (ENOSYS);
   struct visit visit = { .fifo = test_path ("fifo") };
   CHECK (mkfifo (visit.fifo, 0600) == 0);
@@ -569,6 +578,81 @@ TEST (signals_without_clone3)
   CHECK_EQ (visit.state.ignored, state_of (getpid ()).ignored);
   CHECK_EQ (foreign, 0);
   posix_spawn_file_actions_destroy (&actions);
+}
+
+/* The same without another thread, where the kernel can be asked for all handlers at once: another process looks. */
+static void
+start_observer (struct visit *visit)
+{
+  have_handlers ();
+  pid_t caller = getpid (), observer = fork ();
+  CHECK (observer >= 0);
+  if (observer == 0)
+    {
+      CHECK (prctl (PR_SET_PDEATHSIG, SIGKILL) == 0);
+      pid_t child = sleeping_child_of (caller);
+      visit->state = state_of (child);
+      CHECK (kill (child, SIGURG) == 0);
+      CHECK (kill (child, SIGWINCH) == 0);
+      visit->release = open (visit->fifo, O_RDWR | O_CLOEXEC);
+      _exit (visit->release < 0);
+    }
+}
+
+static struct visit *
+prepare_visit (void)
+{
+  struct visit *visit = mmap (NULL, sizeof *visit, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK (visit != MAP_FAILED);
+  visit->fifo = test_path ("fifo");
+  CHECK (mkfifo (visit->fifo, 0600) == 0);
+  return visit;
+}
+
+static void
+spawn_and_be_seen (struct visit *visit)
+{
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_addopen (&actions, 20, visit->fifo, O_RDONLY, 0);
+  int pidfd = UNTOUCHED, status;
+  char *argv[] = { (char *) "sh", (char *) "-c", (char *) "exit 4", NULL };
+  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", &actions, NULL, argv, environ), 0);
+  CHECK_EXIT (pidfd, 4);
+  CHECK (wait (&status) > 0 && status == 0);
+  CHECK_EQ (visit->state.caught, 0);
+  CHECK (visit->state.ignored & BIT (SIGQUIT));
+  CHECK_EQ (foreign, 0);
+  posix_spawn_file_actions_destroy (&actions);
+}
+
+TEST (signals_of_a_single_thread_without_clone3)
+{
+  struct visit *visit = prepare_visit ();
+  start_observer (visit);
+  without_clone3 (ENOSYS);
+  spawn_and_be_seen (visit);
+}
+
+/* What is not procfs can say anything. */
+static void
+see_a_lie (void *visit)
+{
+  start_observer (visit);
+  if (unshare (CLONE_NEWNS) != 0 || mount ("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    SKIP ("no mount namespace: %s", strerror (errno));
+  if (mount ("none", "/proc", "tmpfs", 0, NULL) != 0)
+    SKIP ("nothing can be mounted on /proc: %s", strerror (errno));
+  CHECK (mkdir ("/proc/self", 0755) == 0);
+  write_file ("/proc/self/status", "Threads:\t1\nSigCgt:\t0000000000000000\n", 0644);
+  without_clone3 (ENOSYS);
+  spawn_and_be_seen (visit);
+}
+
+TEST (signals_without_clone3_beside_a_false_procfs)
+{
+  need_root ();
+  CHECK_EQ (in_fork (see_a_lie, prepare_visit ()), 0);
 }
 
 TEST (masks_without_clone3)
