@@ -9,7 +9,7 @@
 #![allow(unsafe_code)]
 
 use crate::kernel::signal;
-use crate::kernel::uapi::SIG_DFL;
+use crate::kernel::uapi::{SIG_DFL, SIG_IGN};
 use crate::libc_abi::Libc;
 use libc::c_int;
 
@@ -81,12 +81,13 @@ impl Drop for AroundHandlers {
     }
 }
 
-/// Both libcs take a signal of theirs into use with the first request (glibc before 2.34 earlier).
+/// Both libcs take a signal of theirs into use with the first request (glibc before 2.34 earlier).  It can be ignored before
+/// that: glibc's posix_spawn leaves its own signals ignored in the program.
 fn was_ever_requested(libc: Option<Libc>) -> bool {
     let signal = match libc {
         Some(Libc::Glibc) => 32,
         Some(Libc::Musl) => 33,
         None => return true,
     };
-    !matches!(signal::disposition(signal), Ok(action) if action.handler == SIG_DFL)
+    !matches!(signal::disposition(signal), Ok(action) if matches!(action.handler, SIG_DFL | SIG_IGN))
 }
