@@ -74,6 +74,11 @@ impl SignalSet {
         self.0 >> (signal - 1) & 1 != 0
     }
 
+    /// The union of both.
+    pub const fn with(self, other: Self) -> Self {
+        SignalSet(self.0 | other.0)
+    }
+
     /// Everything that can be blocked: what the kernel shows after a request to block all.
     pub const BLOCKABLE: Self = SignalSet(!(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1)));
 }

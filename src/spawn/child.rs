@@ -64,24 +64,22 @@ fn has_work(frame: &Frame) -> bool {
 /// unless the caller wants them default.
 fn set_dispositions(birth: Birth, attributes: &Attributes) -> Result<()> {
     let chosen = if attributes.has(flag::SETSIGDEF) { attributes.default_signals } else { SignalSet::EMPTY };
-    if birth == Birth::Clean && chosen == SignalSet::EMPTY {
-        return Ok(());
-    }
+    let known = match birth {
+        Birth::Clean if chosen == SignalSet::EMPTY => return Ok(()),
+        Birth::Clean => Some(chosen),
+        Birth::Blocked { handlers, .. } => handlers.map(|handlers| chosen.with(handlers)),
+    };
     for number in 1..=NSIG {
         let changeable = SignalSet::BLOCKABLE.contains(number);
-        if changeable && (chosen.contains(number) || has_handler(birth, number)?) {
+        if changeable && (known.unwrap_or(chosen).contains(number) || known.is_none() && has_handler(number)?) {
             signal::set_default(number)?;
         }
     }
     Ok(())
 }
 
-fn has_handler(birth: Birth, number: c_int) -> Result<bool> {
-    match birth {
-        Birth::Clean => Ok(false),
-        Birth::Blocked { handlers: Some(handlers), .. } => Ok(handlers.contains(number)),
-        Birth::Blocked { .. } => Ok(!matches!(signal::disposition(number)?.handler, SIG_DFL | SIG_IGN)),
-    }
+fn has_handler(number: c_int) -> Result<bool> {
+    Ok(!matches!(signal::disposition(number)?.handler, SIG_DFL | SIG_IGN))
 }
 
 fn apply(attributes: &Attributes) -> Result<()> {
