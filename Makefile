@@ -49,7 +49,7 @@ $(ARCHIVE): build/rust/libpidfd_spawn_c.a scripts/static-archive
 .PHONY: header
 header: ## Generate include/spawn_ext.h from the source
 	@scripts/need cargo
-	scripts/cargo run -q --locked --manifest-path tools/header/Cargo.toml --target-dir target/header -- src/capi.rs > build/spawn_ext.h.new
+	scripts/cargo run -q --locked --manifest-path tools/header/Cargo.toml --target-dir target/header -- src/capi/mod.rs > build/spawn_ext.h.new
 	mv build/spawn_ext.h.new include/spawn_ext.h
 
 .PHONY: clean
@@ -158,23 +158,23 @@ endif
 update-abi: $(SO) ## Rewrite the list of exported symbols
 	scripts/exported $(SO) > abilist/$$(scripts/architecture $(SO)).abilist
 
-include tests-c/tests.mk
+include tests-c/suite/suite.mk
 include tests-c/differential/differential.mk
 include tests-c/fault/fault.mk
 include tests-c/soak/soak.mk
 include tests-c/guard/guard.mk
-include tests-c/matrix/matrix.mk
-include tests-c/kernels/kernels.mk
-include tests-c/arch/arch.mk
-include tests-c/clients/clients.mk
-include tests-c/newcomer/newcomer.mk
+include tests-c/environments/matrix/matrix.mk
+include tests-c/environments/kernels/kernels.mk
+include tests-c/environments/arch/arch.mk
+include tests-c/environments/clients/clients.mk
+include tests-c/environments/newcomer/newcomer.mk
 include bench/bench.mk
 include packaging/install/install.mk
 include packaging/packages.mk
 include packaging/ports.mk
 include packaging/release.mk
 include man/man.mk
-include tests-c/recipes/recipes.mk
+include tests-c/environments/recipes/recipes.mk
 include examples/examples.mk
 include examples/rust/rust.mk
 include fuzz/fuzz.mk

@@ -45,14 +45,14 @@
 //!
 //! # The modules, from the outside in
 //!
-//! - [`capi`]: the four C functions and their documentation; raw pointers and return conventions end there.
-//! - `host`: what the process offers: which libc's layouts and functions, which kernel support.
+//! - [`capi`]: the four C functions and their documentation; raw pointers and return conventions end there.  Its
+//!   `posix_spawn` are the libc's functions whose place the shared library takes, so that SETCGROUP works everywhere.
+//! - `runtime`: what is known of the kernel and the libc that the process runs on, and the libc's own functions.
 //! - `spawn`: starting a program.  `spawn` itself is the parent's half, `spawn::child` the child's; `clone` makes the
-//!   child, and `fallback` where clone3 is refused; `actions` and `exec` are the two larger things that the child does,
-//!   `report` is for emulators.
+//!   child, and `fallback` where clone3 is refused; `file_actions` and `path_search` are the two larger things that the
+//!   child does, `error_pipe` is for emulators.
 //! - `fork`: pidfd_fork; `handshake` is the proof that its pidfd names the child, `raw` for a libc without _Fork.
 //! - `getpid`: pidfd_getpid.
-//! - [`interpose`]: the libc's functions whose place the shared library takes, so that SETCGROUP works everywhere.
 //! - `libc_abi`: the caller's attributes and file actions, read from the libc's private layouts, and the check that the
 //!   layouts are what they are thought to be.
 //! - `cancel`: keeps thread cancellation out.
@@ -62,7 +62,7 @@
 //!
 //! # The way of a call
 //!
-//! A spawn goes from `capi`, which asks `host` how to read the arguments, to `spawn`, which makes the child by one
+//! A spawn goes from `capi`, which asks `runtime` how to read the arguments, to `spawn`, which makes the child by one
 //! clone3 on the caller's own stack and is suspended; the child performs the attributes and actions with system calls
 //! alone and executes the program or leaves the error in the shared frame; the parent reaps a failed child through
 //! its pidfd and returns.
@@ -84,14 +84,14 @@ mod fork;
 #[cfg(target_os = "linux")]
 mod getpid;
 #[cfg(target_os = "linux")]
-mod host;
-#[cfg(target_os = "linux")]
-pub mod interpose;
 #[cfg(target_os = "linux")]
 mod kernel;
 #[cfg(target_os = "linux")]
 mod libc_abi;
 #[cfg(all(target_os = "linux", any(test, fuzzing)))]
+#[path = "tests/properties.rs"]
 pub mod properties;
+#[cfg(target_os = "linux")]
+mod runtime;
 #[cfg(target_os = "linux")]
 mod spawn;

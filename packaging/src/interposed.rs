@@ -1,8 +1,8 @@
-//! The libc's functions whose place the shared library takes: see `pidfd_spawn::interpose`.  scripts/static-archive
+//! The libc's functions whose place the shared library takes: see `pidfd_spawn::capi::posix_spawn`.  scripts/static-archive
 //! leaves them out of the archive.
 
 use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
-use pidfd_spawn::interpose::{self, Arguments};
+use pidfd_spawn::capi::posix_spawn::{self as interpose, Arguments};
 
 #[no_mangle]
 unsafe extern "C" fn posix_spawn(

@@ -12,10 +12,10 @@ mod raw;
 
 use crate::cancel::AroundHandlers;
 use crate::errno::{self, Errno, Result};
-use crate::host::Host;
 use crate::kernel::fd::OwnedFd;
 use crate::kernel::signal::Blocked;
 use crate::libc_abi::weak;
+use crate::runtime::Runtime;
 use handshake::Handshake;
 use libc::{c_uint, pid_t};
 
@@ -33,14 +33,14 @@ pub enum Forked {
 /// # Safety
 /// In the child of a process with several threads, the caller does what it may do after fork or, with ASYNC_SAFE,
 /// _Fork.
-pub unsafe fn fork(flags: c_uint, host: Host) -> Result<Forked> {
+pub unsafe fn fork(flags: c_uint, runtime: Runtime) -> Result<Forked> {
     if flags & !ASYNC_SAFE != 0 {
         return Err(Errno(libc::EINVAL));
     }
-    if !host.has_pidfds() {
+    if !runtime.has_pidfds() {
         return Err(Errno(libc::ENOSYS));
     }
-    let only_thread = host.has_one_thread();
+    let only_thread = runtime.has_one_thread();
     if flags & ASYNC_SAFE != 0 {
         // With all signals blocked, and without a cancellation point, nothing can cancel.
         let _blocked = Blocked::all();
@@ -49,7 +49,7 @@ pub unsafe fn fork(flags: c_uint, host: Host) -> Result<Forked> {
             None => raw::fork(),
         }
     } else {
-        let _no_cancellation = AroundHandlers::new(only_thread, host.libc());
+        let _no_cancellation = AroundHandlers::new(only_thread, runtime.libc());
         by_libc(libc::fork, only_thread, Blocked::all)
     }
 }
@@ -111,8 +111,8 @@ mod tests {
     #[test]
     fn several_threads() {
         assert!(!process::is_single_threaded());
-        check(unsafe { fork(0, Host::get()) });
-        check(unsafe { fork(ASYNC_SAFE, Host::get()) });
+        check(unsafe { fork(0, Runtime::get()) });
+        check(unsafe { fork(ASYNC_SAFE, Runtime::get()) });
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn an_unknown_flag_is_refused() {
         for flag in (0..32).map(|bit| 1 << bit).filter(|&flag| flag != ASYNC_SAFE) {
-            assert_eq!(unsafe { fork(flag, Host::get()) }.unwrap_err(), Errno(libc::EINVAL));
+            assert_eq!(unsafe { fork(flag, Runtime::get()) }.unwrap_err(), Errno(libc::EINVAL));
         }
     }
 }

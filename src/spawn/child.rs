@@ -6,7 +6,7 @@
 // Sound because: `main` is only entered by a clone whose argument is a `Frame` that outlives the child's use of it.
 #![allow(unsafe_code)]
 
-use super::{actions, exec, Birth, Frame, NO_PIDFD};
+use super::{file_actions, path_search, Birth, Frame, NO_PIDFD};
 use crate::errno::Result;
 use crate::kernel::process;
 use crate::kernel::signal;
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
     let error = match prepare(frame) {
         Ok(()) => {
             frame.report.announce_execution();
-            exec::execute(&request.program, request.argv, request.envp)
+            path_search::execute(&request.program, request.argv, request.envp)
         }
         Err(error) => error,
     };
@@ -50,7 +50,7 @@ unsafe fn prepare(frame: &Frame) -> Result<()> {
     };
     set_dispositions(frame.birth, attributes)?;
     apply(attributes)?;
-    actions::perform(frame.request.actions, &frame.report)?;
+    file_actions::perform(frame.request.actions, &frame.report)?;
     signal::set_mask(if attributes.has(flag::SETSIGMASK) { attributes.mask } else { mask });
     Ok(())
 }

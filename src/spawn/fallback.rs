@@ -9,7 +9,7 @@
 // its copy; the descriptor made owned is new.
 #![allow(unsafe_code)]
 
-use super::report::Pipe;
+use super::error_pipe::Pipe;
 use super::{child, outcome, Birth, Child, Frame, Report, Request};
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{CLONE_PIDFD, CLONE_VFORK, CLONE_VM};

@@ -24,12 +24,12 @@
 // caller is suspended in the clone until the child has left this memory.
 #![allow(unsafe_code)]
 
-mod actions;
 mod child;
 mod clone;
-mod exec;
+mod error_pipe;
 mod fallback;
-mod report;
+mod file_actions;
+mod path_search;
 
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::OwnedFd;
@@ -39,8 +39,8 @@ use crate::libc_abi::{flag, Attributes, FileActions};
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use libc::{c_char, c_int, c_void, pid_t};
 
-pub use exec::{Program, SearchBuffer};
-use report::Report;
+use error_pipe::Report;
+pub use path_search::{Program, SearchBuffer};
 
 /// What to start and how.
 pub struct Request<'a> {

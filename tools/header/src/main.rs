@@ -1,4 +1,4 @@
-//! Generates the C header from the functions in src/capi.rs and their comments.
+//! Generates the C header from the functions in src/capi/mod.rs and their comments.
 //!
 //! cbindgen writes the prototypes; what it has no words for (restrict, nonnull, nothrow) is put in afterwards, and each
 //! such change must apply exactly once, so that a change of the source cannot pass it by silently.
@@ -13,7 +13,7 @@ const HEAD: &str = "\
  *
  * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid.
  *
- * Generated from src/capi.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what is
+ * Generated from src/capi/mod.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what is
  * needed to use a pidfd.
  *
  * pidfd_spawn and pidfd_spawnp return the error number, as posix_spawn does; pidfd_fork and pidfd_getpid return -1 and

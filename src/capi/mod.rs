@@ -1,0 +1,367 @@
+//! The C functions: raw pointers and the two ways of returning an error end here.
+//!
+//! The comments of the functions are the reference documentation; `include/spawn_ext.h` is generated from them.
+
+// Sound because: each function passes on to the modules inside exactly what its documentation asks of the caller.
+#![allow(unsafe_code)]
+// What a caller must guarantee stands under PARAMETERS, in the words of C.
+#![allow(clippy::missing_safety_doc)]
+
+// No interface for others: the shared library exports it under the libc's names.
+#[doc(hidden)]
+pub mod posix_spawn;
+
+use crate::cancel;
+use crate::errno::{self, Errno, Result};
+use crate::fork::{self, Forked};
+use crate::getpid;
+use crate::kernel::fd::OwnedFd;
+use crate::libc_abi::{Attributes, FileActions, Libc};
+use crate::runtime::{self, Next, Runtime};
+use crate::spawn::{self, Program, Request, SearchBuffer};
+use core::mem::{transmute, MaybeUninit};
+use libc::{c_char, c_int, c_uint, c_void, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
+
+/// Flag of pidfd_fork: run no pthread_atfork handler, so that the call is async-signal-safe.
+pub const PIDFDFORK_ASYNCSAFE: c_uint = 2;
+
+const _: () = assert!(PIDFDFORK_ASYNCSAFE == fork::ASYNC_SAFE);
+
+/// Starts the program at PATH in a new process and gives a pidfd for it.
+///
+/// Like posix_spawn, but the child is named by a file descriptor, which can never come to mean another process.  It can
+/// be given to poll, which finds it readable when the process has ended, to waitid with P_PIDFD, and to
+/// pidfd_send_signal.  When the process ends its parent gets SIGCHLD, as always, and has to wait for it.
+///
+/// Before the program is executed the attributes take effect, then the file actions in their order, then the signal
+/// mask.  Signals that the caller handles have their default action in the program, ignored ones stay ignored.
+///
+/// PARAMETERS
+///   pidfd  Where the descriptor is stored: close-on-exec, the caller's to close.  May be NULL: then the child is made
+///          and no descriptor is left.  Untouched on failure.
+///   path   The program.  A relative path is resolved after the file actions.  Not NULL.
+///   facts  File actions made with the posix_spawn_file_actions_* functions of the C library, performed in the order
+///          in which they were added.  Only read: it can be used again, and destroyed after the call.  May be NULL.
+///   attrp  Attributes made with its posix_spawnattr_* functions; likewise.  May be NULL.
+///   argv   The argument strings, ended by NULL; the first is the program's name for itself.  Not NULL.
+///   envp   The environment strings, ended by NULL.  NULL itself is an empty environment; environ is the caller's own.
+///
+/// RETURN VALUE
+///   0, and errno as it was; otherwise a positive error number (never -1), which is also stored in errno.  After an
+///   error there is no child, not even a zombie, and no new descriptor.  A child that a signal ends before it has
+///   executed the program is no error of the call: its wait status tells.
+///
+/// ERRORS
+///   Of starting the program, those of execve, among them:
+///   E2BIG         The arguments and the environment are too large.
+///   EACCES        No permission to execute the file, or to search a directory of its path; or it is not a file.
+///   ENOENT        The file does not exist, or the interpreter that it names.
+///   ENOEXEC       The file is in no format that the kernel executes.  It is never handed to a shell.
+///   ELOOP, ENAMETOOLONG, ENOTDIR, ETXTBSY, EIO, EISDIR, ELIBBAD, EPERM
+///   Of making the process:
+///   EAGAIN        The limit on the number of processes or threads is reached.
+///   EMFILE        No descriptor is free in the process, and no child was made.
+///   ENFILE        No more files can be open in the system.
+///   ENOMEM        Not enough memory.
+///   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or the C library keeps its attributes and
+///                 actions in a way that is not known.
+///   Of the attributes and file actions:
+///   EINVAL        A flag or a file action is not known; a scheduling policy, priority or process group is not valid;
+///                 the cgroup is -1.
+///   EOPNOTSUPP    A cgroup is asked for, and the kernel cannot start a process in one (Linux 5.7, clone3).
+///   EBADF         An action names a descriptor that is not open, or that cannot be; or the cgroup does.
+///   EPERM, ESRCH, EBUSY, ENODEV, ENOTTY and what open, dup2, chdir, fchdir, tcsetpgrp, setpgid, setsid,
+///                 sched_setscheduler and setresuid say.  The call does not tell which action it was.
+///
+/// SAFETY
+///   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
+///   Not promised to be async-signal-safe, but takes no lock and allocates nothing.  No cancellation point:
+///   cancellation never acts inside the call.  Needs 2 KiB of stack, the child's use of it included
+///   (on s390x 3 KiB, on loongarch64 6 KiB; without optimisation, as in a debug build of the crate, 6 KiB).
+///
+/// ORIGIN
+///   glibc 2.39, whose signature and meaning it has; POSIX.1-2024 for posix_spawn.
+#[no_mangle]
+pub unsafe extern "C" fn pidfd_spawn(
+    pidfd: *mut c_int,
+    path: *const c_char,
+    facts: *const posix_spawn_file_actions_t,
+    attrp: *const posix_spawnattr_t,
+    argv: *const *mut c_char,
+    envp: *const *mut c_char,
+) -> c_int {
+    let call = Call { name: path, pidfd, facts, attrp, argv, envp };
+    call.run(Runtime::get(), Program::Path(path), &runtime::PIDFD_SPAWN)
+}
+
+/// As pidfd_spawn, but looks for FILE in the directories that PATH lists.
+///
+/// The PATH is the one in the caller's environment, not that in ENVP; where it is not set, the C library's default
+/// applies.  An empty element is the current directory.  A name that contains a slash is not looked for.  The search
+/// goes on after EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV and ETIMEDOUT; any other error ends it.
+///
+/// PARAMETERS
+///   file   The program's name.  Not NULL.
+///   pidfd, facts, attrp, argv, envp
+///          As for pidfd_spawn.
+///
+/// RETURN VALUE
+///   As pidfd_spawn: 0 or a positive error number.
+///
+/// ERRORS
+///   As pidfd_spawn, and:
+///   EACCES        Nothing could be executed, and at least one file was there without permission.
+///   ENOENT        No directory has the file, or its name is empty.
+///   ENOTDIR, ESTALE, ENODEV, ETIMEDOUT
+///                 What the last directory gave, when no other error is to be told.
+///   ENAMETOOLONG  The name is longer than a file name can be.
+///
+/// SAFETY
+///   As pidfd_spawn.  Needs 6 KiB of stack (on s390x 7 KiB, on loongarch64 10 KiB; without optimisation 10 KiB).
+///
+/// ORIGIN
+///   glibc 2.39; POSIX.1-2024 for posix_spawnp.
+#[no_mangle]
+pub unsafe extern "C" fn pidfd_spawnp(
+    pidfd: *mut c_int,
+    file: *const c_char,
+    facts: *const posix_spawn_file_actions_t,
+    attrp: *const posix_spawnattr_t,
+    argv: *const *mut c_char,
+    envp: *const *mut c_char,
+) -> c_int {
+    let runtime = Runtime::get();
+    let mut room = MaybeUninit::uninit();
+    let buffer = SearchBuffer::in_place(&mut room);
+    let path = runtime.libc().unwrap_or(Libc::Glibc).search_path();
+    let call = Call { name: file, pidfd, facts, attrp, argv, envp };
+    call.run(runtime, Program::Search { name: file, path, buffer }, &runtime::PIDFD_SPAWNP)
+}
+
+/// Makes a copy of the calling process, as fork does, and gives a pidfd for it.
+///
+/// With FLAGS 0 it is fork: the handlers of pthread_atfork run as they do under fork, and the child may go on to use the
+/// whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with several threads
+/// may only call async-signal-safe functions.  The child has one thread, the caller's, with the caller's signal mask, and
+/// copies of all its descriptors; the pidfd is not among them.
+///
+/// The child returns from the call only when the parent has its pidfd, which names this child and no other process,
+/// whoever waits for children meanwhile.  If the parent goes away before, the child does as well.
+///
+/// PARAMETERS
+///   flags  0 or PIDFDFORK_ASYNCSAFE.
+///
+/// RETURN VALUE
+///   In the parent the child's pidfd: close-on-exec, the caller's to close, never 0.  In the child 0.  On failure -1
+///   with errno set, there is no child, and none has returned from the call.  On success errno is as it was.
+///
+/// ERRORS
+///   EINVAL        A flag is not known.
+///   EAGAIN        The limit on the number of processes or threads is reached.
+///   EMFILE        No two descriptors are free in the process, of which the call needs two for a moment, with numbers of 3
+///                 and above; no child was made.
+///   ENFILE        No more files can be open in the system.
+///   ENOMEM        Not enough memory.
+///   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or a sandbox refuses a part of it; or, with
+///                 PIDFDFORK_ASYNCSAFE, the C library has no _Fork and keeps its thread's ID in a place not known.
+///   ESRCH         The child was killed before it could be named, or did not show in ten seconds that it was not, while
+///                 something was waited for that may have been the child.
+///
+/// SAFETY
+///   MT-Safe.  Async-signal-safe with PIDFDFORK_ASYNCSAFE.  No cancellation point: cancellation never acts inside the
+///   call.  (In a process with one thread, the very first request in its life, if a handler of pthread_atfork makes it,
+///   acts at that handler's next cancellation point, as under fork.)  Needs 2 KiB of stack besides what the C library's own function takes.
+///
+/// ORIGIN
+///   The interface proposed for glibc in 2023, where it was not included; fork and _Fork of POSIX.1-2024.
+#[no_mangle]
+pub unsafe extern "C" fn pidfd_fork(flags: c_uint) -> c_int {
+    or_minus_one(|| {
+        fork::fork(flags, Runtime::get()).map(|forked| match forked {
+            Forked::Child => 0,
+            Forked::Parent(pidfd) => pidfd.into_raw(),
+        })
+    })
+}
+
+/// Gives the process ID of the process that a pidfd names.
+///
+/// PARAMETERS
+///   fd     A pidfd, of whatever origin.  It is left as it is.
+///
+/// RETURN VALUE
+///   The process ID, as the caller's PID namespace numbers it; also that of a zombie.  For the pidfd of a thread the
+///   thread's ID.  On failure -1 with errno set.
+///   On success errno is as it was.  The number means that process only for as long as it was not waited for.
+///
+/// ERRORS
+///   EBADF         The descriptor is negative, not open, or no pidfd.
+///   EREMOTE       The process is in a PID namespace from which it has no number in the caller's.
+///   ESRCH         The process has ended and was waited for.
+///   Before Linux 6.13 and in sandboxes only, where procfs is needed:
+///   ENOENT        procfs is not mounted on /proc.
+///   EMFILE, ENFILE, ENOMEM
+///                 procfs cannot be read without a free descriptor or memory.
+///   EACCES        The process has changed its user and is not dumpable: before Linux 5.14 it cannot read its own
+///                 /proc/self/fdinfo then.
+///
+/// SAFETY
+///   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 2 KiB of
+///   stack (without optimisation 4 KiB).
+///
+/// ORIGIN
+///   glibc 2.39.
+#[no_mangle]
+pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
+    or_minus_one(|| getpid::getpid(fd))
+}
+
+/// The arguments that the two spawn functions have in common, and the program's name for the libc's own function.
+struct Call {
+    name: *const c_char,
+    pidfd: *mut c_int,
+    facts: *const posix_spawn_file_actions_t,
+    attrp: *const posix_spawnattr_t,
+    argv: *const *mut c_char,
+    envp: *const *mut c_char,
+}
+
+impl Call {
+    unsafe fn run(&self, runtime: Runtime, program: Program, native: &Next) -> c_int {
+        let errno = errno::get();
+        let result = match (runtime.has_pidfds(), runtime.libc()) {
+            (false, _) => Err(Errno(libc::ENOSYS)),
+            (true, Some(libc)) => self.spawn(libc, program),
+            (true, None) => self.spawn_natively(native),
+        };
+        match result {
+            Ok(()) => {
+                errno::restore(errno);
+                0
+            }
+            Err(Errno(error)) => {
+                errno::set(error);
+                error
+            }
+        }
+    }
+
+    unsafe fn spawn(&self, libc: Libc, program: Program) -> Result<()> {
+        let _no_cancellation = cancel::Deferred::new();
+        let request = Request {
+            program,
+            actions: FileActions::new(libc, self.facts.cast()),
+            attributes: Attributes::new(libc, self.attrp.cast())?,
+            argv: self.argv,
+            envp: self.envp,
+            wants_pidfd: true,
+        };
+        let child = spawn::spawn(&request)?;
+        if !self.pidfd.is_null() {
+            *self.pidfd = child.pidfd.map_or(-1, OwnedFd::into_raw);
+        }
+        Ok(())
+    }
+
+    /// For a libc whose layouts are not known: only its own function can read them.
+    #[cold]
+    unsafe fn spawn_natively(&self, native: &Next) -> Result<()> {
+        // SAFETY: null or the libc's function of that name.
+        let function: Option<NativeSpawn> = transmute(native.get());
+        let function = function.ok_or(Errno(libc::ENOSYS))?;
+        let _no_cancellation = cancel::Deferred::new();
+        // glibc's would store no descriptor at NULL and leave it open.
+        let mut unwanted = -1;
+        let pidfd = if self.pidfd.is_null() { &mut unwanted } else { self.pidfd };
+        let result = function(pidfd, self.name, self.facts.cast(), self.attrp.cast(), self.argv, self.envp);
+        if unwanted >= 0 {
+            drop(OwnedFd::from_raw(unwanted));
+        }
+        match result {
+            0 => Ok(()),
+            error => Err(Errno(error)),
+        }
+    }
+}
+
+/// pidfd_spawn and pidfd_spawnp.
+type NativeSpawn = unsafe extern "C" fn(
+    *mut c_int,
+    *const c_char,
+    *const c_void,
+    *const c_void,
+    *const *mut c_char,
+    *const *mut c_char,
+) -> c_int;
+
+/// -1 and errno, the convention of the functions that return a number.
+fn or_minus_one(function: impl FnOnce() -> Result<c_int>) -> c_int {
+    let errno = errno::get();
+    match function() {
+        Ok(number) => {
+            errno::restore(errno);
+            number
+        }
+        Err(Errno(error)) => {
+            errno::set(error);
+            -1
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::process;
+
+    use std::ptr;
+
+    const SIZE: usize = 1 << 17;
+    const PAINT: u8 = 0xA5;
+
+    /// How much of a stack of its own a thread uses that does that.
+    fn stack_of<F: FnMut()>(mut work: F) -> usize {
+        extern "C" fn run<F: FnMut()>(work: *mut c_void) -> *mut c_void {
+            unsafe { (*work.cast::<F>())() };
+            ptr::null_mut()
+        }
+        let mut stack = vec![PAINT; SIZE + 4096];
+        let start = stack.as_ptr().align_offset(4096);
+        unsafe {
+            let mut attributes = std::mem::zeroed();
+            let mut thread = std::mem::zeroed();
+            assert_eq!(libc::pthread_attr_init(&mut attributes), 0);
+            assert_eq!(libc::pthread_attr_setstack(&mut attributes, stack[start..].as_mut_ptr().cast(), SIZE), 0);
+            assert_eq!(libc::pthread_create(&mut thread, &attributes, run::<F>, (&mut work as *mut F).cast()), 0);
+            assert_eq!(libc::pthread_join(thread, ptr::null_mut()), 0);
+            libc::pthread_attr_destroy(&mut attributes);
+        }
+        SIZE - stack[start..].iter().take_while(|&&byte| byte == PAINT).count()
+    }
+
+    /// What the documents say of the stack that a call needs, which a thread may not have much of.
+    #[test]
+    fn the_stack_that_is_needed() {
+        let [path, name] = [b"/bin/true\0".as_ptr(), b"true\0".as_ptr()].map(|text| text as *mut c_char);
+        let argv = [name, ptr::null_mut()];
+        let (actions, attributes, argv, envp) = (ptr::null(), ptr::null(), argv.as_ptr(), argv[1..].as_ptr());
+        let nothing = stack_of(|| {});
+        let check = |what, optimised: usize, not: usize, call: &mut dyn FnMut(&mut c_int) -> bool| {
+            let mut pidfd = -1;
+            let used = stack_of(|| {
+                assert!(call(&mut pidfd));
+                // By the thread that made it.
+                if pidfd >= 0 {
+                    process::reap(pidfd).expect("the child is ours");
+                    drop(unsafe { OwnedFd::from_raw(pidfd) });
+                }
+            });
+            let promised = 1024 * if cfg!(debug_assertions) { not } else { optimised };
+            assert!(used - nothing <= promised, "{what}: {} bytes", used - nothing);
+        };
+        check("pidfd_spawn", 2, 6, &mut |fd| unsafe { pidfd_spawn(fd, path, actions, attributes, argv, envp) == 0 });
+        check("pidfd_spawnp", 6, 10, &mut |fd| unsafe { pidfd_spawnp(fd, name, actions, attributes, argv, envp) == 0 });
+        let own = crate::kernel::fd::pidfd_open(process::process_id()).unwrap();
+        check("pidfd_getpid", 2, 4, &mut |_| pidfd_getpid(own.raw()) == process::process_id());
+    }
+}

@@ -1,0 +1,238 @@
+//! The file actions, as the child performs them.  Same conditions as in `child`.
+
+// Sound because: the paths in the actions are strings that the libc copied, and the object is unchanged during the
+// call.
+#![allow(unsafe_code)]
+
+use super::Report;
+use crate::errno::{Errno, Result};
+use crate::kernel::{fd, process};
+use crate::libc_abi::{FileAction, FileActions};
+use libc::{c_char, c_int, c_uint, mode_t};
+
+pub unsafe fn perform(actions: FileActions, report: &Report) -> Result<()> {
+    for action in actions {
+        match action? {
+            FileAction::Close { fd } => close(fd, report)?,
+            FileAction::Dup2 { from, to } => dup2(from, to, report)?,
+            FileAction::Open { fd, path, flags, mode } => open(fd, path, flags, mode, report)?,
+            FileAction::Chdir { path } => fd::chdir(path)?,
+            FileAction::Fchdir { fd } => fd::fchdir(own(fd, report)?)?,
+            FileAction::CloseFrom { first } => close_from(first, report)?,
+            FileAction::SetForegroundGroup { terminal } => {
+                fd::set_foreground_group(own(terminal, report)?, process::process_group())?
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The number, if it does not belong to the report: for the caller that one is not open.
+fn own(fd: c_int, report: &Report) -> Result<c_int> {
+    if report.holds(fd) {
+        Err(Errno(libc::EBADF))
+    } else {
+        Ok(fd)
+    }
+}
+
+/// A descriptor that is not open is fine, a number that can never be one is not.
+fn close(fd: c_int, report: &Report) -> Result<()> {
+    if report.holds(fd) || fd::close(fd).is_ok() {
+        return Ok(());
+    }
+    if fd < 0 || fd as u64 >= fd::descriptor_limit()?.current {
+        return Err(Errno(libc::EBADF));
+    }
+    Ok(())
+}
+
+/// Onto itself, the descriptor survives the exec; POSIX wants that, and dup2 would leave it close-on-exec.
+fn dup2(from: c_int, to: c_int, report: &Report) -> Result<()> {
+    let from = own(from, report)?;
+    if from == to {
+        return fd::clear_close_on_exec(from);
+    }
+    report.vacate(to)?;
+    fd::dup_to(from, to, 0)
+}
+
+/// The old file is closed first: at the descriptor limit there would be no number for the new one, and some devices can
+/// be open only once.
+unsafe fn open(fd: c_int, path: *const c_char, flags: c_int, mode: mode_t, report: &Report) -> Result<()> {
+    report.vacate(fd)?;
+    let _ = fd::close(fd);
+    let opened = fd::open(path, flags, mode)?;
+    if opened != fd {
+        fd::dup_to(opened, fd, 0)?;
+        let _ = fd::close(opened);
+    }
+    Ok(())
+}
+
+fn close_from(first: c_int, report: &Report) -> Result<()> {
+    if first < 0 {
+        return Err(Errno(libc::EBADF));
+    }
+    let kept = report.number();
+    if kept < first {
+        return close_all(first as c_uint, c_uint::MAX);
+    }
+    if kept > first {
+        close_all(first as c_uint, kept as c_uint - 1)?;
+    }
+    close_all(kept as c_uint + 1, c_uint::MAX)
+}
+
+fn close_all(first: c_uint, last: c_uint) -> Result<()> {
+    // Missing before Linux 5.9, and sandboxes refuse it in several ways.
+    if fd::close_range(first, last).is_ok() {
+        return Ok(());
+    }
+    close_listed(first, last).or_else(|_| close_found(first, last))
+}
+
+/// Closes what procfs lists.  Closing while reading is fine: the kernel goes on from a number, not from a place in a
+/// list.
+fn close_listed(first: c_uint, last: c_uint) -> Result<()> {
+    // There must be a number for the directory.
+    if first <= last {
+        let _ = fd::close(first as c_int);
+    }
+    let directory = fd::open_read_only(b"/proc/self/fd\0")?.into_raw();
+    let result = fd::for_each_entry(directory, |name| {
+        if let Some(number) = decimal(name) {
+            if (first..=last).contains(&number) && number as c_int != directory {
+                let _ = fd::close(number as c_int);
+            }
+        }
+    });
+    let _ = fd::close(directory);
+    result
+}
+
+fn decimal(text: &[u8]) -> Option<c_uint> {
+    let mut value: c_uint = 0;
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.wrapping_mul(10).wrapping_add(c_uint::from(digit));
+    }
+    Some(value)
+}
+
+/// Without procfs the numbers are tried, many at a time, and as few of them as can be: a hard limit of 2^30 is common,
+/// and as many calls would take minutes.
+fn close_found(first: c_uint, last: c_uint) -> Result<()> {
+    let end = if last < HIGHEST {
+        u64::from(last) + 1
+    } else {
+        table_end(first).or_else(|_| fd::descriptor_limit().map(|limit| limit.maximum.min(HIGHEST.into())))?
+    };
+    let mut number = u64::from(first);
+    while number < end {
+        let rest = end - number;
+        let count = if rest < BLOCK as u64 { rest as usize } else { BLOCK };
+        let close = |fd| {
+            let _ = fd::close(fd);
+        };
+        // poll wants a soft limit that is not below the count, and can be forbidden.
+        if fd::for_each_open::<BLOCK>(number as c_int, count, close).is_err() {
+            (0..count).for_each(|index| close(number as c_int + index as c_int));
+        }
+        number += count as u64;
+    }
+    Ok(())
+}
+
+const BLOCK: usize = 32;
+const HIGHEST: c_uint = c_int::MAX as c_uint;
+
+/// A number that no open descriptor reaches; `first` may be closed, and what is above it.
+fn table_end(first: c_uint) -> Result<u64> {
+    let mut number: c_uint = 1024 - 1;
+    loop {
+        if number >= first {
+            let _ = fd::close(number as c_int);
+            if !fd::table_reaches(number as c_int)? {
+                return Ok(u64::from(number));
+            }
+        }
+        if number == HIGHEST {
+            return Ok(u64::from(HIGHEST));
+        }
+        number = number << 1 | 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spawn::error_pipe::Pipe;
+
+    /// Runs the function in a forked child, whose descriptors are its own.
+    fn in_child(function: impl FnOnce() -> bool) {
+        match unsafe { libc::fork() } {
+            0 => process::exit(if function() { 0 } else { 1 }),
+            pid => {
+                let mut status = 0;
+                assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+                assert_eq!(status, 0);
+            }
+        }
+    }
+
+    /// What the caller has not opened is not open for its actions, wherever the report is.
+    #[test]
+    fn no_action_reaches_the_report() {
+        let pipe = Pipe::new().unwrap();
+        in_child(|| {
+            let report = pipe.child_end();
+            report.open();
+            let number = report.number();
+            let closed = close(number, &report).is_ok() && fd::is_open(number);
+            let not_a_source = dup2(number, 99, &report) == Err(Errno(libc::EBADF))
+                && dup2(number, number, &report) == Err(Errno(libc::EBADF))
+                && own(number, &report) == Err(Errno(libc::EBADF));
+            let moved = dup2(0, number, &report).is_ok() && report.number() != number;
+            let second = report.number();
+            let opened = unsafe { open(second, b"/dev/null\0".as_ptr().cast(), libc::O_RDONLY, 0, &report) }.is_ok();
+            closed && not_a_source && moved && opened && report.number() != second && fd::is_open(report.number())
+        });
+    }
+
+    #[test]
+    fn closefrom_leaves_the_report_alone() {
+        for first in [0, 3] {
+            let pipe = Pipe::new().unwrap();
+            in_child(|| {
+                let report = pipe.child_end();
+                report.open();
+                let number = report.number();
+                let done = close_from(first, &report).is_ok();
+                done && (first..200).all(|fd| fd::is_open(fd) == (fd == number))
+            });
+        }
+    }
+
+    #[test]
+    fn the_slower_ways_of_closing_close_the_same() {
+        for way in [close_listed as fn(c_uint, c_uint) -> Result<()>, close_found] {
+            in_child(|| {
+                for fd in [50, 51, 60, 61, 70] {
+                    if fd::dup_to(0, fd, 0).is_err() {
+                        return false;
+                    }
+                }
+                way(51, 60).is_ok()
+                    && fd::is_open(50)
+                    && !fd::is_open(51)
+                    && !fd::is_open(60)
+                    && fd::is_open(61)
+                    && fd::is_open(70)
+            });
+        }
+    }
+}

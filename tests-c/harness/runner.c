@@ -1,0 +1,788 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The harness: runs the tests of one program, each in a process of its own, and checks what they leave behind. */
+
+#include "runner.h"
+
+#include <dirent.h>
+#include <ftw.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#if __has_include (<linux/filter.h>) && __has_include (<linux/seccomp.h>)
+# include <linux/filter.h>
+# include <linux/seccomp.h>
+# define HAVE_FILTERS 1
+#endif
+
+enum { SKIPPED = 77, MESSAGE = 1024, DESCRIPTORS = 8192 };
+
+/* In seconds, for one test; TEST_TIME_LIMIT in the environment sets another. */
+static int time_limit = 30;
+
+static struct test *tests;
+static struct child *children;
+
+/* Shared by the harness and the processes it forks: why a test failed or was skipped. */
+static struct report {
+  char message[MESSAGE];
+} *report;
+
+static char *directory;
+static char self[PATH_MAX];
+const char *const self_path = self;
+
+void
+test_register (struct test *test)
+{
+  struct test **end = &tests;
+  while (*end)
+    end = &(*end)->next;
+  *end = test;
+}
+
+void
+child_register (struct child *child)
+{
+  child->next = children;
+  children = child;
+}
+
+void
+test_fail (const char *file, int line, const char *format, ...)
+{
+  char text[MESSAGE];
+  int length = snprintf (text, sizeof text, "%s:%d: ", file, line);
+  va_list arguments;
+  va_start (arguments, format);
+  vsnprintf (text + length, sizeof text - (size_t) length, format, arguments);
+  va_end (arguments);
+  if (report)
+    {
+      if (!report->message[0])
+        strcpy (report->message, text);
+    }
+  else
+    dprintf (STDERR_FILENO, "%s\n", text);
+  _exit (1);
+}
+
+void
+test_skip (const char *format, ...)
+{
+  va_list arguments;
+  va_start (arguments, format);
+  vsnprintf (report->message, sizeof report->message, format, arguments);
+  va_end (arguments);
+  _exit (SKIPPED);
+}
+
+char *
+format (const char *format, ...)
+{
+  char *text;
+  va_list arguments;
+  va_start (arguments, format);
+  if (vasprintf (&text, format, arguments) < 0)
+    FAIL ("out of memory");
+  va_end (arguments);
+  return text;
+}
+
+char **
+child_argv (const char *name, ...)
+{
+  char **argv = calloc (64, sizeof *argv);
+  size_t count = 0;
+  argv[count++] = self;
+  argv[count++] = (char *) "--child";
+  argv[count++] = (char *) name;
+  va_list arguments;
+  va_start (arguments, name);
+  while (count < 63 && (argv[count] = va_arg (arguments, char *)))
+    count++;
+  va_end (arguments);
+  return argv;
+}
+
+const char *
+test_dir (void)
+{
+  return directory;
+}
+
+char *
+test_path (const char *name)
+{
+  return format ("%s/%s", directory, name);
+}
+
+void
+write_file (const char *path, const char *content, mode_t mode)
+{
+  int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+  CHECK (fd >= 0);
+  CHECK_EQ (write (fd, content, strlen (content)), (long long) strlen (content));
+  CHECK (fchmod (fd, mode) == 0);
+  CHECK (close (fd) == 0);
+}
+
+char *
+read_file (const char *path)
+{
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    FAIL ("open %s: %s", path, strerror (errno));
+  size_t size = 0;
+  char *text = malloc (1);
+  for (;;)
+    {
+      text = realloc (text, size + 4097);
+      ssize_t got = read (fd, text + size, 4096);
+      CHECK (got >= 0);
+      if (got == 0)
+        break;
+      size += (size_t) got;
+    }
+  text[size] = 0;
+  close (fd);
+  return text;
+}
+
+siginfo_t
+reap (int pidfd)
+{
+  siginfo_t info;
+  memset (&info, 0, sizeof info);
+  if (pidfd < 0)
+    FAIL ("not a pidfd: %d", pidfd);
+  while (waitid ((idtype_t) 3 /* P_PIDFD */, (id_t) pidfd, &info, WEXITED) != 0)
+    if (errno != EINTR)
+      FAIL ("waitid on pidfd %d: %s", pidfd, strerror (errno));
+  CHECK (close (pidfd) == 0);
+  return info;
+}
+
+void
+check_exit_at (const char *file, int line, int pidfd, int status)
+{
+  siginfo_t info = reap (pidfd);
+  if (info.si_code != CLD_EXITED || info.si_status != status)
+    test_fail (file, line, "child: si_code %d, si_status %d; wanted exit status %d", info.si_code, info.si_status,
+               status);
+}
+
+void
+check_killed_at (const char *file, int line, int pidfd, int signal)
+{
+  siginfo_t info = reap (pidfd);
+  if ((info.si_code != CLD_KILLED && info.si_code != CLD_DUMPED) || info.si_status != signal)
+    test_fail (file, line, "child: si_code %d, si_status %d; wanted death by signal %d", info.si_code, info.si_status,
+               signal);
+}
+
+int
+in_fork (void (*body) (void *), void *argument)
+{
+  pid_t pid = fork ();
+  CHECK (pid >= 0);
+  if (pid == 0)
+    {
+      body (argument);
+      _exit (0);
+    }
+  int status;
+  CHECK_EQ (waitpid (pid, &status, 0), pid);
+  if (WIFEXITED (status) && WEXITSTATUS (status) == SKIPPED)
+    _exit (SKIPPED);
+  return status;
+}
+
+bool
+is_open (int fd)
+{
+  return fcntl (fd, F_GETFD) != -1;
+}
+
+/* Which descriptors are open, as a map of bits.  By poll, which tells of many in one call: some tests run under a tracer
+   that stops at each.  It takes as many at a time as the descriptor limit allows, whatever their numbers. */
+static void
+find_open (unsigned char map[DESCRIPTORS / 8])
+{
+  enum { MOST = 256 };
+  struct pollfd asked[MOST];
+  struct rlimit limit;
+  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  int most = limit.rlim_cur < MOST ? (int) limit.rlim_cur : MOST;
+  if (most == 0)
+    most = 1;
+  memset (map, 0, DESCRIPTORS / 8);
+  for (int first = 0; first < DESCRIPTORS; first += most)
+    {
+      int count = DESCRIPTORS - first < most ? DESCRIPTORS - first : most;
+      for (int i = 0; i < count; i++)
+        asked[i] = (struct pollfd) { .fd = first + i };
+      if (limit.rlim_cur > 0)
+        CHECK (poll (asked, (nfds_t) count, 0) >= 0);
+      else
+        asked[0].revents = (short) (is_open (first) ? 0 : POLLNVAL);
+      for (int i = 0; i < count; i++)
+        if (!(asked[i].revents & POLLNVAL))
+          map[(first + i) / 8] |= (unsigned char) (1 << (first + i) % 8);
+    }
+}
+
+int
+open_descriptors (void)
+{
+  unsigned char map[DESCRIPTORS / 8];
+  find_open (map);
+  int count = 0;
+  for (int fd = 0; fd < DESCRIPTORS; fd++)
+    count += map[fd / 8] >> fd % 8 & 1;
+  return count;
+}
+
+char *
+descriptor_table (void)
+{
+  char *text = format ("%s", "");
+  for (int fd = 0; fd < DESCRIPTORS; fd++)
+    {
+      struct stat status;
+      if (fstat (fd, &status) != 0)
+        continue;
+      char *longer = format ("%s%d: %llx:%llu flags %x %x; ", text, fd, (unsigned long long) status.st_dev,
+                             (unsigned long long) status.st_ino, fcntl (fd, F_GETFD), fcntl (fd, F_GETFL));
+      free (text);
+      text = longer;
+    }
+  return text;
+}
+
+void
+check_no_child_at (const char *file, int line)
+{
+  siginfo_t info;
+  memset (&info, 0, sizeof info);
+  int result = waitid (P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL);
+  if (result == 0 || errno != ECHILD)
+    test_fail (file, line, "a child is left (pid %d)", (int) info.si_pid);
+}
+
+spawn_call *both_calls[2];
+
+struct process_state
+state_of (pid_t pid)
+{
+  struct process_state state;
+  memset (&state, 0, sizeof state);
+  char *text = read_file (format ("/proc/%d/status", (int) pid));
+  unsigned long long set;
+  for (char *line = text; line; line = strchr (line, '\n'))
+    {
+      line += *line == '\n';
+      sscanf (line, "Uid: %u %u", &state.uid, &state.euid);
+      sscanf (line, "Gid: %u %u", &state.gid, &state.egid);
+      if (sscanf (line, "SigBlk: %llx", &set) == 1)
+        state.blocked = set;
+      if (sscanf (line, "SigIgn: %llx", &set) == 1)
+        state.ignored = set;
+      if (sscanf (line, "SigCgt: %llx", &set) == 1)
+        state.caught = set;
+    }
+#if !HAVE_LIBRARY
+  /* glibc's posix_spawn has its own two signals ignored in every child, which the interface under test must not. */
+  state.ignored &= ~(3ULL << 31);
+#endif
+  free (text);
+  text = read_file (format ("/proc/%d/stat", (int) pid));
+  char *rest = strrchr (text, ')');
+  CHECK (rest != NULL);
+  /* The fields are counted from 1 in proc(5); the third comes after the parenthesis. */
+  int field = 3;
+  char *place;
+  strtok_r (rest + 1, " ", &place);
+  for (char *word; (word = strtok_r (NULL, " ", &place));)
+    switch (++field)
+      {
+      case 5:
+        state.group = atoi (word);
+        break;
+      case 6:
+        state.session = atoi (word);
+        break;
+      case 40:
+        state.priority = atoi (word);
+        break;
+      case 41:
+        state.policy = atoi (word);
+        break;
+      }
+  CHECK (field >= 41);
+  free (text);
+  state.pid = pid;
+  return state;
+}
+
+pid_t
+pid_of (int pidfd)
+{
+  char *path = format ("/proc/self/fdinfo/%d", pidfd);
+  /* Before Linux 5.14 a process that changed its IDs must first say that it has no secrets. */
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  if (fd >= 0)
+    close (fd);
+  else if (errno == EACCES)
+    prctl (PR_SET_DUMPABLE, 1);
+  char *text = read_file (path);
+  free (path);
+  char *line = strstr (text, "\nPid:");
+  if (!line)
+    FAIL ("descriptor %d is no pidfd", pidfd);
+  int pid = atoi (line + 5);
+  free (text);
+  return pid;
+}
+
+/* A child of this task that sleeps, or 0. */
+static pid_t
+sleeper_of (pid_t process, const char *task)
+{
+  char name[PATH_MAX], line[512];
+  snprintf (name, sizeof name, "/proc/%d/task/%s/children", (int) process, task);
+  FILE *list = fopen (name, "re");
+  int pid;
+  pid_t found = 0;
+  while (list && !found && fscanf (list, "%d", &pid) == 1)
+    {
+      snprintf (name, sizeof name, "/proc/%d/stat", pid);
+      FILE *stat = fopen (name, "re");
+      const char *end = stat && fgets (line, sizeof line, stat) ? strrchr (line, ')') : NULL;
+      if (end && end[1] == ' ' && end[2] == 'S')
+        found = pid;
+      if (stat)
+        fclose (stat);
+    }
+  if (list)
+    fclose (list);
+  return found;
+}
+
+pid_t
+sleeping_child (void)
+{
+  return sleeping_child_of (getpid ());
+}
+
+pid_t
+sleeping_child_of (pid_t process)
+{
+  for (;;)
+    {
+      DIR *tasks = opendir (format ("/proc/%d/task", (int) process));
+      CHECK (tasks != NULL);
+      pid_t found = 0;
+      for (struct dirent *entry; !found && (entry = readdir (tasks));)
+        if (entry->d_name[0] != '.')
+          found = sleeper_of (process, entry->d_name);
+      closedir (tasks);
+      if (found)
+        return found;
+      usleep (200);
+    }
+}
+
+long
+processes_made (int proc_stat)
+{
+  static char text[1 << 16];
+  ssize_t length = pread (proc_stat, text, sizeof text - 1, 0);
+  text[length > 0 ? length : 0] = 0;
+  char *line = strstr (text, "\nprocesses ");
+  if (!line)
+    SKIP ("the system does not count its processes");
+  return atol (line + 11);
+}
+
+#ifdef HAVE_FILTERS
+
+static void
+install_filter (struct sock_filter *code, unsigned short length)
+{
+  struct sock_fprog program = { length, code };
+  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    SKIP ("no seccomp filters: %s", strerror (errno));
+}
+
+void
+refuse_call (long call, int error)
+{
+  struct sock_filter code[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) call, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t) error),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  install_filter (code, sizeof code / sizeof *code);
+}
+
+void
+refuse_call_when (long call, unsigned int argument, uint32_t value, int error)
+{
+  struct sock_filter code[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) call, 0, 3),
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + 8 * argument + LOW_HALF),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t) error),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  install_filter (code, sizeof code / sizeof *code);
+}
+
+#else
+
+void
+refuse_call (long call, int error)
+{
+  SKIP ("built without the kernel's headers (call %ld, error %d)", call, error);
+}
+
+void
+refuse_call_when (long call, unsigned int argument, uint32_t value, int error)
+{
+  (void) argument, (void) value;
+  refuse_call (call, error);
+}
+
+#endif
+
+/* The last descriptor that is not beyond the limit, and the limit before. */
+static int filled_from;
+static rlim_t limit_before;
+
+int
+use_up_descriptors (void)
+{
+  struct rlimit limit;
+  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_before = limit.rlim_cur;
+  filled_from = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  CHECK (filled_from >= 0);
+  limit.rlim_cur = (rlim_t) filled_from + 1;
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  CHECK_ERRNO (dup (filled_from), EMFILE);
+  return filled_from;
+}
+
+void
+give_back_descriptors (void)
+{
+  struct rlimit limit;
+  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit.rlim_cur = limit_before;
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  close (filled_from);
+}
+
+void
+need_root (void)
+{
+  if (geteuid () != 0)
+    SKIP ("needs root");
+}
+
+void
+allow_no_more_processes (void)
+{
+  enum { NOBODY = 65534 };
+  need_root ();
+  struct rlimit none = { 0, 0 };
+  CHECK (setrlimit (RLIMIT_NPROC, &none) == 0);
+  CHECK (setresgid (NOBODY, NOBODY, NOBODY) == 0);
+  CHECK (setresuid (NOBODY, NOBODY, NOBODY) == 0);
+}
+
+int
+sys_pidfd_open (pid_t pid, unsigned int flags)
+{
+  return (int) syscall (SYS_pidfd_open, pid, flags);
+}
+
+int
+sys_pidfd_send_signal (int pidfd, int signal, void *info, unsigned int flags)
+{
+  return (int) syscall (SYS_pidfd_send_signal, pidfd, signal, info, flags);
+}
+
+int
+sys_pidfd_getfd (int pidfd, int fd, unsigned int flags)
+{
+  return (int) syscall (438 /* pidfd_getfd */, pidfd, fd, flags);
+}
+
+#if !HAVE_LIBRARY
+static int
+reference (int error, pid_t pid, int *pidfd)
+{
+  if (error == 0 && pidfd)
+    {
+      *pidfd = sys_pidfd_open (pid, 0);
+      CHECK (*pidfd >= 0);
+    }
+  return error;
+}
+
+int
+reference_spawn (int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+  pid_t pid = -1;
+  int error = posix_spawn (&pid, path, actions, attributes, argv, envp);
+  return reference (error, pid, pidfd);
+}
+
+int
+reference_spawnp (int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
+                  const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+  pid_t pid = -1;
+  int error = posix_spawnp (&pid, file, actions, attributes, argv, envp);
+  return reference (error, pid, pidfd);
+}
+
+int
+reference_fork (unsigned int flags)
+{
+  if (flags != 0)
+    SKIP ("not every libc has a _Fork");
+  pid_t pid = fork ();
+  if (pid <= 0)
+    return pid;
+  int pidfd = sys_pidfd_open (pid, 0);
+  if (pidfd == 0)
+    {
+      pidfd = fcntl (0, F_DUPFD_CLOEXEC, 1);
+      close (0);
+    }
+  CHECK (pidfd > 0);
+  return pidfd;
+}
+#endif
+
+/* What a test must not change. */
+struct snapshot {
+  unsigned char open[DESCRIPTORS / 8];
+  sigset_t mask;
+  mode_t umask;
+  int cancel_state;
+  char cwd[PATH_MAX];
+};
+
+static void
+take_snapshot (struct snapshot *now)
+{
+  memset (now, 0, sizeof *now);
+  find_open (now->open);
+  syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &now->mask, 8);
+  now->umask = umask (0);
+  umask (now->umask);
+  pthread_setcancelstate (PTHREAD_CANCEL_ENABLE, &now->cancel_state);
+  pthread_setcancelstate (now->cancel_state, NULL);
+  if (!getcwd (now->cwd, sizeof now->cwd))
+    now->cwd[0] = 0;
+}
+
+static void
+compare_snapshots (const struct snapshot *before, const struct snapshot *after)
+{
+  for (int fd = 0; fd < DESCRIPTORS; fd++)
+    if ((before->open[fd / 8] ^ after->open[fd / 8]) >> fd % 8 & 1)
+      FAIL ("descriptor %d was left %s", fd, after->open[fd / 8] >> fd % 8 & 1 ? "open" : "closed");
+  if (memcmp (&before->mask, &after->mask, 8) != 0)
+    FAIL ("the signal mask was changed");
+  CHECK_EQ (after->umask, before->umask);
+  CHECK_EQ (after->cancel_state, before->cancel_state);
+  CHECK_STR (after->cwd, before->cwd);
+}
+
+_Noreturn static void
+run_body (const struct test *test)
+{
+  static struct snapshot before, after;
+  take_snapshot (&before);
+  test->body ();
+  CHECK_NO_CHILD ();
+  if (!test->leaves)
+    {
+      take_snapshot (&after);
+      compare_snapshots (&before, &after);
+    }
+  fflush (stdout);
+  _exit (0);
+}
+
+static int
+remove_entry (const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+  (void) status, (void) kind, (void) where;
+  return remove (path);
+}
+
+/* Waits for the process until the deadline; false when the time is over. */
+static bool
+wait_until (pid_t pid, int *status, time_t deadline)
+{
+  for (unsigned int pause = 200;; pause = pause < 20000 ? pause * 2 : pause)
+    {
+      if (waitpid (pid, status, WNOHANG) == pid)
+        return true;
+      if (time (NULL) > deadline)
+        return false;
+      usleep (pause);
+    }
+}
+
+/* Children that outlived their test come to the harness, a subreaper. */
+static int
+end_strays (void)
+{
+  int strays = 0;
+  for (;;)
+    {
+      char name[64];
+      snprintf (name, sizeof name, "/proc/self/task/%d/children", (int) getpid ());
+      FILE *list = fopen (name, "re");
+      int pid = 0;
+      if (list)
+        {
+          if (fscanf (list, "%d", &pid) != 1)
+            pid = 0;
+          fclose (list);
+        }
+      if (pid == 0)
+        return strays;
+      kill (pid, SIGKILL);
+      /* One that nobody waits for is listed for a moment more, when it is gone already. */
+      strays += waitpid (pid, NULL, __WALL) == pid;
+    }
+}
+
+/* 0 passed, 1 failed, 77 skipped */
+static int
+run_test (const struct test *test, const char *program)
+{
+  memset (report, 0, sizeof *report);
+  if (!mkdtemp (strcpy (directory, format ("%s/tst-XXXXXX", getenv ("TMPDIR") ? getenv ("TMPDIR") : "/tmp"))))
+    {
+      perror ("mkdtemp");
+      exit (2);
+    }
+  chmod (directory, 0755);
+  int status = 0;
+  pid_t pid = fork ();
+  if (pid < 0)
+    {
+      perror ("fork");
+      exit (2);
+    }
+  if (pid == 0)
+    {
+      setpgid (0, 0);
+      run_body (test);
+    }
+  setpgid (pid, pid);
+  bool in_time = wait_until (pid, &status, time (NULL) + time_limit);
+  if (!in_time)
+    {
+      kill (-pid, SIGKILL);
+      kill (pid, SIGKILL);
+      waitpid (pid, &status, 0);
+      snprintf (report->message, sizeof report->message, "not done after %d s", time_limit);
+    }
+  int strays = end_strays ();
+  nftw (directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+
+  int result = WIFEXITED (status) ? WEXITSTATUS (status) : 1;
+  if (WIFSIGNALED (status) && in_time && !report->message[0])
+    snprintf (report->message, sizeof report->message, "killed by signal %d", WTERMSIG (status));
+  if (result != SKIPPED && strays && !report->message[0])
+    snprintf (report->message, sizeof report->message, "%d processes were left behind", strays);
+  if (result != SKIPPED && report->message[0])
+    result = 1;
+  const char *word = result == 0 ? "ok" : result == SKIPPED ? "skipped" : "FAILED";
+  printf ("%-7s %-9s %s: %s%s%s\n", word, WAY, program, test->name, report->message[0] ? ": " : "", report->message);
+  fflush (stdout);
+  return result == 0 || result == SKIPPED ? result : 1;
+}
+
+static int
+run_child (int argc, char **argv)
+{
+  for (struct child *child = children; child; child = child->next)
+    if (strcmp (child->name, argv[2]) == 0)
+      return child->body (argc - 3, argv + 3);
+  dprintf (STDERR_FILENO, "%s: no child named %s\n", argv[0], argv[2]);
+  return 120;
+}
+
+/* The tests start from the same state whatever started them: make, for one, leaves signals 32 and 33 ignored.  By the
+   system calls themselves, because the libc does not let go of those two.  An older one has handlers of its own for them
+   by now. */
+static void
+reset_signals (void)
+{
+  static const uint64_t none[4];
+  for (int signal = 1; signal <= 64; signal++)
+    if (!NO_UNDERSCORE_FORK || (signal != 32 && signal != 33))
+      syscall (SYS_rt_sigaction, signal, none, NULL, 8);
+  syscall (SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, 8);
+}
+
+int
+main (int argc, char **argv)
+{
+  /* Not initialised statically: a linker may settle a weak reference in data before the preloaded library is there. */
+  both_calls[0] = SPAWN;
+  both_calls[1] = SPAWNP;
+
+  ssize_t length = readlink ("/proc/self/exe", self, sizeof self - 1);
+  if (length < 0)
+    snprintf (self, sizeof self, "%s", argv[0]);
+  if (argc >= 3 && strcmp (argv[1], "--child") == 0)
+    return run_child (argc, argv);
+
+  reset_signals ();
+  const char *limit = getenv ("TEST_TIME_LIMIT");
+  if (limit && atoi (limit) > 0)
+    time_limit = atoi (limit);
+  const char *slash = strrchr (self, '/');
+  const char *program = slash ? slash + 1 : self;
+  report = mmap (NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  directory = malloc (PATH_MAX);
+  if (report == MAP_FAILED || !directory)
+    return 2;
+  prctl (PR_SET_CHILD_SUBREAPER, 1);
+
+  int count[3] = { 0, 0, 0 };
+  for (struct test *test = tests; test; test = test->next)
+    {
+      bool wanted = argc < 2;
+      for (int i = 1; i < argc; i++)
+        wanted |= strcmp (argv[i], test->name) == 0;
+      if (!wanted)
+        continue;
+      int result = run_test (test, program);
+      count[result == SKIPPED ? 2 : result]++;
+    }
+  if (count[0] + count[1] + count[2] == 0)
+    {
+      fprintf (stderr, "%s: no such test\n", program);
+      return 2;
+    }
+  return count[1] ? 1 : count[0] ? 0 : SKIPPED;
+}

@@ -1,0 +1,122 @@
+# The C suite: each program of tests-c/ is built once for each way of use; interface.h says what the ways are.
+
+TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra $(WERROR) -Itests-c/harness
+TEST_SOURCES := $(sort $(wildcard tests-c/suite/tst-*.c))
+
+# posix_spawn has no counterpart of what these show.
+LIBRARY_ONLY := $(addprefix tests-c/suite/tst-,$(addsuffix .c,bound cgroup cgroup-functions closefrom-fallback emulators environment fallback fallback-failures \
+  fork-company fork-failures fork-identity fork-ring fork-sandbox fork-stranger getpid-ioctl load memory pidfd_fork pidfd_getpid recognition))
+
+LINKED := $(TEST_SOURCES:tests-c/suite/%.c=build/tests/linked/%)
+PRELOADED := $(TEST_SOURCES:tests-c/suite/%.c=build/tests/preloaded/%)
+STATIC := $(TEST_SOURCES:tests-c/suite/%.c=build/tests/static/%)
+REFERENCE := $(patsubst tests-c/suite/%.c,build/tests/reference/%,$(filter-out $(LIBRARY_ONLY),$(TEST_SOURCES)))
+# The same with the library preloaded, whose posix_spawn must be the libc's: see tests-c/suite/run.
+TAKENOVER := $(REFERENCE:build/tests/reference/%=build/tests/takenover/%)
+# The linked programs once more, without clone3: see tests-c/suite/run.
+FALLBACK := $(LINKED:build/tests/linked/%=build/tests/fallback/%)
+HARNESS := $(addprefix tests-c/harness/,runner.c runner.h interface.h cgroup.h call.h object.h fork.h)
+
+.PHONY: check-c
+check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_spawn, without the library and with it
+	@scripts/need cc
+	+@$(MAKE) --no-print-directory -s -j2 build-tests
+	@tests-c/suite/run "$(CURDIR)/$(SO)" $(REFERENCE) $(TAKENOVER) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
+
+# A library with the instructions of src/kernel/arch/generic.rs.  It needs more stack than tst-memory grants, and never
+# uses clone3.
+GENERIC := build/generic/lib/libpidfd_spawn.so.0
+
+$(GENERIC): $(RUST_SOURCES)
+	@scripts/need cargo cc
+	@mkdir -p $(@D)
+	RUSTFLAGS="$(RUSTFLAGS) --cfg generic_instructions" scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir target/generic
+	cp target/generic/$$(scripts/cargo --host)/release/libpidfd_spawn_c.so $@
+
+.PHONY: check-generic
+check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite with the system calls of an architecture that has no instructions here
+	@readelf --dyn-syms -W $(GENERIC) | grep -q ' UND syscall$$' || { echo "check-generic: that library has its own instructions"; exit 1; }
+	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || { echo "check-generic: the programs take another library"; exit 1; }
+	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" tests-c/suite/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
+
+.PHONY: mutants
+mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
+	@scripts/need cargo cc unshare
+	mutants/run -j2 $(ONLY)
+
+# What only programs of musl can tell of the library; make check-matrix runs all of the suite there.
+MUSL := $(addprefix build/tests/musl/tst-,cgroup-functions load path recognition)
+
+.PHONY: build-musl-tests
+build-musl-tests: $(SO) $(HEADERS)
+	@scripts/need musl-gcc
+	+@$(MAKE) --no-print-directory -s -j2 $(MUSL)
+
+.PHONY: check-hostile
+check-hostile: $(LINKED) build/tests/seccomp-deny ## The C suite where system calls are refused and privileges are missing
+	@scripts/need cc setpriv unshare
+	-@scripts/need valgrind qemu-$$(uname -m)
+	@tests-c/environments/restricted/run build/tests/linked build/tests/seccomp-deny
+
+.PHONY: build-tests
+build-tests: $(LINKED) $(PRELOADED) $(STATIC) $(REFERENCE) build/tests/seccomp-deny
+
+WAY_linked := -DWAY_LINKED -Ibuild/include
+WAY_static := -DWAY_STATIC -Ibuild/include
+# Position-independent, so that a weak symbol that is not there at link time is looked up at load.
+WAY_preloaded := -DWAY_PRELOADED -fPIE
+WAY_reference := -DWAY_REFERENCE
+
+LINK_linked := -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$$$ORIGIN/../../lib'
+LINK_static := $(ARCHIVE)
+LINK_preloaded := -pie
+
+$(LINKED): $(SO)
+$(STATIC): $(ARCHIVE)
+
+# Carried by the programs that load them: see objects/README.md.
+OBJECTS := $(patsubst tests-c/suite/%.c,%.so,$(wildcard tests-c/suite/objects/*.c))
+CARRIERS := $(patsubst tests-c/suite/%.c,%,$(shell grep -l '^OBJECT' $(TEST_SOURCES)))
+OBJECT_FLAGS := $(TEST_FLAGS) -DWAY_PRELOADED -shared -fPIC
+
+build/tests/objects/%.so: tests-c/suite/objects/%.c tests-c/harness/call.h tests-c/harness/interface.h tests-c/guard/guard.h
+	@mkdir -p $(@D)
+	$(CC) $(OBJECT_FLAGS) -o $@ $< -pthread
+
+$(foreach way,linked preloaded reference,$(CARRIERS:%=build/tests/$(way)/%)): $(addprefix build/tests/,$(OBJECTS))
+
+# One harness and one rule for the programs, for each way.
+define programs_of_way
+build/tests/$(1)/test.o: $(HARNESS) $(HEADERS)
+	@mkdir -p $$(@D)
+	$(CC) $(TEST_FLAGS) $(WAY_$(1)) -c -o $$@ tests-c/harness/runner.c
+
+build/tests/$(1)/%: tests-c/suite/%.c build/tests/$(1)/test.o
+	$(CC) $(TEST_FLAGS) $(WAY_$(1)) -o $$@ $$< build/tests/$(1)/test.o $(LINK_$(1)) -pthread
+endef
+$(foreach way,linked static preloaded reference,$(eval $(call programs_of_way,$(way))))
+
+build/tests/seccomp-deny: tests-c/harness/seccomp-deny.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -o $@ $<
+
+# musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are glibc's.
+MUSL_TEST_FLAGS := -Ibuild/include -idirafter build/tests/musl/kernel
+
+build/tests/musl/kernel:
+	@mkdir -p $@
+	ln -sfn /usr/include/linux /usr/include/asm-generic $@/
+	ln -sfn /usr/include/$$($(CC) -print-multiarch)/asm $@/asm
+
+build/tests/musl/objects/%.so: tests-c/suite/objects/%.c tests-c/harness/call.h tests-c/harness/interface.h tests-c/guard/guard.h
+	@mkdir -p $(@D)
+	musl-gcc $(OBJECT_FLAGS) -o $@ $< -pthread
+
+$(CARRIERS:%=build/tests/musl/%): $(addprefix build/tests/musl/,$(OBJECTS))
+
+build/tests/musl/test.o: $(HARNESS) $(HEADERS) | build/tests/musl/kernel
+	musl-gcc $(TEST_FLAGS) -DWAY_LINKED -fPIE $(MUSL_TEST_FLAGS) -c -o $@ tests-c/harness/runner.c
+
+build/tests/musl/%: tests-c/suite/%.c build/tests/musl/test.o $(SO)
+	musl-gcc $(TEST_FLAGS) -DWAY_LINKED -DOBJECTS='"build/tests/musl/objects/"' -fPIE $(MUSL_TEST_FLAGS) -o $@ $< \
+	  build/tests/musl/test.o -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../../lib' -pthread

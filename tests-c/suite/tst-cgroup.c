@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * SETCGROUP: the child is born in the cgroup whose directory the attribute names, and runs nowhere else first.  A libc
+ * that has no such attribute is given one here in the place where later versions of it keep theirs. */
+
+#include "runner.h"
+
+#if HAVE_LIBRARY
+
+# if NOT_GLIBC || (GLIBC_BEFORE (2, 39) && !defined __LP64__)
+#  define CAN_SET_CGROUP 0
+# else
+#  define CAN_SET_CGROUP 1
+# endif
+
+# include "cgroup.h"
+
+enum { UNTOUCHED = -7, SETCGROUP = 0x100 };
+
+static posix_spawnattr_t
+attributes_with (int cgroup, int flags)
+{
+  posix_spawnattr_t attributes;
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+# if !CAN_SET_CGROUP
+  SKIP ("the libc has no place for a cgroup (%d, %d)", cgroup, flags);
+# elif !GLIBC_BEFORE (2, 39)
+  CHECK_EQ (posix_spawnattr_setcgroup_np (&attributes, cgroup), 0);
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, (short) (flags | SETCGROUP)), 0);
+# else
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, (short) flags), 0);
+  unsigned short all = (unsigned short) (flags | SETCGROUP);
+  memcpy (&attributes, &all, sizeof all);
+  memcpy ((char *) &attributes + 272, &cgroup, sizeof cgroup);
+# endif
+  return attributes;
+}
+
+static int
+make_own_cgroup (void)
+{
+  if (!CAN_SET_CGROUP)
+    SKIP ("the libc has no place for a cgroup");
+  return make_cgroup ();
+}
+
+static char *const sleep_argv[] = { (char *) "sleep", (char *) "1000", NULL };
+
+static void
+kill_and_reap (int pidfd)
+{
+  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
+  CHECK_KILLED (pidfd, SIGKILL);
+}
+
+static bool
+is_inside (pid_t pid)
+{
+  const char *where = cgroup_of (pid), *name = strrchr (cgroup_directory, '/');
+  const char *last = strrchr (where, '/');
+  return last && strcmp (last, name) == 0;
+}
+
+TEST (child_is_in_the_cgroup)
+{
+  int fd = make_own_cgroup ();
+  posix_spawnattr_t attributes = attributes_with (fd, 0);
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = UNTOUCHED, error = both_calls[call](&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv, environ);
+      bool inside = error == 0 && is_inside (pid_of (pidfd));
+      if (error == 0)
+        kill_and_reap (pidfd);
+      if (!inside || error != 0)
+        {
+          remove_cgroup (fd);
+          FAIL (error ? "the result is %d" : "the child is elsewhere", error);
+        }
+    }
+  CHECK (!is_inside (getpid ()));
+  remove_cgroup (fd);
+}
+
+static bool inside_before_the_exec;
+
+static void *
+look_at_the_child (void *fifo)
+{
+  inside_before_the_exec = is_inside (sleeping_child ());
+  int release = open (fifo, O_RDWR | O_CLOEXEC);
+  CHECK (release >= 0);
+  return (void *) (long) release;
+}
+
+/* With the other attributes and with actions, during which it is there already. */
+TEST (child_is_in_the_cgroup_before_its_exec)
+{
+  int fd = make_own_cgroup ();
+  posix_spawnattr_t attributes = attributes_with (fd, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  sigset_t set;
+  sigemptyset (&set);
+  sigaddset (&set, SIGUSR1);
+  posix_spawnattr_setsigmask (&attributes, &set);
+  char *fifo = test_path ("fifo");
+  CHECK (mkfifo (fifo, 0600) == 0);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_addopen (&actions, 20, fifo, O_RDONLY, 0);
+  pthread_t thread;
+  void *release;
+  CHECK_EQ (pthread_create (&thread, NULL, look_at_the_child, fifo), 0);
+  int pidfd = UNTOUCHED, error = SPAWN (&pidfd, "/bin/sleep", &actions, &attributes, sleep_argv, environ);
+  CHECK_EQ (pthread_join (thread, &release), 0);
+  CHECK (close ((int) (long) release) == 0);
+  CHECK_EQ (error, 0);
+  struct process_state state = state_of (pid_of (pidfd));
+  bool inside = is_inside (state.pid);
+  kill_and_reap (pidfd);
+  remove_cgroup (fd);
+  CHECK (inside_before_the_exec);
+  CHECK (inside);
+  CHECK_EQ (state.blocked, 1ULL << (SIGUSR1 - 1));
+  CHECK_EQ (state.group, state.pid);
+  posix_spawn_file_actions_destroy (&actions);
+}
+
+/* The value alone does not count. */
+TEST (cgroup_without_the_flag)
+{
+# if CAN_SET_CGROUP
+  int fd = make_own_cgroup ();
+  posix_spawnattr_t attributes = attributes_with (fd, 0);
+  unsigned short none = 0;
+  memcpy (&attributes, &none, sizeof none);
+  int pidfd = UNTOUCHED, error = SPAWN (&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv, environ);
+  bool inside = error == 0 && is_inside (pid_of (pidfd));
+  if (error == 0)
+    kill_and_reap (pidfd);
+  remove_cgroup (fd);
+  CHECK_EQ (error, 0);
+  CHECK (!inside);
+# else
+  SKIP ("the libc has no place for a cgroup");
+# endif
+}
+
+static void
+check_failure_at (int line, int cgroup, const char *path, int wanted, int also)
+{
+  posix_spawnattr_t attributes = attributes_with (cgroup, 0);
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = UNTOUCHED, descriptors = open_descriptors ();
+      int error = both_calls[call](&pidfd, path, NULL, &attributes, sleep_argv, environ), after = errno;
+      if (error == 0)
+        kill_and_reap (pidfd);
+      if (error != wanted && error != also)
+        test_fail (__FILE__, line, "the result is %d (%s), wanted %d (%s)", error, strerror (error), wanted,
+                   strerror (wanted));
+      if (after != error)
+        test_fail (__FILE__, line, "errno is %d, the result %d", after, error);
+      if (pidfd != UNTOUCHED)
+        test_fail (__FILE__, line, "the failed call stored %d", pidfd);
+      check_no_child_at (__FILE__, line);
+      if (open_descriptors () != descriptors)
+        test_fail (__FILE__, line, "%d descriptors became %d", descriptors, open_descriptors ());
+    }
+  posix_spawnattr_destroy (&attributes);
+}
+# define CHECK_FAILS(cgroup, wanted) check_failure_at (__LINE__, cgroup, "/bin/sleep", wanted, wanted)
+
+/* As on a machine where there are cgroups; these need no directory of their own. */
+static void
+need_cgroups (void)
+{
+  int fd = make_own_cgroup ();
+  remove_cgroup (fd);
+}
+
+TEST (cgroup_that_is_not_set)
+{
+  need_cgroups ();
+  CHECK_FAILS (-1, EINVAL);
+}
+
+TEST (other_negative_cgroups)
+{
+  need_cgroups ();
+  check_failure_at (__LINE__, -100, "/bin/sleep", EBADF, EINVAL);
+  check_failure_at (__LINE__, INT_MIN, "/bin/sleep", EBADF, EINVAL);
+}
+
+TEST (cgroup_that_is_closed)
+{
+  need_cgroups ();
+  CHECK_FAILS (700, EBADF);
+  CHECK_FAILS (INT_MAX, EBADF);
+}
+
+TEST (cgroup_that_is_something_else)
+{
+  need_cgroups ();
+  int fd = open ("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  CHECK (fd >= 0);
+  CHECK_FAILS (fd, EBADF);
+  CHECK (close (fd) == 0);
+  fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  CHECK (fd >= 0);
+  CHECK_FAILS (fd, EBADF);
+  CHECK (close (fd) == 0);
+}
+
+TEST (failing_program_in_a_cgroup)
+{
+  int fd = make_own_cgroup ();
+  check_failure_at (__LINE__, fd, test_path ("none"), ENOENT, ENOENT);
+  remove_cgroup (fd);
+}
+
+/* What is missing is neither the caller's mistake nor passed over in silence: the child would run outside. */
+static void
+check_without_clone3 (void *error)
+{
+# ifdef SYS_clone3
+  refuse_call (SYS_clone3, *(int *) error);
+  int root = open ("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  CHECK (root >= 0);
+  CHECK_FAILS (root, EOPNOTSUPP);
+  check_failure_at (__LINE__, root, test_path ("none"), EOPNOTSUPP, EOPNOTSUPP);
+  CHECK_FAILS (700, EOPNOTSUPP);
+  /* Which descriptor it is makes no difference there, unless the kernel may know clone3 and not the flag. */
+  check_failure_at (__LINE__, -1, "/bin/sleep", EOPNOTSUPP, *(int *) error == EINVAL ? EINVAL : EOPNOTSUPP);
+# else
+  SKIP ("the headers do not know clone3 (for error %d)", *(int *) error);
+# endif
+}
+
+TEST (cgroup_without_clone3)
+{
+  if (!CAN_SET_CGROUP)
+    SKIP ("the libc has no place for a cgroup");
+  int errors[] = { ENOSYS, EPERM, EINVAL, E2BIG };
+  for (int i = 0; i < 4; i++)
+    CHECK_EQ (in_fork (check_without_clone3, &errors[i]), 0);
+}
+
+/* A refusal of clone3 is remembered, but a cgroup is to be had in no other way. */
+TEST (cgroup_after_a_refusal_of_clone3)
+{
+# ifdef SYS_clone3
+  int fd = make_own_cgroup ();
+  posix_spawnattr_t attributes = attributes_with (fd, 0);
+  /* That which the library asks for without a cgroup is smaller. */
+  refuse_call_when (SYS_clone3, 1, 64, ENOSYS);
+  for (int i = 0; i < 2; i++)
+    {
+      int plain = UNTOUCHED, pidfd = UNTOUCHED;
+      CHECK_EQ (SPAWN (&plain, "/bin/sleep", NULL, NULL, sleep_argv, environ), 0);
+      kill_and_reap (plain);
+      int error = SPAWN (&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv, environ);
+      bool inside = error == 0 && is_inside (pid_of (pidfd));
+      if (error == 0)
+        kill_and_reap (pidfd);
+      if (!inside)
+        remove_cgroup (fd);
+      CHECK_EQ (error, 0);
+      CHECK (inside);
+    }
+  remove_cgroup (fd);
+# else
+  SKIP ("the headers do not know clone3");
+# endif
+}
+
+/* The same where there are no cgroups: the kernel was asked if it says what is wrong with the descriptor. */
+TEST (bad_cgroup_after_a_refusal_of_clone3)
+{
+# ifdef SYS_clone3
+  need_clone3 ();
+  posix_spawnattr_t attributes = attributes_with (700, 0);
+  int pidfd = UNTOUCHED, before = SPAWN (&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv, environ);
+  if (before != EBADF)
+    SKIP ("the kernel has no cgroups for clone3: %s", strerror (before));
+  refuse_call_when (SYS_clone3, 1, 64, ENOSYS);
+  CHECK_EQ (SPAWN (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv, environ), 0);
+  kill_and_reap (pidfd);
+  CHECK_FAILS (700, EBADF);
+# else
+  SKIP ("the headers do not know clone3");
+# endif
+}
+
+#else
+
+TEST (cgroups)
+{
+  SKIP ("posix_spawn of this libc has no cgroups");
+}
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * pidfd_fork when the child is gone before it has a name and its number belongs to a stranger, who is a child of another
+ * thread of this process: the call fails.  It does not wait for the stranger and does not take the stranger's status. */
+
+#include "runner.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+
+#if HAVE_LIBRARY && defined SYS_clone3 && defined SECCOMP_IOCTL_NOTIF_RECV                                             \
+  && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
+
+enum { LONG = 3000 /* milliseconds in which a call that does not wait has returned */ };
+
+static int listener;
+static volatile pid_t stranger;
+static volatile bool adopted, returned, waited;
+
+/* struct clone_args as of Linux 5.5, which not every <linux/sched.h> has. */
+struct arguments {
+  uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size;
+};
+
+static pid_t
+fork_with_number (pid_t number)
+{
+  struct arguments arguments = { .exit_signal = SIGCHLD, .set_tid = (uint64_t) (uintptr_t) &number, .set_tid_size = 1 };
+  pid_t pid = (pid_t) syscall (SYS_clone3, &arguments, sizeof arguments);
+  if (pid == 0)
+    {
+      if (adopted)
+        usleep (200 * 1000);
+      else
+        for (;;)
+          pause ();
+      _exit (5);
+    }
+  return pid;
+}
+
+static void *
+make_stranger (void *number)
+{
+  stranger = fork_with_number (*(pid_t *) number);
+  return NULL;
+}
+
+/* Meets the caller when it is about to open a pidfd on its child. */
+static void *
+replace_the_child (void *unused)
+{
+  struct seccomp_notif request;
+  do
+    memset (&request, 0, sizeof request);
+  while (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0);
+  pid_t child = (pid_t) request.data.args[0];
+  /* What a broken library may ask for: with -1 all that can be killed would be. */
+  CHECK (child > 0);
+  CHECK (kill (child, SIGKILL) == 0);
+  CHECK_EQ (waitpid (child, NULL, 0), child);
+  if (adopted)
+    {
+      /* When a thread ends, its children go to another one: to the first. */
+      pthread_t maker;
+      CHECK_EQ (pthread_create (&maker, NULL, make_stranger, &child), 0);
+      CHECK_EQ (pthread_join (maker, NULL), 0);
+      usleep (20 * 1000);
+    }
+  else
+    make_stranger (&child);
+  struct seccomp_notif_resp response = { .id = request.id, .flags = 1 /* go on */ };
+  CHECK (ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0);
+  for (int pause = 0; pause < LONG && !returned; pause++)
+    usleep (1000);
+  waited = !returned;
+  if (waited && stranger > 0)
+    kill (stranger, SIGKILL);
+  return unused;
+}
+
+static void
+listen_to_pidfds_of_others (void)
+{
+  struct sock_filter code[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 434 /* pidfd_open */, 0, 4),
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + LOW_HALF),
+    /* A number below 0 is that of no process. */
+    BPF_JUMP (BPF_JMP | BPF_JGT | BPF_K, INT_MAX, 2, 0),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) getpid (), 1, 0),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = { sizeof code / sizeof *code, code };
+  listener = -1;
+  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+    listener = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+  if (listener < 0)
+    SKIP ("no seccomp listener: %s", strerror (errno));
+}
+
+static void
+meet_a_stranger (unsigned int flags)
+{
+  if (flags != 0 && NO_UNDERSCORE_FORK)
+    SKIP ("the child is made together with its pidfd");
+  listen_to_pidfds_of_others ();
+  pthread_t thread;
+  CHECK_EQ (pthread_create (&thread, NULL, replace_the_child, NULL), 0);
+  errno = 0;
+  int pidfd = pidfd_fork (flags), error = errno;
+  if (pidfd == 0)
+    _exit (4);
+  returned = true;
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  if (stranger < 0)
+    SKIP ("a number cannot be asked for");
+  if (waited)
+    FAIL ("the call waited for the stranger");
+  if (pidfd > 0)
+    FAIL ("the pidfd is the stranger's");
+  CHECK_EQ (error, ESRCH);
+  if (!adopted)
+    CHECK (kill (stranger, SIGKILL) == 0);
+  CHECK (waitpid (stranger, NULL, 0) == stranger || adopted);
+}
+
+/* The listener stays. */
+TEST_LEAVING (a_stranger_who_became_a_child_of_the_caller)
+{
+  adopted = true;
+  meet_a_stranger (0);
+}
+
+TEST_LEAVING (a_stranger_who_became_a_child_of_the_caller_asyncsafe)
+{
+  adopted = true;
+  meet_a_stranger (PIDFDFORK_ASYNCSAFE);
+}
+
+TEST_LEAVING (a_stranger_with_the_number)
+{
+  meet_a_stranger (0);
+}
+
+TEST_LEAVING (a_stranger_with_the_number_asyncsafe)
+{
+  meet_a_stranger (PIDFDFORK_ASYNCSAFE);
+}
+
+#else
+
+TEST (fork_stranger)
+{
+  SKIP ("another function, or headers that lack something");
+}
+
+#endif

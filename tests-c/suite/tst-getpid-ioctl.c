@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * pidfd_getpid and its ioctl: what is no pidfd never gets it, for to an unknown device the number may mean anything; and
+ * the first kernels that had it gave one error for two cases. */
+
+#include "runner.h"
+
+#if HAVE_LIBRARY
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#ifndef SECCOMP_RET_KILL_PROCESS
+# define SECCOMP_RET_KILL_PROCESS 0x80000000U
+#endif
+
+enum { FINE = 40 };
+
+/* From now on this happens on an ioctl of that type and number; the size may be that of any kernel. */
+static void
+on_the_ioctl (uint32_t what)
+{
+  struct sock_filter code[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args[1]) + LOW_HALF),
+    BPF_STMT (BPF_ALU | BPF_AND | BPF_K, 0xffff),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 0xff0b, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, what),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = { sizeof code / sizeof *code, code };
+  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    SKIP ("no seccomp filters: %s", strerror (errno));
+}
+
+/* In some sandboxes nothing tells what kind of file it is. */
+static void
+without_fstatfs (int error)
+{
+  refuse_call (SYS_fstatfs, error);
+# ifdef SYS_fstatfs64
+  refuse_call (SYS_fstatfs64, error);
+# endif
+}
+
+static void
+ask_strangers (void *error_of_fstatfs)
+{
+  int pipes[2], sockets[2];
+  CHECK (pipe (pipes) == 0);
+  CHECK (socketpair (AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
+  const int strangers[] = {
+    open ("/dev/null", O_RDONLY),   open ("/dev/zero", O_RDWR),  open ("/proc/self/stat", O_RDONLY),
+    open (self_path, O_RDONLY),     open ("/", O_RDONLY),        open ("/dev/ptmx", O_RDWR | O_NOCTTY),
+    open (self_path, O_PATH),       eventfd (0, EFD_CLOEXEC),    pipes[0],
+    sockets[0],                     open ("/proc/self", O_RDONLY),
+  };
+  on_the_ioctl (SECCOMP_RET_KILL_PROCESS);
+  if (error_of_fstatfs)
+    without_fstatfs (*(int *) error_of_fstatfs);
+  for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
+    if (strangers[i] >= 0)
+      CHECK_ERRNO (pidfd_getpid (strangers[i]), EBADF);
+  CHECK_ERRNO (pidfd_getpid (-1), EBADF);
+  _exit (FINE);
+}
+
+static void
+check_strangers (int *error_of_fstatfs)
+{
+  struct rlimit none = { 0, 0 };
+  CHECK (setrlimit (RLIMIT_CORE, &none) == 0);
+  int status = in_fork (ask_strangers, error_of_fstatfs);
+  if (WIFSIGNALED (status) && WTERMSIG (status) == SIGSYS)
+    FAIL ("the ioctl was sent to something that is no pidfd");
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
+}
+
+TEST (strangers_do_not_get_it)
+{
+  check_strangers (NULL);
+}
+
+TEST (strangers_do_not_get_it_where_fstatfs_is_refused)
+{
+  check_strangers (&(int) { EPERM });
+  check_strangers (&(int) { ENOSYS });
+}
+
+/* As Linux 6.13 does it: ESRCH for a process that has no number here as well. */
+static void
+ask_from_within (void *pidfd)
+{
+  /* In a plain chroot "/" is no mount point. */
+  if (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    SKIP ("no mounts of its own: %s", strerror (errno));
+  if (mount ("proc", "/proc", "proc", 0, NULL) != 0)
+    SKIP ("no procfs of its own: %s", strerror (errno));
+  on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
+  CHECK_ERRNO (pidfd_getpid (*(int *) pidfd), EREMOTE);
+  _exit (FINE);
+}
+
+static void
+go_into_a_namespace (void *pidfd)
+{
+  if (unshare (CLONE_NEWPID | CLONE_NEWNS) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  int status = in_fork (ask_from_within, pidfd);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
+}
+
+TEST (a_foreign_namespace_is_EREMOTE_where_the_ioctl_says_ESRCH)
+{
+  need_root ();
+  int pidfd = sys_pidfd_open (getpid (), 0);
+  CHECK (pidfd >= 0);
+  CHECK_EQ (in_fork (go_into_a_namespace, &pidfd), 0);
+  CHECK (close (pidfd) == 0);
+}
+
+/* The procfs of the namespace outside has a number for it, which is none here. */
+static void
+ask_from_within_with_the_old_procfs (void *pidfd)
+{
+  on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
+  CHECK_ERRNO (pidfd_getpid (*(int *) pidfd), EREMOTE);
+  _exit (FINE);
+}
+
+static void
+go_into_a_namespace_with_the_old_procfs (void *pidfd)
+{
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  int status = in_fork (ask_from_within_with_the_old_procfs, pidfd);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
+}
+
+TEST (a_foreign_namespace_is_EREMOTE_with_its_own_procfs_where_the_ioctl_says_ESRCH)
+{
+  need_root ();
+  int pidfd = sys_pidfd_open (getpid (), 0);
+  CHECK (pidfd >= 0);
+  CHECK_EQ (in_fork (go_into_a_namespace_with_the_old_procfs, &pidfd), 0);
+  CHECK (close (pidfd) == 0);
+}
+
+/* Linux 6.13 to 6.15 say ESRCH also of who lives here and whose parent does not: whoever came by setns, as a shell that
+   is executed in a container. */
+
+static void
+ask_about_the_second (void *ends)
+{
+  pid_t second = 0;
+  CHECK_EQ (getpid (), 1);
+  if (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    SKIP ("no mounts of its own: %s", strerror (errno));
+  if (mount ("proc", "/proc", "proc", 0, NULL) != 0)
+    SKIP ("no procfs of its own: %s", strerror (errno));
+  CHECK_EQ (read (((int *) ends)[0], &second, 1), 1);
+  second = 2;
+  int pidfd = sys_pidfd_open (second, 0);
+  CHECK (pidfd >= 0);
+  CHECK_EQ (pidfd_getpid (pidfd), second);
+  on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
+  CHECK_EQ (pidfd_getpid (pidfd), second);
+  _exit (FINE);
+}
+
+static void
+put_two_into_a_namespace (void *ends_)
+{
+  int *ends = ends_;
+  if (unshare (CLONE_NEWPID | CLONE_NEWNS) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  pid_t first = fork ();
+  if (first == 0)
+    ask_about_the_second (ends);
+  pid_t second = fork ();
+  if (second == 0)
+    for (;;)
+      pause ();
+  CHECK (first > 0 && second > 0);
+  CHECK_EQ (write (ends[1], "", 1), 1);
+  int status;
+  /* The end of the first is that of the namespace, and is not complete before the second, too, was waited for. */
+  CHECK_EQ (waitpid (second, NULL, 0), second);
+  CHECK_EQ (waitpid (first, &status, 0), first);
+  CHECK (WIFEXITED (status));
+  if (WEXITSTATUS (status) == 77)
+    SKIP ("no mounts or no procfs of its own");
+  _exit (WEXITSTATUS (status));
+}
+
+TEST (a_parent_outside_is_no_hindrance_where_the_ioctl_says_ESRCH)
+{
+  need_root ();
+  int ends[2];
+  CHECK (pipe2 (ends, O_CLOEXEC) == 0);
+  int status = in_fork (put_two_into_a_namespace, ends);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
+  close (ends[0]);
+  close (ends[1]);
+}
+
+TEST (a_living_process_and_a_zombie_have_their_number_where_the_ioctl_says_ESRCH)
+{
+  int ends[2];
+  CHECK (pipe2 (ends, O_CLOEXEC) == 0);
+  pid_t pid = fork ();
+  if (pid == 0)
+    {
+      close (ends[1]);
+      _exit (read (ends[0], &pid, 1) == 0 ? FINE : 1);
+    }
+  int pidfd = sys_pidfd_open (pid, 0);
+  CHECK (pidfd >= 0);
+  on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
+  CHECK_EQ (pidfd_getpid (pidfd), pid);
+  CHECK (close (ends[1]) == 0);
+  CHECK_EQ (waitid (P_PID, (id_t) pid, &(siginfo_t) { 0 }, WEXITED | WNOWAIT), 0);
+  CHECK_EQ (pidfd_getpid (pidfd), pid);
+  CHECK_EQ (waitpid (pid, NULL, 0), pid);
+  CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
+  CHECK (close (pidfd) == 0);
+  CHECK (close (ends[0]) == 0);
+}
+
+TEST (a_reaped_process_is_ESRCH_where_the_ioctl_says_ESRCH)
+{
+  pid_t pid = fork ();
+  if (pid == 0)
+    _exit (FINE);
+  int pidfd = sys_pidfd_open (pid, 0);
+  CHECK (pidfd >= 0);
+  CHECK_EQ (waitpid (pid, NULL, 0), pid);
+  on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
+  CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
+  CHECK (close (pidfd) == 0);
+}
+
+/* Without the ioctl a descriptor is open for a moment, and a request of cancellation may come then.  The caller is met
+   in its read. */
+
+#if defined SECCOMP_IOCTL_NOTIF_RECV && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
+
+static volatile int listener = -1;
+
+static void *
+ask_while_cancelled (void *pidfd)
+{
+  on_the_ioctl (SECCOMP_RET_ERRNO | ENOTTY);
+  struct sock_filter code[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_read, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = { sizeof code / sizeof *code, code };
+  int made = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+  if (made < 0)
+    SKIP ("no seccomp listener: %s", strerror (errno));
+  CHECK_EQ (pthread_setcanceltype (PTHREAD_CANCEL_ASYNCHRONOUS, NULL), 0);
+  listener = made;
+  pidfd_getpid (*(int *) pidfd);
+  for (;;)
+    pthread_testcancel ();
+  return NULL;
+}
+
+TEST (a_cancellation_or_an_exec_without_the_ioctl_leaves_no_descriptor)
+{
+  int pidfd = sys_pidfd_open (getpid (), 0);
+  CHECK (pidfd >= 0);
+  int descriptors = open_descriptors ();
+  pthread_t thread;
+  CHECK_EQ (pthread_create (&thread, NULL, ask_while_cancelled, &pidfd), 0);
+  while (listener < 0)
+    usleep (1000);
+  bool cancelled = false, survives = false;
+  /* Until the thread is gone, and with it the last user of the filter. */
+  for (;;)
+    {
+      struct pollfd wanted = { .fd = listener, .events = POLLIN };
+      CHECK (poll (&wanted, 1, -1) == 1);
+      if (wanted.revents & POLLHUP)
+        break;
+      struct seccomp_notif request;
+      memset (&request, 0, sizeof request);
+      if (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0)
+        continue;
+      if (!cancelled)
+        CHECK_EQ (pthread_cancel (thread), 0);
+      cancelled = true;
+      /* Another thread that executes a program now must not hand it on. */
+      survives |= fcntl ((int) request.data.args[0], F_GETFD) != FD_CLOEXEC;
+      struct seccomp_notif_resp response = { .id = request.id, .flags = 1 /* go on */ };
+      ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+    }
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  CHECK (cancelled);
+  CHECK (!survives);
+  CHECK (close (listener) == 0);
+  CHECK_EQ (open_descriptors (), descriptors);
+  CHECK (close (pidfd) == 0);
+}
+
+#endif
+
+#else
+
+TEST (getpid_ioctl)
+{
+  SKIP ("the libc has no such function to compare with");
+}
+
+#endif
