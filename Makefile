@@ -173,6 +173,7 @@ include packaging/install/install.mk
 include packaging/packages.mk
 include packaging/ports.mk
 include packaging/release.mk
+include docs/docs.mk
 include man/man.mk
 include tests-c/environments/recipes/recipes.mk
 include examples/examples.mk
