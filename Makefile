@@ -156,7 +156,7 @@ endif
 
 .PHONY: update-abi
 update-abi: $(SO) ## Rewrite the list of exported symbols
-	scripts/exported $(SO) > abilist/$$(scripts/architecture $(SO)).abilist
+	scripts/exported $(SO) > abilist/libpidfd_spawn.abilist
 
 include tests-c/suite/suite.mk
 include tests-c/differential/differential.mk

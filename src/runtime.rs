@@ -115,7 +115,7 @@ impl Runtime {
 
     /// The libc whose layouts were seen.
     #[inline]
-    pub fn libc(self) -> Option<Libc> {
+    pub fn abi(self) -> Option<Libc> {
         if self.0 & GLIBC != 0 {
             Some(Libc::Glibc)
         } else if self.0 & MUSL != 0 {
@@ -159,10 +159,10 @@ fn recognise() -> Option<Libc> {
     let errno = crate::errno::get();
     let recognition = libc_abi::recognise();
     crate::errno::restore(errno);
-    let (libc, known) = match recognition {
-        Recognition::Seen(libc @ Libc::Glibc) => (Some(libc), GLIBC),
-        Recognition::Seen(libc @ Libc::Musl) => (Some(libc), MUSL),
-        Recognition::NotNow(libc) => (Some(libc), 0),
+    let (abi, known) = match recognition {
+        Recognition::Seen(abi @ Libc::Glibc) => (Some(abi), GLIBC),
+        Recognition::Seen(abi @ Libc::Musl) => (Some(abi), MUSL),
+        Recognition::NotNow(abi) => (Some(abi), 0),
         Recognition::Unknown => {
             for function in [&PIDFD_SPAWN, &PIDFD_SPAWNP, &SET_CGROUP, &GET_CGROUP] {
                 function.look_up();
@@ -171,5 +171,5 @@ fn recognise() -> Option<Libc> {
         }
     };
     STATE.fetch_or(known, Ordering::AcqRel);
-    libc
+    abi
 }

@@ -62,7 +62,7 @@ pub struct Handshake {
 impl Handshake {
     /// ENOSYS where a sandbox refuses a part of it, which it may do since a moment ago.
     pub fn new(only_thread: bool) -> Result<Self> {
-        let parent = process::process_id();
+        let parent = process::getpid();
         fd::try_pidfd_open(parent).map_err(refused)?;
         let question = fd::eventfd().and_then(fd::above_standard).map_err(refused)?;
         let leash = if only_thread { None } else { leash() };
@@ -168,7 +168,7 @@ fn open_pidfd(pid: pid_t, spare: OwnedFd) -> Result<OwnedFd> {
     if opened.raw() > 0 {
         return Ok(opened);
     }
-    fd::dup_to(opened.raw(), spare.raw(), libc::O_CLOEXEC)?;
+    fd::dup3(opened.raw(), spare.raw(), libc::O_CLOEXEC)?;
     Ok(spare)
 }
 
@@ -178,7 +178,7 @@ pub fn above_zero(fd: OwnedFd) -> Result<OwnedFd> {
         return Ok(fd);
     }
     // SAFETY: the copy is new.
-    fd::dup_from(fd.raw(), 1).map(|copy| unsafe { OwnedFd::from_raw(copy) })
+    fd::fcntl_dupfd(fd.raw(), 1).map(|copy| unsafe { OwnedFd::from_raw(copy) })
 }
 
 fn naming_error(error: Errno) -> Errno {
@@ -292,7 +292,7 @@ fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, t
         Ok(_) => return events[1].is_ready() || events[2].is_hung_up(),
         Err(_) => process::nap(),
     }
-    match process::parent_id() {
+    match process::getppid() {
         // The child is in another PID namespace.
         0 => is_gone_from_procfs(parent),
         // One that executed a program has closed the eventfd.
@@ -313,7 +313,7 @@ fn is_gone_from_procfs(parent: pid_t) -> bool {
 fn pidfd_on_parent(parent: pid_t) -> Option<OwnedFd> {
     let pidfd = fd::pidfd_open(parent).ok()?;
     // Asked afterwards: while it is our parent the number is its own.
-    if process::parent_id() == parent {
+    if process::getppid() == parent {
         Some(pidfd)
     } else {
         None

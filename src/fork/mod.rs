@@ -49,7 +49,7 @@ pub unsafe fn fork(flags: c_uint, runtime: Runtime) -> Result<Forked> {
             None => raw::fork(),
         }
     } else {
-        let _no_cancellation = AroundHandlers::new(only_thread, runtime.libc());
+        let _no_cancellation = AroundHandlers::new(only_thread, runtime.abi());
         by_libc(libc::fork, only_thread, Blocked::all)
     }
 }
@@ -92,7 +92,7 @@ mod tests {
         match forked.expect("the kernel can fork") {
             Forked::Child => {
                 let recorded = process::thread_id_address().map(|address| unsafe { *address });
-                let right = recorded == Ok(process::process_id()) || clears_another_place();
+                let right = recorded == Ok(process::getpid()) || clears_another_place();
                 process::exit(if right { 0 } else { 1 })
             }
             Forked::Parent(pidfd) => {

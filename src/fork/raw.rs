@@ -20,13 +20,13 @@ use core::ptr;
 /// As `super::fork`, with all signals blocked.
 pub unsafe fn fork() -> Result<Forked> {
     let tid = process::thread_id_address().map_err(|_| Errno(libc::ENOSYS))?;
-    let recorded = if tid.is_null() { keeps_no_ids() } else { ptr::read_volatile(tid) == process::thread_id() };
+    let recorded = if tid.is_null() { keeps_no_ids() } else { ptr::read_volatile(tid) == process::gettid() };
     if !recorded {
         return Err(Errno(libc::ENOSYS));
     }
     let robust = process::robust_list();
     // The kernel takes the lowest number.  Only where that is 0 another one is needed.
-    let spare = if fd::is_open(0) { None } else { Some(above_zero(fd::pidfd_open(process::process_id())?)?) };
+    let spare = if fd::is_open(0) { None } else { Some(above_zero(fd::pidfd_open(process::getpid())?)?) };
 
     let mut pidfd = -1;
     let record = if tid.is_null() { 0 } else { CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID };
@@ -47,7 +47,7 @@ pub unsafe fn fork() -> Result<Forked> {
     }
     let pidfd = OwnedFd::from_raw(pidfd);
     match spare {
-        Some(spare) if pidfd.raw() == 0 => match fd::dup_to(pidfd.raw(), spare.raw(), libc::O_CLOEXEC) {
+        Some(spare) if pidfd.raw() == 0 => match fd::dup3(pidfd.raw(), spare.raw(), libc::O_CLOEXEC) {
             Ok(()) => Ok(Forked::Parent(spare)),
             Err(error) => {
                 end(pid);

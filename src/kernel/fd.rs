@@ -70,13 +70,13 @@ const O_LARGEFILE: c_int = if cfg!(any(target_arch = "arm", target_arch = "aarch
 };
 
 /// Makes `to` a copy of `from`, which must be another number.
-pub fn dup_to(from: c_int, to: c_int, flags: c_int) -> Result<()> {
+pub fn dup3(from: c_int, to: c_int, flags: c_int) -> Result<()> {
     // SAFETY: no pointer.
     unsafe { call!(libc::SYS_dup3, from, to, flags) }.map(drop)
 }
 
 /// A close-on-exec copy with the lowest free number that is at least `lowest`.
-pub fn dup_from(fd: c_int, lowest: c_int) -> Result<c_int> {
+pub fn fcntl_dupfd(fd: c_int, lowest: c_int) -> Result<c_int> {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_DUPFD_CLOEXEC, lowest) }.map(|fd| fd as c_int)
 }
@@ -91,7 +91,7 @@ pub fn above_standard(fd: OwnedFd) -> Result<OwnedFd> {
 }
 
 pub fn copy_above_standard(fd: &OwnedFd) -> Result<OwnedFd> {
-    match dup_from(fd.raw(), libc::STDERR_FILENO + 1) {
+    match fcntl_dupfd(fd.raw(), libc::STDERR_FILENO + 1) {
         // SAFETY: the copy is new.
         Ok(copy) => Ok(unsafe { OwnedFd::from_raw(copy) }),
         // The limit is below that.
@@ -291,7 +291,7 @@ pub fn for_each_entry(directory: c_int, mut function: impl FnMut(&[u8])) -> Resu
 }
 
 /// Makes the process group the foreground group of the terminal.
-pub fn set_foreground_group(terminal: c_int, group: pid_t) -> Result<()> {
+pub fn tcsetpgrp(terminal: c_int, group: pid_t) -> Result<()> {
     // SAFETY: the kernel reads one pid_t.
     unsafe { call!(libc::SYS_ioctl, terminal, libc::TIOCSPGRP, &group as *const pid_t) }.map(drop)
 }

@@ -61,7 +61,7 @@ impl SigInfo {
 const _: () = assert!(size_of::<SigInfo>() == 128);
 
 /// A signal set.  Bit n stands for signal n + 1.  To the kernel it is one word or two, the lower first, which a big-endian
-/// machine with short words would have the other way about.
+/// machine with short words would have reversed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct SignalSet(pub u64);

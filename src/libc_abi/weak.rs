@@ -128,6 +128,15 @@ pub fn glibc_minor_version() -> Option<u32> {
 mod tests {
     use super::*;
 
+    /// What makes weak.s the list of them all, for others to read.
+    #[test]
+    fn the_table_has_these_names_in_this_order() {
+        let in_table =
+            include_str!("weak.s").lines().filter_map(|line| line.split_once(".weakref ")?.1.split_once(", "));
+        let names: Vec<_> = in_table.map(|(_, name)| name).collect();
+        assert_eq!(names, NAMES.iter().map(|(_, name)| name.trim_end_matches('\0')).collect::<Vec<_>>());
+    }
+
     #[test]
     fn each_place_in_the_table_has_the_function_of_its_name() {
         assert_eq!(NAMES.len(), unsafe { libpidfd_spawn_weak.len() });
@@ -140,6 +149,7 @@ mod tests {
             }
         }
     }
+
     #[cfg(target_env = "gnu")]
     #[test]
     fn what_is_looked_up_by_name_is_found_where_it_is() {
