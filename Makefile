@@ -105,6 +105,7 @@ check-dev: ## What a change must pass besides: linters, every language mode, fau
 lint: ## Formatting, clippy, shell scripts, one version everywhere
 	@scripts/need cargo rustfmt clippy shellcheck
 	scripts/check-version $(VERSION)
+	scripts/check-unsafe
 	scripts/cargo fmt --all --check
 	scripts/cargo fmt --manifest-path examples/rust/Cargo.toml --check
 	scripts/cargo clippy -q --locked --workspace --all-targets -- -D warnings

@@ -10,8 +10,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Everything that the library takes from the libc, a name a line; scripts/check-abi reads the same list.  A name that is
-/// missing here is an error of the linker.
+/// Everything that the library takes from the libc, a name a line; scripts/check-abi reads the same list.  A name that
+/// is missing here is an error of the linker.
 const LIBC: &str = include_str!("libc-functions");
 
 /// Taken if the libc has them: each is what a `.weakref` there refers to.

@@ -1,12 +1,13 @@
-//! Functions of the libc whose place the shared library takes, all five or none, so that a child can be born in a cgroup
-//! whatever the libc's age.
+//! Functions of the libc whose place the shared library takes, all five or none, so that a child can be born in a
+//! cgroup whatever the libc's age.
 //!
-//! The libcs before glibc 2.39, and musl, have no function that sets the cgroup, and refuse its flag.  If the flag could be
-//! set all the same, their posix_spawn would ignore it and start the program in the wrong cgroup.  So posix_spawn and
-//! posix_spawnp are taken over as well: with the flag this library does the work, without it the libc's own function.
+//! The libcs before glibc 2.39, and musl, have no function that sets the cgroup, and refuse its flag.  If the flag
+//! could be set all the same, their posix_spawn would ignore it and start the program in the wrong cgroup.  So
+//! posix_spawn and posix_spawnp are taken over as well: with the flag this library does the work, without it the libc's
+//! own function.
 //!
-//! The exported symbols are in the package that makes the shared library: a static archive or a Rust program must not take
-//! anything of the libc over.
+//! The exported symbols are in the package that makes the shared library: a static archive or a Rust program must not
+//! take anything of the libc over.
 
 // Sound because: the callers of the exported functions promise valid arguments, and the objects are written only where
 // the layout was recognised.

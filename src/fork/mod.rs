@@ -1,5 +1,6 @@
-//! pidfd_fork: the libc's own fork or _Fork makes the child, for only they put the libc's records right in it.  `handshake`
-//! gives the child its pidfd afterwards, and shows that it is the child's.  `raw` is for a libc without _Fork.
+//! pidfd_fork: the libc's own fork or _Fork makes the child, for only they put the libc's records right in it.
+//! `handshake` gives the child its pidfd afterwards, and shows that it is the child's.  `raw` is for a libc without
+//! _Fork.
 //!
 //! With flags 0 nothing is changed around the libc's fork: the handlers of pthread_atfork run with the caller's signal
 //! mask and standard descriptors, and what they change lasts.  Signals are blocked for the handshake alone.
@@ -81,8 +82,8 @@ mod tests {
     use crate::getpid::getpid;
     use crate::kernel::{process, signal};
 
-    /// musl and newer glibcs (seen: 2.43), which have _Fork, let the kernel clear another place than their record of the
-    /// thread's ID.
+    /// musl and newer glibcs (seen: 2.43), which have _Fork, let the kernel clear another place than their record of
+    /// the thread's ID.
     fn clears_another_place() -> bool {
         weak::glibc_minor_version().map_or(true, |minor| minor >= 42)
     }

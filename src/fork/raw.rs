@@ -3,8 +3,8 @@
 //! The kernel writes the child's thread ID where the libc keeps it, which is where the kernel was told to clear it;
 //! robust mutexes that the parent holds are none of the child's.  The pidfd comes with the child.
 
-// Sound because: only the libc's own thread ID is written to, after the kernel said that it is one, and the list of robust
-// mutexes that the kernel knows.
+// Sound because: only the libc's own thread ID is written to, after the kernel said that it is one, and the list of
+// robust mutexes that the kernel knows.
 #![allow(unsafe_code)]
 
 use super::handshake::{above_zero, end};
@@ -58,8 +58,8 @@ pub unsafe fn fork() -> Result<Forked> {
     }
 }
 
-/// Before 2.34 glibc tells the kernel of no thread ID unless its libpthread is in the process; without that nothing goes
-/// by the record.  Before 2.25 getpid and raise kept numbers of their own, which would be the parent's.
+/// Before 2.34 glibc tells the kernel of no thread ID unless its libpthread is in the process; without that nothing
+/// goes by the record.  Before 2.25 getpid and raise kept numbers of their own, which would be the parent's.
 fn keeps_no_ids() -> bool {
     weak::glibc_minor_version().map_or(false, |minor| minor >= 25)
 }

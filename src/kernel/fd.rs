@@ -81,8 +81,8 @@ pub fn fcntl_dupfd(fd: c_int, lowest: c_int) -> Result<c_int> {
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_DUPFD_CLOEXEC, lowest) }.map(|fd| fd as c_int)
 }
 
-/// The descriptor itself, or a copy of it if its number is that of a standard descriptor: other threads and handlers may
-/// write there.
+/// The descriptor itself, or a copy of it if its number is that of a standard descriptor: other threads and handlers
+/// may write there.
 pub fn above_standard(fd: OwnedFd) -> Result<OwnedFd> {
     if fd.raw() > libc::STDERR_FILENO {
         return Ok(fd);
@@ -216,8 +216,8 @@ pub fn for_each_open<const N: usize>(first: c_int, count: usize, mut function: i
     Ok(())
 }
 
-/// Whether the process's table of descriptors has a place for that number, at which nothing is open.  The table is about
-/// as long as the highest number that was ever open needs, however high the limit.
+/// Whether the process's table of descriptors has a place for that number, at which nothing is open.  The table is
+/// about as long as the highest number that was ever open needs, however high the limit.
 ///
 /// select leaves alone what its set holds beyond the table, and refuses what is in the table and not open.
 pub fn table_reaches(number: c_int) -> Result<bool> {
@@ -315,8 +315,8 @@ pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
     unsafe { call!(libc::SYS_pidfd_open, pid, 0).map(|fd| OwnedFd::from_raw(fd as c_int)) }
 }
 
-/// An error if no pidfd can be opened, even for the process itself: with these flags the call is refused in a way of its
-/// own, and makes no descriptor.
+/// An error if no pidfd can be opened, even for the process itself: with these flags the call is refused in a way of
+/// its own, and makes no descriptor.
 pub fn try_pidfd_open(own: pid_t) -> Result<()> {
     const NONE_KNOWN: c_int = -1;
     // SAFETY: no pointer; there is no descriptor.

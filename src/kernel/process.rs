@@ -129,7 +129,8 @@ pub fn is_no_pidfd(fd: c_int) -> bool {
     matches!(wait(P_PIDFD, fd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT), Err(Errno(libc::EBADF)))
 }
 
-/// Whether the process that the pidfd names has no number in the caller's PID namespace: nobody there may send it signals.
+/// Whether the process that the pidfd names has no number in the caller's PID namespace: nobody there may send it
+/// signals.
 pub fn is_foreign(pidfd: c_int) -> bool {
     const NONE: c_int = 0;
     // SAFETY: no pointer that is not null.
@@ -222,9 +223,9 @@ pub fn sched_setscheduler(policy: c_int, priority: c_int) -> Result<()> {
     unsafe { call!(libc::SYS_sched_setscheduler, 0, policy, &priority as *const c_int) }.map(drop)
 }
 
-/// Whether the process has one thread.  The kernel grants this request exactly then (and only if no other process shares
-/// the memory), without any effect.  Where a sandbox refuses it, as in most containers, procfs knows: one folder for each
-/// thread.
+/// Whether the process has one thread.  The kernel grants this request exactly then (and only if no other process
+/// shares the memory), without any effect.  Where a sandbox refuses it, as in most containers, procfs knows: one folder
+/// for each thread.
 pub fn is_single_threaded() -> bool {
     // SAFETY: no pointer.
     match unsafe { call!(libc::SYS_unshare, uapi::CLONE_THREAD) } {
@@ -234,9 +235,9 @@ pub fn is_single_threaded() -> bool {
     }
 }
 
-/// What the process's children have used up whose status was taken, in microseconds and page faults: a sum of numbers that
-/// only grow.  The kernel adds a child's share before it gives the child's number away, and there is none without one: a
-/// new process writes its ID into its memory, which is a page fault, and takes some microseconds to end.
+/// What the process's children have used up whose status was taken, in microseconds and page faults: a sum of numbers
+/// that only grow.  The kernel adds a child's share before it gives the child's number away, and there is none without
+/// one: a new process writes its ID into its memory, which is a page fault, and takes some microseconds to end.
 ///
 /// An error where a sandbox keeps that secret.
 pub fn accounts_of_children() -> Result<u64> {
@@ -275,8 +276,8 @@ pub fn shares_memory_with_parent() -> Result<bool> {
     unsafe { call!(libc::SYS_kcmp, getppid(), getpid(), KCMP_VM, 0, 0) }.map(|order| order == 0)
 }
 
-/// Whether that process has under its number `theirs` the same open file as the caller under `own`; an error where that is
-/// not to be learnt.
+/// Whether that process has under its number `theirs` the same open file as the caller under `own`; an error where that
+/// is not to be learnt.
 pub fn shares_file(other: pid_t, theirs: c_int, own: c_int) -> Result<bool> {
     const KCMP_FILE: c_int = 0;
     // SAFETY: no pointer.

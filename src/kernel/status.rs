@@ -5,8 +5,8 @@ use super::uapi::{SignalSet, PROCFS};
 use super::Buffer;
 use core::mem::MaybeUninit;
 
-/// The signals that have a handler, if the caller is the only thread, so that nobody else changes that.  None where it is
-/// not, and where procfs does not tell: each signal can be asked for.
+/// The signals that have a handler, if the caller is the only thread, so that nobody else changes that.  None where it
+/// is not, and where procfs does not tell: each signal can be asked for.
 // Its room is not to be the caller's, below which the child runs.
 #[inline(never)]
 pub fn handlers_of_only_thread() -> Option<SignalSet> {

@@ -35,8 +35,8 @@ pub enum Recognition {
     Unknown,
 }
 
-/// Whether `recognise` allocates nothing.  glibc's functions fill an array that they are given, if they have the layout of
-/// the releases that are known.
+/// Whether `recognise` allocates nothing.  glibc's functions fill an array that they are given, if they have the layout
+/// of the releases that are known.
 pub fn is_examined_without_allocation() -> bool {
     const KNOWN: core::ops::RangeInclusive<u32> = 17..=43;
     weak::glibc_minor_version().map_or(false, |minor| KNOWN.contains(&minor)) && likely_libc() == Libc::Glibc
@@ -58,8 +58,8 @@ fn likely_libc() -> Libc {
     }
 }
 
-/// Recognises the libc by its layouts alone: a library that helps programs of another libc along may define whatever that
-/// has.
+/// Recognises the libc by its layouts alone: a library that helps programs of another libc along may define whatever
+/// that has.
 pub fn recognise() -> Recognition {
     let likely = likely_libc();
     if is_examined_without_allocation() {
@@ -69,8 +69,8 @@ pub fn recognise() -> Recognition {
             _ => {}
         }
     }
-    // A static program may hold glibc without its version, so its layout is tried in any case; a zeroed object of another
-    // libc says that it holds no actions.
+    // A static program may hold glibc without its version, so its layout is tried in any case; a zeroed object of
+    // another libc says that it holds no actions.
     for abi in [Libc::Glibc, Libc::Musl] {
         match actions_read_back(abi) {
             Reading::Refused => return Recognition::NotNow(likely),

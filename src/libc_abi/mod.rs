@@ -196,7 +196,8 @@ impl Attributes {
         }
     }
 
-    /// False when an attributes object of whatever libc certainly does not have that flag, which is one of the lower 16.
+    /// False when an attributes object of whatever libc certainly does not have that flag, which is one of the lower
+    /// 16.
     ///
     /// # Safety
     /// `attributes` was initialised by the libc's functions.

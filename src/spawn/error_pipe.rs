@@ -1,9 +1,9 @@
 //! How a child that got a copy of the memory instead of sharing it (some emulators do that) says why it failed: through
 //! a pipe.
 //!
-//! That the program runs could be told from the end of file, for its exec closes the pipe.  But a fork in another thread of
-//! the caller holds a copy, maybe for ever.  So the child takes a lock on the pipe before its exec, which is a process's own
-//! and not inherited, and says so; the exec or its end takes the lock away.
+//! That the program runs could be told from the end of file, for its exec closes the pipe.  But a fork in another
+//! thread of the caller holds a copy, maybe for ever.  So the child takes a lock on the pipe before its exec, which is
+//! a process's own and not inherited, and says so; the exec or its end takes the lock away.
 //!
 //! The pipe takes descriptor numbers that the caller did not use and that a file action may name.  Such an action must
 //! find the number free, so the child moves its end out of the way (`ChildEnd::vacate`) or says that the number is not
@@ -37,9 +37,9 @@ impl ChildEnd {
         }
     }
 
-    /// Whether a child that finds no pidfd in the frame may go on.  If the memory is its parent's there is none, and nobody
-    /// would ever have a name for the program.  A copy does not show it: then the parent says so, unless it is suspended,
-    /// as under valgrind.
+    /// Whether a child that finds no pidfd in the frame may go on.  If the memory is its parent's there is none, and
+    /// nobody would ever have a name for the program.  A copy does not show it: then the parent says so, unless it is
+    /// suspended, as under valgrind.
     pub fn is_permitted(&self) -> bool {
         if self.permission < 0 || process::shares_memory_with_parent() == Ok(true) {
             return false;

@@ -1,12 +1,14 @@
 //! Where clone3 is missing or forbidden, as in most containers: clone, which every kernel and sandbox has.
 //!
-//! Nobody resets the signal handlers for the child there, so all signals are blocked around it, and it does that itself.
+//! Nobody resets the signal handlers for the child there, so all signals are blocked around it, and it does that
+//! itself.
 //!
-//! Some emulators grant CLONE_VM and copy the memory all the same.  The child's first step is a mark in the frame: a parent
-//! that does not find it has to hear of an error through the pipe that the child has besides, until a mark was seen once.
+//! Some emulators grant CLONE_VM and copy the memory all the same.  The child's first step is a mark in the frame: a
+//! parent that does not find it has to hear of an error through the pipe that the child has besides, until a mark was
+//! seen once.
 
-// Sound because: clone suspends the caller while the child uses the frame, and a child that got a copy of the memory uses
-// its copy; the descriptor made owned is new.
+// Sound because: clone suspends the caller while the child uses the frame, and a child that got a copy of the memory
+// uses its copy; the descriptor made owned is new.
 #![allow(unsafe_code)]
 
 use super::error_pipe::ErrorPipe;
