@@ -137,6 +137,12 @@ pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
     retry(|| unsafe { call!(libc::SYS_read, fd, buffer.as_mut_ptr(), buffer.len()) })
 }
 
+/// Sets where the next read begins.
+pub fn seek(fd: c_int, offset: usize) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_lseek, fd, offset, libc::SEEK_SET) }.map(drop)
+}
+
 pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
     // SAFETY: the kernel reads at most the slice's length from it.
     retry(|| unsafe { call!(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) })
