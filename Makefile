@@ -105,6 +105,7 @@ check-dev: ## What a change must pass besides: linters, every language mode, fau
 lint: ## Formatting, clippy, shell scripts, one version everywhere
 	@scripts/need cargo rustfmt clippy shellcheck
 	scripts/check-version $(VERSION)
+	scripts/check-unsafe
 	scripts/cargo fmt --all --check
 	scripts/cargo fmt --manifest-path examples/rust/Cargo.toml --check
 	scripts/cargo clippy -q --locked --workspace --all-targets -- -D warnings
@@ -156,7 +157,7 @@ endif
 
 .PHONY: update-abi
 update-abi: $(SO) ## Rewrite the list of exported symbols
-	scripts/exported $(SO) > abilist/$$(scripts/architecture $(SO)).abilist
+	scripts/exported $(SO) > abilist/libpidfd_spawn.abilist
 
 include tests-c/suite/suite.mk
 include tests-c/differential/differential.mk

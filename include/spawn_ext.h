@@ -156,10 +156,10 @@ int pidfd_spawnp(int *__restrict pidfd,
 /**
  * Makes a copy of the calling process, as fork does, and gives a pidfd for it.
  *
- * With FLAGS 0 it is fork: the handlers of pthread_atfork run as they do under fork, and the child may go on to use the
- * whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with several threads
- * may only call async-signal-safe functions.  The child has one thread, the caller's, with the caller's signal mask, and
- * copies of all its descriptors; the pidfd is not among them.
+ * With FLAGS 0 it is fork: the handlers of pthread_atfork run as they do under fork, and the child may go on to use
+ * the whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with several
+ * threads may only call async-signal-safe functions.  The child has one thread, the caller's, with the caller's
+ * signal mask, and copies of all its descriptors; the pidfd is not among them.
  *
  * The child returns from the call only when the parent has its pidfd, which names this child and no other process,
  * whoever waits for children meanwhile.  If the parent goes away before, the child does as well.
@@ -174,8 +174,8 @@ int pidfd_spawnp(int *__restrict pidfd,
  * ERRORS
  *   EINVAL        A flag is not known.
  *   EAGAIN        The limit on the number of processes or threads is reached.
- *   EMFILE        No two descriptors are free in the process, of which the call needs two for a moment, with numbers of 3
- *                 and above; no child was made.
+ *   EMFILE        No two descriptors are free in the process: the call needs two for a moment, with numbers of 3 and
+ *                 above.  No child was made.
  *   ENFILE        No more files can be open in the system.
  *   ENOMEM        Not enough memory.
  *   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or a sandbox refuses a part of it; or, with
@@ -186,7 +186,8 @@ int pidfd_spawnp(int *__restrict pidfd,
  * SAFETY
  *   MT-Safe.  Async-signal-safe with PIDFDFORK_ASYNCSAFE.  No cancellation point: cancellation never acts inside the
  *   call.  (In a process with one thread, the very first request in its life, if a handler of pthread_atfork makes it,
- *   acts at that handler's next cancellation point, as under fork.)  Needs 2 KiB of stack besides what the C library's own function takes.
+ *   acts at that handler's next cancellation point, as under fork.)  Needs 2 KiB of stack besides what the C library's
+ *   own function takes.
  *
  * ORIGIN
  *   The interface proposed for glibc in 2023, where it was not included; fork and _Fork of POSIX.1-2024.

@@ -10,51 +10,23 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Everything that the library takes from the libc.  A name that is missing here is an error of the linker.
-const LIBC: &[&str] = &[
-    "__errno_location",
-    "abort",
-    "fork",
-    "getenv",
-    "posix_spawn_file_actions_addclose",
-    "posix_spawn_file_actions_adddup2",
-    "posix_spawn_file_actions_addopen",
-    "posix_spawn_file_actions_destroy",
-    "posix_spawn_file_actions_init",
-    "posix_spawnattr_destroy",
-    "posix_spawnattr_init",
-    "posix_spawnattr_getflags",
-    "posix_spawnattr_setpgroup",
-    "posix_spawnattr_setsigdefault",
-    "posix_spawnattr_setsigmask",
-    "pthread_setcancelstate",
-    "pthread_setcanceltype",
-    "strcmp",
-];
+/// Everything that the library takes from the libc, a name a line; scripts/check-abi reads the same list.  A name that
+/// is missing here is an error of the linker.
+const LIBC: &str = include_str!("libc-functions");
 
-/// Taken if the libc has them: see src/libc_abi/weak.rs.
-const LIBC_WEAK: &[&str] = &[
-    "_Fork",
-    "__libc_dlopen_mode",
-    "__libc_dlsym",
-    "dlsym",
-    "dlvsym",
-    "gnu_get_libc_version",
-    "posix_spawn_file_actions_addchdir_np",
-    "posix_spawn_file_actions_addclosefrom_np",
-    "posix_spawn_file_actions_addfchdir_np",
-    "posix_spawnattr_setschedparam",
-    "posix_spawnattr_setschedpolicy",
-];
+/// Taken if the libc has them: each is what a `.weakref` there refers to.
+const LIBC_WEAK: &str = include_str!("../src/libc_abi/weak.s");
 
-/// Taken where src/kernel/arch/ has no instructions for the architecture.
-const LIBC_GENERIC: &[&str] = &["clone", "syscall"];
+/// Taken where src/kernel/arch/ has no instructions for the architecture; and what the panic handler calls.
+const SOMETIMES: &[&str] = &["clone", "syscall", "abort"];
 
 /// The compiler may call these at any place.
 const COMPILER: &[&str] = &["memcmp", "memcpy", "memmove", "memset", "strlen", "bcmp"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=libc-functions");
+    println!("cargo:rerun-if-changed=../src/libc_abi/weak.s");
     println!("cargo:rerun-if-changed=src/personality.s");
     // See src/lib.rs.
     let arch = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
@@ -107,11 +79,12 @@ fn stub_of_the_libc() -> PathBuf {
     let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("stub");
     fs::create_dir_all(&folder).expect("the build folder is writable");
     let source = folder.join("stub.c");
+    let weak = LIBC_WEAK.lines().filter_map(|line| line.trim_start().strip_prefix(".weakref ")?.split(", ").nth(1));
     let functions: String = LIBC
-        .iter()
-        .chain(LIBC_WEAK)
-        .chain(LIBC_GENERIC)
-        .chain(COMPILER)
+        .lines()
+        .chain(weak)
+        .chain(SOMETIMES.iter().copied())
+        .chain(COMPILER.iter().copied())
         .map(|name| format!("__attribute__ ((visibility (\"default\"))) void {name}(void) {{}}\n"))
         .collect();
     fs::write(&source, functions).expect("the build folder is writable");

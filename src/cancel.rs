@@ -44,8 +44,8 @@ impl Drop for Deferred {
     }
 }
 
-/// Until this goes out of scope, no request acts on the thread even though foreign code runs, which may hold cancellation
-/// points: the handlers of pthread_atfork.
+/// Until this goes out of scope, no request acts on the thread even though foreign code runs, which may hold
+/// cancellation points: the handlers of pthread_atfork.
 pub struct AroundHandlers {
     /// The caller's state, if it had to be changed.
     before: Option<c_int>,
@@ -54,13 +54,13 @@ pub struct AroundHandlers {
 }
 
 impl AroundHandlers {
-    /// To change the state is to write into the thread's record, and to give it back after a fork copies that page, which
-    /// costs more than all else that a pidfd adds to a fork.  So it is left alone where no request can come: the caller
-    /// is the only thread, and nobody in the process has ever asked for a cancellation.
-    pub fn new(only_thread: bool, libc: Option<Libc>) -> Self {
+    /// To change the state is to write into the thread's record, and to give it back after a fork copies that page,
+    /// which costs more than all else that a pidfd adds to a fork.  So it is left alone where no request can come: the
+    /// caller is the only thread, and nobody in the process has ever asked for a cancellation.
+    pub fn new(only_thread: bool, abi: Option<Libc>) -> Self {
         let _deferred = Deferred::new();
         let mut state = 0;
-        let before = if only_thread && !was_ever_requested(libc) {
+        let before = if only_thread && !was_ever_requested(abi) {
             None
         } else {
             // SAFETY: the libc writes one int.
@@ -81,10 +81,10 @@ impl Drop for AroundHandlers {
     }
 }
 
-/// Both libcs take a signal of theirs into use with the first request (glibc before 2.34 earlier).  It can be ignored before
-/// that: glibc's posix_spawn leaves its own signals ignored in the program.
-fn was_ever_requested(libc: Option<Libc>) -> bool {
-    let signal = match libc {
+/// Both libcs take a signal of theirs into use with the first request (glibc before 2.34 earlier).  It can be ignored
+/// before that: glibc's posix_spawn leaves its own signals ignored in the program.
+fn was_ever_requested(abi: Option<Libc>) -> bool {
+    let signal = match abi {
         Some(Libc::Glibc) => 32,
         Some(Libc::Musl) => 33,
         None => return true,

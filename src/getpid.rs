@@ -1,8 +1,8 @@
 //! pidfd_getpid: the process ID behind a pidfd.
 //!
 //! Linux 6.13 answers by one ioctl, without procfs and without a free descriptor.  Before that the number stands in the
-//! descriptor's fdinfo.  The ioctl is only sent to a file on pidfs: to an unknown device it could mean anything.  Both give
-//! the thread's ID for the pidfd of a thread.
+//! descriptor's fdinfo.  The ioctl is only sent to a file on pidfs: to an unknown device it could mean anything.  Both
+//! give the thread's ID for the pidfd of a thread.
 
 use crate::cancel;
 use crate::errno::{Errno, Result};

@@ -1,16 +1,16 @@
 //! What the process that the library was loaded into offers: its libc's layouts, the libc's own functions, and the
 //! kernel's pidfd interface.
 //!
-//! At load a constructor looks up the libc's functions, for later the loader's lock may be held by whoever waits for the
-//! caller.  The rest waits for its first use, so that a program which uses nothing of the library makes no system call for
-//! it: a sandbox may kill for one.  Only where the layouts cannot be examined without allocating (on a libc release that
-//! is not known) that is done at load, for the functions promise to allocate nothing.
+//! At load a constructor looks up the libc's functions, for later the loader's lock may be held by whoever waits for
+//! the caller.  The rest waits for its first use, so that a program which uses nothing of the library makes no system
+//! call for it: a sandbox may kill for one.  Only where the layouts cannot be examined without allocating (on a libc
+//! release that is not known) that is done at load, for the functions promise to allocate nothing.
 //!
-//! A static archive can lose its constructor and another library's constructor can run first; then the first call does its
-//! work.  Two threads that do so at once find the same.  What may be otherwise later is not kept.
+//! A static archive can lose its constructor and another library's constructor can run first; then the first call does
+//! its work.  Two threads that do so at once find the same.  What may be otherwise later is not kept.
 
-// Sound because: the constructor touches nothing but its own atomics and asks the loader; the variable that is read is the
-// libc's of that name.
+// Sound because: the constructor touches nothing but its own atomics and asks the loader; the variable that is read is
+// the libc's of that name.
 #![allow(unsafe_code)]
 
 use crate::kernel::process;
@@ -48,8 +48,8 @@ impl Next {
         Next { name, version: None, address: AtomicPtr::new(core::ptr::null_mut()) }
     }
 
-    /// Of the two that glibc has on its older architectures the other is for programs from before 2.15, whose files of no
-    /// known format it hands to the shell.
+    /// Of the two that glibc has on its older architectures the other is for programs from before 2.15, whose files of
+    /// no known format it hands to the shell.
     const fn since_2_15(name: &'static [u8]) -> Self {
         let twice = cfg!(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm", target_arch = "s390x"));
         let version: Option<&[u8]> = if twice { Some(b"GLIBC_2.15\0") } else { None };
@@ -115,7 +115,7 @@ impl Runtime {
 
     /// The libc whose layouts were seen.
     #[inline]
-    pub fn libc(self) -> Option<Libc> {
+    pub fn abi(self) -> Option<Libc> {
         if self.0 & GLIBC != 0 {
             Some(Libc::Glibc)
         } else if self.0 & MUSL != 0 {
@@ -159,10 +159,10 @@ fn recognise() -> Option<Libc> {
     let errno = crate::errno::get();
     let recognition = libc_abi::recognise();
     crate::errno::restore(errno);
-    let (libc, known) = match recognition {
-        Recognition::Seen(libc @ Libc::Glibc) => (Some(libc), GLIBC),
-        Recognition::Seen(libc @ Libc::Musl) => (Some(libc), MUSL),
-        Recognition::NotNow(libc) => (Some(libc), 0),
+    let (abi, known) = match recognition {
+        Recognition::Seen(abi @ Libc::Glibc) => (Some(abi), GLIBC),
+        Recognition::Seen(abi @ Libc::Musl) => (Some(abi), MUSL),
+        Recognition::NotNow(abi) => (Some(abi), 0),
         Recognition::Unknown => {
             for function in [&PIDFD_SPAWN, &PIDFD_SPAWNP, &SET_CGROUP, &GET_CGROUP] {
                 function.look_up();
@@ -171,5 +171,5 @@ fn recognise() -> Option<Libc> {
         }
     };
     STATE.fetch_or(known, Ordering::AcqRel);
-    libc
+    abi
 }

@@ -20,7 +20,7 @@ use crate::libc_abi::{Attributes, FileActions, Libc};
 use crate::runtime::{self, Next, Runtime};
 use crate::spawn::{self, Program, Request, SearchBuffer};
 use core::mem::{transmute, MaybeUninit};
-use libc::{c_char, c_int, c_uint, c_void, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
+use libc::{c_char, c_int, c_uint, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
 
 /// Flag of pidfd_fork: run no pthread_atfork handler, so that the call is async-signal-safe.
 pub const PIDFDFORK_ASYNCSAFE: c_uint = 2;
@@ -90,8 +90,8 @@ pub unsafe extern "C" fn pidfd_spawn(
     argv: *const *mut c_char,
     envp: *const *mut c_char,
 ) -> c_int {
-    let call = Call { name: path, pidfd, facts, attrp, argv, envp };
-    call.run(Runtime::get(), Program::Path(path), &runtime::PIDFD_SPAWN)
+    let arguments = Arguments { result: pidfd, name: path, actions: facts, attributes: attrp, argv, envp };
+    arguments.run(Runtime::get(), Program::Path(path), &runtime::PIDFD_SPAWN)
 }
 
 /// As pidfd_spawn, but looks for FILE in the directories that PATH lists.
@@ -133,17 +133,17 @@ pub unsafe extern "C" fn pidfd_spawnp(
     let runtime = Runtime::get();
     let mut room = MaybeUninit::uninit();
     let buffer = SearchBuffer::in_place(&mut room);
-    let path = runtime.libc().unwrap_or(Libc::Glibc).search_path();
-    let call = Call { name: file, pidfd, facts, attrp, argv, envp };
-    call.run(runtime, Program::Search { name: file, path, buffer }, &runtime::PIDFD_SPAWNP)
+    let path = runtime.abi().unwrap_or(Libc::Glibc).search_path();
+    let arguments = Arguments { result: pidfd, name: file, actions: facts, attributes: attrp, argv, envp };
+    arguments.run(runtime, Program::Search { name: file, path, buffer }, &runtime::PIDFD_SPAWNP)
 }
 
 /// Makes a copy of the calling process, as fork does, and gives a pidfd for it.
 ///
-/// With FLAGS 0 it is fork: the handlers of pthread_atfork run as they do under fork, and the child may go on to use the
-/// whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with several threads
-/// may only call async-signal-safe functions.  The child has one thread, the caller's, with the caller's signal mask, and
-/// copies of all its descriptors; the pidfd is not among them.
+/// With FLAGS 0 it is fork: the handlers of pthread_atfork run as they do under fork, and the child may go on to use
+/// the whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with several
+/// threads may only call async-signal-safe functions.  The child has one thread, the caller's, with the caller's
+/// signal mask, and copies of all its descriptors; the pidfd is not among them.
 ///
 /// The child returns from the call only when the parent has its pidfd, which names this child and no other process,
 /// whoever waits for children meanwhile.  If the parent goes away before, the child does as well.
@@ -158,8 +158,8 @@ pub unsafe extern "C" fn pidfd_spawnp(
 /// ERRORS
 ///   EINVAL        A flag is not known.
 ///   EAGAIN        The limit on the number of processes or threads is reached.
-///   EMFILE        No two descriptors are free in the process, of which the call needs two for a moment, with numbers of 3
-///                 and above; no child was made.
+///   EMFILE        No two descriptors are free in the process: the call needs two for a moment, with numbers of 3 and
+///                 above.  No child was made.
 ///   ENFILE        No more files can be open in the system.
 ///   ENOMEM        Not enough memory.
 ///   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or a sandbox refuses a part of it; or, with
@@ -170,7 +170,8 @@ pub unsafe extern "C" fn pidfd_spawnp(
 /// SAFETY
 ///   MT-Safe.  Async-signal-safe with PIDFDFORK_ASYNCSAFE.  No cancellation point: cancellation never acts inside the
 ///   call.  (In a process with one thread, the very first request in its life, if a handler of pthread_atfork makes it,
-///   acts at that handler's next cancellation point, as under fork.)  Needs 2 KiB of stack besides what the C library's own function takes.
+///   acts at that handler's next cancellation point, as under fork.)  Needs 2 KiB of stack besides what the C library's
+///   own function takes.
 ///
 /// ORIGIN
 ///   The interface proposed for glibc in 2023, where it was not included; fork and _Fork of POSIX.1-2024.
@@ -217,21 +218,32 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 }
 
 /// The arguments that the two spawn functions have in common, and the program's name for the libc's own function.
-struct Call {
-    name: *const c_char,
-    pidfd: *mut c_int,
-    facts: *const posix_spawn_file_actions_t,
-    attrp: *const posix_spawnattr_t,
-    argv: *const *mut c_char,
-    envp: *const *mut c_char,
+/// The arguments of pidfd_spawn, pidfd_spawnp, posix_spawn and posix_spawnp.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Arguments {
+    /// Where what names the child is stored: the pidfd, or posix_spawn's process ID.
+    pub result: *mut c_int,
+    pub name: *const c_char,
+    pub actions: *const posix_spawn_file_actions_t,
+    pub attributes: *const posix_spawnattr_t,
+    pub argv: *const *mut c_char,
+    pub envp: *const *mut c_char,
 }
 
-impl Call {
+/// What names the child.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Pidfd,
+    ProcessId,
+}
+
+impl Arguments {
     unsafe fn run(&self, runtime: Runtime, program: Program, native: &Next) -> c_int {
         let errno = errno::get();
-        let result = match (runtime.has_pidfds(), runtime.libc()) {
+        let result = match (runtime.has_pidfds(), runtime.abi()) {
             (false, _) => Err(Errno(libc::ENOSYS)),
-            (true, Some(libc)) => self.spawn(libc, program),
+            (true, Some(abi)) => self.spawn(abi, program, Name::Pidfd),
             (true, None) => self.spawn_natively(native),
         };
         match result {
@@ -246,19 +258,23 @@ impl Call {
         }
     }
 
-    unsafe fn spawn(&self, libc: Libc, program: Program) -> Result<()> {
+    unsafe fn spawn(&self, abi: Libc, program: Program, wanted: Name) -> Result<()> {
+        // Until the name is stored: a caller that is cancelled before would lose the child.
         let _no_cancellation = cancel::Deferred::new();
         let request = Request {
             program,
-            actions: FileActions::new(libc, self.facts.cast()),
-            attributes: Attributes::new(libc, self.attrp.cast())?,
+            actions: FileActions::new(abi, self.actions.cast()),
+            attributes: Attributes::new(abi, self.attributes.cast())?,
             argv: self.argv,
             envp: self.envp,
-            wants_pidfd: true,
+            wants_pidfd: wanted == Name::Pidfd,
         };
         let child = spawn::spawn(&request)?;
-        if !self.pidfd.is_null() {
-            *self.pidfd = child.pidfd.map_or(-1, OwnedFd::into_raw);
+        if !self.result.is_null() {
+            *self.result = match wanted {
+                Name::Pidfd => child.pidfd.map_or(-1, OwnedFd::into_raw),
+                Name::ProcessId => child.pid,
+            };
         }
         Ok(())
     }
@@ -267,34 +283,38 @@ impl Call {
     #[cold]
     unsafe fn spawn_natively(&self, native: &Next) -> Result<()> {
         // SAFETY: null or the libc's function of that name.
-        let function: Option<NativeSpawn> = transmute(native.get());
+        let function: Option<Spawn> = transmute(native.get());
         let function = function.ok_or(Errno(libc::ENOSYS))?;
         let _no_cancellation = cancel::Deferred::new();
         // glibc's would store no descriptor at NULL and leave it open.
         let mut unwanted = -1;
-        let pidfd = if self.pidfd.is_null() { &mut unwanted } else { self.pidfd };
-        let result = function(pidfd, self.name, self.facts.cast(), self.attrp.cast(), self.argv, self.envp);
+        let result = if self.result.is_null() { &mut unwanted } else { self.result };
+        let error = Arguments { result, ..*self }.pass_on(function);
         if unwanted >= 0 {
             drop(OwnedFd::from_raw(unwanted));
         }
-        match result {
+        match error {
             0 => Ok(()),
             error => Err(Errno(error)),
         }
     }
+
+    /// Leaves the work to the libc's function.
+    unsafe fn pass_on(&self, function: Spawn) -> c_int {
+        function(self.result, self.name, self.actions, self.attributes, self.argv, self.envp)
+    }
 }
 
-/// pidfd_spawn and pidfd_spawnp.
-type NativeSpawn = unsafe extern "C" fn(
+/// pidfd_spawn, pidfd_spawnp, posix_spawn and posix_spawnp as a libc has them.
+type Spawn = unsafe extern "C" fn(
     *mut c_int,
     *const c_char,
-    *const c_void,
-    *const c_void,
+    *const posix_spawn_file_actions_t,
+    *const posix_spawnattr_t,
     *const *mut c_char,
     *const *mut c_char,
 ) -> c_int;
 
-/// -1 and errno, the convention of the functions that return a number.
 fn or_minus_one(function: impl FnOnce() -> Result<c_int>) -> c_int {
     let errno = errno::get();
     match function() {
@@ -313,7 +333,7 @@ fn or_minus_one(function: impl FnOnce() -> Result<c_int>) -> c_int {
 mod tests {
     use super::*;
     use crate::kernel::process;
-
+    use libc::c_void;
     use std::ptr;
 
     const SIZE: usize = 1 << 17;
@@ -361,7 +381,7 @@ mod tests {
         };
         check("pidfd_spawn", 2, 6, &mut |fd| unsafe { pidfd_spawn(fd, path, actions, attributes, argv, envp) == 0 });
         check("pidfd_spawnp", 6, 10, &mut |fd| unsafe { pidfd_spawnp(fd, name, actions, attributes, argv, envp) == 0 });
-        let own = crate::kernel::fd::pidfd_open(process::process_id()).unwrap();
-        check("pidfd_getpid", 2, 4, &mut |_| pidfd_getpid(own.raw()) == process::process_id());
+        let own = crate::kernel::fd::pidfd_open(process::getpid()).unwrap();
+        check("pidfd_getpid", 2, 4, &mut |_| pidfd_getpid(own.raw()) == process::getpid());
     }
 }

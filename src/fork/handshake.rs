@@ -4,21 +4,21 @@
 //! child, and a child that nobody kills cannot end, and its number cannot pass to another process, before it is named.
 //!
 //! *If somebody kills it*, though, and somebody takes its status (another thread, a handler of the parent, an io_uring
-//! wait, the kernel where SIGCHLD is ignored), the number may name another process by the time that the parent opens the
-//! pidfd.  What shows that this did not happen is either of
+//! wait, the kernel where SIGCHLD is ignored), the number may name another process by the time that the parent opens
+//! the pidfd.  What shows that this did not happen is either of
 //!
-//! - the accounts: since before the fork the kernel has charged this process for no child whose status was taken, and it
-//!   does not drop the status of children either.  So the child still had its number when the pidfd was opened;
+//! - the accounts: since before the fork the kernel has charged this process for no child whose status was taken, and
+//!   it does not drop the status of children either.  So the child still had its number when the pidfd was opened;
 //! - the child's answer: it read what the parent wrote after the pidfd was opened, so it was alive then.
 //!
 //! The accounts cost less than a microsecond and suffice nearly always; the answer is waited for when a child was
 //! reaped meanwhile.  A process that is none of this thread's children is not the child in any case.
 //!
 //! Both sides share an eventfd.  What the parent writes makes it unwritable until the child has read it, so its being
-//! writable again is the answer.  The child does not wait for a parent that is gone: it watches a pidfd on the parent and,
-//! where another thread of the parent could execute a program, the end of a pipe whose other end such an exec closes.
-//! That may come late, for a fork in another thread holds the pipe open; so the child also looks now and then whether the
-//! parent still has the eventfd.
+//! writable again is the answer.  The child does not wait for a parent that is gone: it watches a pidfd on the parent
+//! and, where another thread of the parent could execute a program, the end of a pipe whose other end such an exec
+//! closes.  That may come late, for a fork in another thread holds the pipe open; so the child also looks now and then
+//! whether the parent still has the eventfd.
 
 // Sound because: a descriptor that is made owned is new.
 #![allow(unsafe_code)]
@@ -39,8 +39,8 @@ const ANY: [u8; 8] = GIVE_UP;
 /// How long a side waits before it looks whether the other one is still there, in milliseconds.
 const TICK: usize = 50;
 
-/// How many ticks the parent waits for an answer.  A child that is stopped, or has slow handlers, is worth some patience;
-/// one that was replaced by another child of this very thread, of the same number, never answers.
+/// How many ticks the parent waits for an answer.  A child that is stopped, or has slow handlers, is worth some
+/// patience; one that was replaced by another child of this very thread, of the same number, never answers.
 const PATIENCE: usize = 200;
 
 /// The status of a child that never left the call.
@@ -62,7 +62,7 @@ pub struct Handshake {
 impl Handshake {
     /// ENOSYS where a sandbox refuses a part of it, which it may do since a moment ago.
     pub fn new(only_thread: bool) -> Result<Self> {
-        let parent = process::process_id();
+        let parent = process::getpid();
         fd::try_pidfd_open(parent).map_err(refused)?;
         let question = fd::eventfd().and_then(fd::above_standard).map_err(refused)?;
         let leash = if only_thread { None } else { leash() };
@@ -77,7 +77,7 @@ impl Handshake {
     pub fn name(self, pid: pid_t) -> Result<OwnedFd> {
         let Handshake { question, spare, leash, accounts, .. } = self;
         let (pidfd, is_child) = match open_pidfd(pid, spare).and_then(|pidfd| match process::is_child(pidfd.raw()) {
-            // A stranger that got the number.
+            // A recycled PID.
             Ok(false) => Err(Errno(libc::ESRCH)),
             known => Ok((pidfd, known.is_ok())),
         }) {
@@ -125,8 +125,8 @@ impl Handshake {
         mem::forget(self);
         match pidfd_on_parent(parent).and_then(|pidfd| fd::copy_from_process(pidfd.raw(), theirs).ok()) {
             Some(question) if is_question(&question) => wait_for_go(&question, theirs, -1, parent),
-            // The kernel does not let us have the copy.  The child goes on without if the parent most likely does not need
-            // the answer.
+            // The kernel does not let us have the copy.  The child goes on without if the parent most likely does not
+            // need the answer.
             _ if keeps_statuses() => {}
             _ => process::exit(NOT_RETURNED),
         }
@@ -168,7 +168,7 @@ fn open_pidfd(pid: pid_t, spare: OwnedFd) -> Result<OwnedFd> {
     if opened.raw() > 0 {
         return Ok(opened);
     }
-    fd::dup_to(opened.raw(), spare.raw(), libc::O_CLOEXEC)?;
+    fd::dup3(opened.raw(), spare.raw(), libc::O_CLOEXEC)?;
     Ok(spare)
 }
 
@@ -178,7 +178,7 @@ pub fn above_zero(fd: OwnedFd) -> Result<OwnedFd> {
         return Ok(fd);
     }
     // SAFETY: the copy is new.
-    fd::dup_from(fd.raw(), 1).map(|copy| unsafe { OwnedFd::from_raw(copy) })
+    fd::fcntl_dupfd(fd.raw(), 1).map(|copy| unsafe { OwnedFd::from_raw(copy) })
 }
 
 fn naming_error(error: Errno) -> Errno {
@@ -292,7 +292,7 @@ fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, t
         Ok(_) => return events[1].is_ready() || events[2].is_hung_up(),
         Err(_) => process::nap(),
     }
-    match process::parent_id() {
+    match process::getppid() {
         // The child is in another PID namespace.
         0 => is_gone_from_procfs(parent),
         // One that executed a program has closed the eventfd.
@@ -313,7 +313,7 @@ fn is_gone_from_procfs(parent: pid_t) -> bool {
 fn pidfd_on_parent(parent: pid_t) -> Option<OwnedFd> {
     let pidfd = fd::pidfd_open(parent).ok()?;
     // Asked afterwards: while it is our parent the number is its own.
-    if process::parent_id() == parent {
+    if process::getppid() == parent {
         Some(pidfd)
     } else {
         None

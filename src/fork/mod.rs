@@ -1,5 +1,6 @@
-//! pidfd_fork: the libc's own fork or _Fork makes the child, for only they put the libc's records right in it.  `handshake`
-//! gives the child its pidfd afterwards, and shows that it is the child's.  `raw` is for a libc without _Fork.
+//! pidfd_fork: the libc's own fork or _Fork makes the child, for only they put the libc's records right in it.
+//! `handshake` gives the child its pidfd afterwards, and shows that it is the child's.  `raw` is for a libc without
+//! _Fork.
 //!
 //! With flags 0 nothing is changed around the libc's fork: the handlers of pthread_atfork run with the caller's signal
 //! mask and standard descriptors, and what they change lasts.  Signals are blocked for the handshake alone.
@@ -49,7 +50,7 @@ pub unsafe fn fork(flags: c_uint, runtime: Runtime) -> Result<Forked> {
             None => raw::fork(),
         }
     } else {
-        let _no_cancellation = AroundHandlers::new(only_thread, runtime.libc());
+        let _no_cancellation = AroundHandlers::new(only_thread, runtime.abi());
         by_libc(libc::fork, only_thread, Blocked::all)
     }
 }
@@ -81,8 +82,8 @@ mod tests {
     use crate::getpid::getpid;
     use crate::kernel::{process, signal};
 
-    /// musl and newer glibcs (seen: 2.43), which have _Fork, let the kernel clear another place than their record of the
-    /// thread's ID.
+    /// musl and newer glibcs (seen: 2.43), which have _Fork, let the kernel clear another place than their record of
+    /// the thread's ID.
     fn clears_another_place() -> bool {
         weak::glibc_minor_version().map_or(true, |minor| minor >= 42)
     }
@@ -92,7 +93,7 @@ mod tests {
         match forked.expect("the kernel can fork") {
             Forked::Child => {
                 let recorded = process::thread_id_address().map(|address| unsafe { *address });
-                let right = recorded == Ok(process::process_id()) || clears_another_place();
+                let right = recorded == Ok(process::getpid()) || clears_another_place();
                 process::exit(if right { 0 } else { 1 })
             }
             Forked::Parent(pidfd) => {
@@ -158,6 +159,48 @@ mod tests {
             process::exit(3);
         }
         assert_eq!(forked.unwrap_err(), Errno(libc::ENOSYS));
+    }
+
+    /// What some emulators make of the flag that asks for a pidfd: a child without one, which nobody could name.
+    #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+    #[test]
+    fn no_child_without_a_pidfd_is_left() {
+        unsafe extern "C" fn clone_without_pidfd(_: libc::c_int, _: *mut libc::c_void, context: *mut libc::c_void) {
+            let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
+            let flags = registers[libc::REG_RDI as usize] & !libc::c_longlong::from(libc::CLONE_PIDFD);
+            let tid = registers[libc::REG_R10 as usize];
+            registers[libc::REG_RAX as usize] = libc::syscall(libc::SYS_clone, flags, 0, 0, tid, 0);
+        }
+        const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+        const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+        let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+        // The number, then the low half of the first argument.
+        let mut filter = [
+            step(LOAD, 0, 0, 0),
+            step((libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16, 0, 3, libc::SYS_clone as u32),
+            step(LOAD, 0, 0, 16),
+            step((libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16, 0, 1, libc::CLONE_PIDFD as u32),
+            step(RETURN, 0, 0, libc::SECCOMP_RET_TRAP),
+            step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+            let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+            action.sa_sigaction = clone_without_pidfd as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
+            let refused = unsafe {
+                libc::sigaction(libc::SIGSYS, &action, std::ptr::null_mut());
+                libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+                libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) == 0
+                    && matches!(raw::fork(), Err(Errno(libc::ENOSYS)))
+            };
+            let no_child = unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } == -1;
+            process::exit(if refused && no_child { 0 } else { 1 });
+        }
+        let mut status = -1;
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        assert_eq!(status, 0);
     }
 
     /// The child of a thread that holds robust mutexes holds none.

@@ -3,8 +3,8 @@
 //! The kernel writes the child's thread ID where the libc keeps it, which is where the kernel was told to clear it;
 //! robust mutexes that the parent holds are none of the child's.  The pidfd comes with the child.
 
-// Sound because: only the libc's own thread ID is written to, after the kernel said that it is one, and the list of robust
-// mutexes that the kernel knows.
+// Sound because: only the libc's own thread ID is written to, after the kernel said that it is one, and the list of
+// robust mutexes that the kernel knows.
 #![allow(unsafe_code)]
 
 use super::handshake::{above_zero, end};
@@ -20,13 +20,13 @@ use core::ptr;
 /// As `super::fork`, with all signals blocked.
 pub unsafe fn fork() -> Result<Forked> {
     let tid = process::thread_id_address().map_err(|_| Errno(libc::ENOSYS))?;
-    let recorded = if tid.is_null() { keeps_no_ids() } else { ptr::read_volatile(tid) == process::thread_id() };
+    let recorded = if tid.is_null() { keeps_no_ids() } else { ptr::read_volatile(tid) == process::gettid() };
     if !recorded {
         return Err(Errno(libc::ENOSYS));
     }
     let robust = process::robust_list();
     // The kernel takes the lowest number.  Only where that is 0 another one is needed.
-    let spare = if fd::is_open(0) { None } else { Some(above_zero(fd::pidfd_open(process::process_id())?)?) };
+    let spare = if fd::is_open(0) { None } else { Some(above_zero(fd::pidfd_open(process::getpid())?)?) };
 
     let mut pidfd = -1;
     let record = if tid.is_null() { 0 } else { CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID };
@@ -47,7 +47,7 @@ pub unsafe fn fork() -> Result<Forked> {
     }
     let pidfd = OwnedFd::from_raw(pidfd);
     match spare {
-        Some(spare) if pidfd.raw() == 0 => match fd::dup_to(pidfd.raw(), spare.raw(), libc::O_CLOEXEC) {
+        Some(spare) if pidfd.raw() == 0 => match fd::dup3(pidfd.raw(), spare.raw(), libc::O_CLOEXEC) {
             Ok(()) => Ok(Forked::Parent(spare)),
             Err(error) => {
                 end(pid);
@@ -58,8 +58,8 @@ pub unsafe fn fork() -> Result<Forked> {
     }
 }
 
-/// Before 2.34 glibc tells the kernel of no thread ID unless its libpthread is in the process; without that nothing goes
-/// by the record.  Before 2.25 getpid and raise kept numbers of their own, which would be the parent's.
+/// Before 2.34 glibc tells the kernel of no thread ID unless its libpthread is in the process; without that nothing
+/// goes by the record.  Before 2.25 getpid and raise kept numbers of their own, which would be the parent's.
 fn keeps_no_ids() -> bool {
     weak::glibc_minor_version().map_or(false, |minor| minor >= 25)
 }

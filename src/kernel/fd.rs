@@ -70,19 +70,19 @@ const O_LARGEFILE: c_int = if cfg!(any(target_arch = "arm", target_arch = "aarch
 };
 
 /// Makes `to` a copy of `from`, which must be another number.
-pub fn dup_to(from: c_int, to: c_int, flags: c_int) -> Result<()> {
+pub fn dup3(from: c_int, to: c_int, flags: c_int) -> Result<()> {
     // SAFETY: no pointer.
     unsafe { call!(libc::SYS_dup3, from, to, flags) }.map(drop)
 }
 
 /// A close-on-exec copy with the lowest free number that is at least `lowest`.
-pub fn dup_from(fd: c_int, lowest: c_int) -> Result<c_int> {
+pub fn fcntl_dupfd(fd: c_int, lowest: c_int) -> Result<c_int> {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_DUPFD_CLOEXEC, lowest) }.map(|fd| fd as c_int)
 }
 
-/// The descriptor itself, or a copy of it if its number is that of a standard descriptor: other threads and handlers may
-/// write there.
+/// The descriptor itself, or a copy of it if its number is that of a standard descriptor: other threads and handlers
+/// may write there.
 pub fn above_standard(fd: OwnedFd) -> Result<OwnedFd> {
     if fd.raw() > libc::STDERR_FILENO {
         return Ok(fd);
@@ -91,7 +91,7 @@ pub fn above_standard(fd: OwnedFd) -> Result<OwnedFd> {
 }
 
 pub fn copy_above_standard(fd: &OwnedFd) -> Result<OwnedFd> {
-    match dup_from(fd.raw(), libc::STDERR_FILENO + 1) {
+    match fcntl_dupfd(fd.raw(), libc::STDERR_FILENO + 1) {
         // SAFETY: the copy is new.
         Ok(copy) => Ok(unsafe { OwnedFd::from_raw(copy) }),
         // The limit is below that.
@@ -135,6 +135,12 @@ pub fn clear_close_on_exec(fd: c_int) -> Result<()> {
 pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most the slice's length into it.
     retry(|| unsafe { call!(libc::SYS_read, fd, buffer.as_mut_ptr(), buffer.len()) })
+}
+
+/// Sets where the next read begins.
+pub fn seek(fd: c_int, offset: usize) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_lseek, fd, offset, libc::SEEK_SET) }.map(drop)
 }
 
 pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
@@ -216,8 +222,8 @@ pub fn for_each_open<const N: usize>(first: c_int, count: usize, mut function: i
     Ok(())
 }
 
-/// Whether the process's table of descriptors has a place for that number, at which nothing is open.  The table is about
-/// as long as the highest number that was ever open needs, however high the limit.
+/// Whether the process's table of descriptors has a place for that number, at which nothing is open.  The table is
+/// about as long as the highest number that was ever open needs, however high the limit.
 ///
 /// select leaves alone what its set holds beyond the table, and refuses what is in the table and not open.
 pub fn table_reaches(number: c_int) -> Result<bool> {
@@ -291,7 +297,7 @@ pub fn for_each_entry(directory: c_int, mut function: impl FnMut(&[u8])) -> Resu
 }
 
 /// Makes the process group the foreground group of the terminal.
-pub fn set_foreground_group(terminal: c_int, group: pid_t) -> Result<()> {
+pub fn tcsetpgrp(terminal: c_int, group: pid_t) -> Result<()> {
     // SAFETY: the kernel reads one pid_t.
     unsafe { call!(libc::SYS_ioctl, terminal, libc::TIOCSPGRP, &group as *const pid_t) }.map(drop)
 }
@@ -315,8 +321,8 @@ pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
     unsafe { call!(libc::SYS_pidfd_open, pid, 0).map(|fd| OwnedFd::from_raw(fd as c_int)) }
 }
 
-/// An error if no pidfd can be opened, even for the process itself: with these flags the call is refused in a way of its
-/// own, and makes no descriptor.
+/// An error if no pidfd can be opened, even for the process itself: with these flags the call is refused in a way of
+/// its own, and makes no descriptor.
 pub fn try_pidfd_open(own: pid_t) -> Result<()> {
     const NONE_KNOWN: c_int = -1;
     // SAFETY: no pointer; there is no descriptor.

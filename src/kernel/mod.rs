@@ -1,8 +1,12 @@
 //! System calls as typed functions that return a `Result` and never touch errno.
 //!
 //! `fd`, `process` and `signal` hold the calls by what they act on, `status` what procfs tells, `uapi` the kernel's
-//! structures, `width` the calls that 32-bit processes have twice, `arch` the instructions.  Everything here may be called
-//! in a child that shares its parent's memory: no function calls the libc, allocates or panics.
+//! structures, `width` the calls that 32-bit processes have twice, `arch` the instructions.  Everything here may be
+//! called in a child that shares its parent's memory: no function calls the libc, allocates or panics.
+
+// Sound because: `zeroed` writes all of the room that it gives out, and only types for which zeroes are a value promise
+// to be `Zeroable`.
+#![allow(unsafe_code)]
 
 pub mod arch;
 pub mod fd;
@@ -56,7 +60,6 @@ use call;
 ///
 /// # Safety
 /// They are, and the type is aligned for machine words.
-#[allow(unsafe_code)]
 pub unsafe trait Zeroable {}
 
 /// Bytes that are aligned for machine words.
@@ -64,18 +67,16 @@ pub unsafe trait Zeroable {}
 pub struct Buffer<const N: usize>(pub [u8; N]);
 
 // SAFETY: numbers.
-#[allow(unsafe_code)]
 unsafe impl<const N: usize> Zeroable for Buffer<N> {}
 
-/// A value of zeroes in that room.  Written word by word, because for the usual ways of making one the compiler may call
-/// the libc's memset.  That the finished library names no such function is what shows that the child of a spawn calls
-/// none.
+/// A value of zeroes in that room.  Written word by word, because for the usual ways of making one the compiler may
+/// call the libc's memset.  That the finished library names no such function is what shows that the child of a spawn
+/// calls none.
 #[inline(always)]
 pub fn zeroed<T: Zeroable>(room: &mut MaybeUninit<T>) -> &mut T {
     let words = room.as_mut_ptr().cast::<usize>();
     let count = size_of::<T>() / size_of::<usize>();
     // SAFETY: all of the room is written, and zeroes are a value of the type.
-    #[allow(unsafe_code)]
     unsafe {
         // A short one without a loop, which the compiler would keep.
         macro_rules! first_words {

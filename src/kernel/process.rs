@@ -53,7 +53,7 @@ pub unsafe fn clone_fork(flags: u64, pidfd: *mut c_int, tid: *mut c_int) -> Resu
 
 const NO_STACK: usize = 0;
 
-/// clone's first two arguments, which s390x has the other way about.
+/// clone's first two arguments, which s390x has reversed.
 fn clone_order(flags: usize, stack: usize) -> (usize, usize) {
     if cfg!(target_arch = "s390x") {
         (stack, flags)
@@ -129,7 +129,8 @@ pub fn is_no_pidfd(fd: c_int) -> bool {
     matches!(wait(P_PIDFD, fd, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT), Err(Errno(libc::EBADF)))
 }
 
-/// Whether the process that the pidfd names has no number in the caller's PID namespace: nobody there may send it signals.
+/// Whether the process that the pidfd names has no number in the caller's PID namespace: nobody there may send it
+/// signals.
 pub fn is_foreign(pidfd: c_int) -> bool {
     const NONE: c_int = 0;
     // SAFETY: no pointer that is not null.
@@ -166,65 +167,65 @@ fn id(number: libc::c_long) -> c_int {
     unsafe { arch::syscall3(number as usize, 0, 0, 0) as c_int }
 }
 
-pub fn process_id() -> pid_t {
+pub fn getpid() -> pid_t {
     id(libc::SYS_getpid)
 }
 
-pub fn thread_id() -> pid_t {
+pub fn gettid() -> pid_t {
     id(libc::SYS_gettid)
 }
 
 /// The caller's process group.
-pub fn process_group() -> pid_t {
+pub fn getpgrp() -> pid_t {
     // SAFETY: no pointer.
     unsafe { call!(libc::SYS_getpgid, 0) }.unwrap_or(0) as pid_t
 }
 
-pub fn real_user() -> uid_t {
+pub fn getuid() -> uid_t {
     id(width::SYS_GETUID) as uid_t
 }
 
-pub fn real_group() -> gid_t {
+pub fn getgid() -> gid_t {
     id(width::SYS_GETGID) as gid_t
 }
 
 /// The system call itself, for the calling task alone; the libc's function would change every thread.
-pub fn set_effective_user(user: uid_t) -> Result<()> {
+pub fn seteuid(user: uid_t) -> Result<()> {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_SETRESUID, -1_isize, user, -1_isize) }.map(drop)
 }
 
-/// As `set_effective_user`.
-pub fn set_effective_group(group: gid_t) -> Result<()> {
+/// As `seteuid`.
+pub fn setegid(group: gid_t) -> Result<()> {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_SETRESGID, -1_isize, group, -1_isize) }.map(drop)
 }
 
-pub fn new_session() -> Result<()> {
+pub fn setsid() -> Result<()> {
     // SAFETY: no pointer.
     unsafe { call!(libc::SYS_setsid) }.map(drop)
 }
 
 /// Moves the caller to that process group; 0 is a new one.
-pub fn set_process_group(group: pid_t) -> Result<()> {
+pub fn setpgid(group: pid_t) -> Result<()> {
     // SAFETY: no pointer.
     unsafe { call!(libc::SYS_setpgid, 0, group) }.map(drop)
 }
 
 /// struct sched_param has one member, the priority.
-pub fn set_scheduling_priority(priority: c_int) -> Result<()> {
+pub fn sched_setparam(priority: c_int) -> Result<()> {
     // SAFETY: the kernel reads one int.
     unsafe { call!(libc::SYS_sched_setparam, 0, &priority as *const c_int) }.map(drop)
 }
 
-pub fn set_scheduler(policy: c_int, priority: c_int) -> Result<()> {
+pub fn sched_setscheduler(policy: c_int, priority: c_int) -> Result<()> {
     // SAFETY: the kernel reads one int.
     unsafe { call!(libc::SYS_sched_setscheduler, 0, policy, &priority as *const c_int) }.map(drop)
 }
 
-/// Whether the process has one thread.  The kernel grants this request exactly then (and only if no other process shares
-/// the memory), without any effect.  Where a sandbox refuses it, as in most containers, procfs knows: one folder for each
-/// thread.
+/// Whether the process has one thread.  The kernel grants this request exactly then (and only if no other process
+/// shares the memory), without any effect.  Where a sandbox refuses it, as in most containers, procfs knows: one folder
+/// for each thread.
 pub fn is_single_threaded() -> bool {
     // SAFETY: no pointer.
     match unsafe { call!(libc::SYS_unshare, uapi::CLONE_THREAD) } {
@@ -234,9 +235,9 @@ pub fn is_single_threaded() -> bool {
     }
 }
 
-/// What the process's children have used up whose status was taken, in microseconds and page faults: a sum of numbers that
-/// only grow.  The kernel adds a child's share before it gives the child's number away, and there is none without one: a
-/// new process writes its ID into its memory, which is a page fault, and takes some microseconds to end.
+/// What the process's children have used up whose status was taken, in microseconds and page faults: a sum of numbers
+/// that only grow.  The kernel adds a child's share before it gives the child's number away, and there is none without
+/// one: a new process writes its ID into its memory, which is a page fault, and takes some microseconds to end.
 ///
 /// An error where a sandbox keeps that secret.
 pub fn accounts_of_children() -> Result<u64> {
@@ -263,7 +264,7 @@ pub fn nap() {
 }
 
 /// The process that made this one or adopted it; 0 if it has no number here.
-pub fn parent_id() -> pid_t {
+pub fn getppid() -> pid_t {
     id(libc::SYS_getppid)
 }
 
@@ -272,15 +273,15 @@ pub fn parent_id() -> pid_t {
 pub fn shares_memory_with_parent() -> Result<bool> {
     const KCMP_VM: c_int = 1;
     // SAFETY: no pointer.
-    unsafe { call!(libc::SYS_kcmp, parent_id(), process_id(), KCMP_VM, 0, 0) }.map(|order| order == 0)
+    unsafe { call!(libc::SYS_kcmp, getppid(), getpid(), KCMP_VM, 0, 0) }.map(|order| order == 0)
 }
 
-/// Whether that process has under its number `theirs` the same open file as the caller under `own`; an error where that is
-/// not to be learnt.
+/// Whether that process has under its number `theirs` the same open file as the caller under `own`; an error where that
+/// is not to be learnt.
 pub fn shares_file(other: pid_t, theirs: c_int, own: c_int) -> Result<bool> {
     const KCMP_FILE: c_int = 0;
     // SAFETY: no pointer.
-    match unsafe { call!(libc::SYS_kcmp, other, process_id(), KCMP_FILE, theirs, own) } {
+    match unsafe { call!(libc::SYS_kcmp, other, getpid(), KCMP_FILE, theirs, own) } {
         Ok(order) => Ok(order == 0),
         Err(Errno(libc::EBADF | libc::ESRCH)) => Ok(false),
         Err(error) => Err(error),

@@ -12,7 +12,7 @@ use core::ptr;
 use libc::c_int;
 
 /// Sets the calling thread's signal mask and gives the one before.
-pub fn swap_mask(mask: SignalSet) -> SignalSet {
+pub fn sigprocmask(mask: SignalSet) -> SignalSet {
     let mut old = SignalSet::EMPTY;
     // SAFETY: the kernel reads one set and writes one.  With these arguments it cannot fail.
     let _ = unsafe {
@@ -25,14 +25,6 @@ pub fn swap_mask(mask: SignalSet) -> SignalSet {
         )
     };
     old
-}
-
-/// Sets the calling thread's signal mask.
-pub fn set_mask(mask: SignalSet) {
-    // SAFETY: as in `swap_mask`.
-    let _ = unsafe {
-        call!(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &mask as *const SignalSet, 0, size_of::<SignalSet>())
-    };
 }
 
 /// What happens on that signal.
@@ -73,7 +65,7 @@ pub struct Blocked(SignalSet);
 
 impl Blocked {
     pub fn all() -> Self {
-        Blocked(swap_mask(SignalSet::ALL))
+        Blocked(sigprocmask(SignalSet::ALL))
     }
 
     /// The mask before.
@@ -84,6 +76,6 @@ impl Blocked {
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        set_mask(self.0);
+        sigprocmask(self.0);
     }
 }

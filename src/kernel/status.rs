@@ -5,8 +5,8 @@ use super::uapi::{SignalSet, PROCFS};
 use super::Buffer;
 use core::mem::MaybeUninit;
 
-/// The signals that have a handler, if the caller is the only thread, so that nobody else changes that.  None where it is
-/// not, and where procfs does not tell: each signal can be asked for.
+/// The signals that have a handler, if the caller is the only thread, so that nobody else changes that.  None where it
+/// is not, and where procfs does not tell: each signal can be asked for.
 // Its room is not to be the caller's, below which the child runs.
 #[inline(never)]
 pub fn handlers_of_only_thread() -> Option<SignalSet> {
@@ -14,15 +14,21 @@ pub fn handlers_of_only_thread() -> Option<SignalSet> {
     if fd::file_system(file.raw()) != Ok(PROCFS) {
         return None;
     }
+    // What is not read need not be looked through.  If the lines are further up they are not found.
+    fd::seek(file.raw(), BEFORE).ok()?;
     let mut room = MaybeUninit::uninit();
-    let Buffer(text) = super::zeroed::<Buffer<1024>>(&mut room);
+    let Buffer(text) = super::zeroed::<Buffer<512>>(&mut room);
     let length = fd::read(file.raw(), text).ok()?;
     parse(text.get(..length)?)
 }
 
+/// So much of the file stands before the lines in question, on every kernel that was seen.
+const BEFORE: usize = 448;
+
+/// What is no whole line is not read.
 fn parse(text: &[u8]) -> Option<SignalSet> {
     let (mut threads, mut handlers) = (None, None);
-    for line in text.split(|&byte| byte == b'\n') {
+    for line in text.split(|&byte| byte == b'\n').skip(1) {
         match line {
             [b'T', b'h', b'r', b'e', b'a', b'd', b's', b':', b'\t', count @ ..] => threads = Some(count),
             [b'S', b'i', b'g', b'C', b'g', b't', b':', b'\t', set @ ..] => handlers = Some(set),
@@ -50,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_set_is_that_of_a_process_with_one_thread() {
-        let text = b"Name:\tx\nThreads:\t1\nSigIgn:\t0000000000000001\nSigCgt:\t80000001fabc0400\nCapInh:\t0\n";
+        let text = b"x\nThreads:\t1\nSigIgn:\t0000000000000001\nSigCgt:\t80000001fabc0400\nCapInh:\t0\n";
         assert_eq!(parse(text), Some(SignalSet(0x8000_0001_fabc_0400)));
     }
 
@@ -58,14 +64,17 @@ mod tests {
     fn anything_else_is_not_believed() {
         for text in [
             &b""[..],
-            b"Threads:\t2\nSigCgt:\t0000000000000400\n",
-            b"Threads:\t10\nSigCgt:\t0000000000000400\n",
-            b"Threads:\t1\nSigIgn:\t0000000000000400\n",
-            b"SigCgt:\t0000000000000400\n",
-            // The text can end within the line.
-            b"Threads:\t1\nSigCgt:\t00000000000004",
-            b"Threads:\t1\nSigCgt:\t000000000000040g\n",
-            b"Threads:\t1\nSigCgt:\t00000000000000400\n",
+            b"x\nThreads:\t2\nSigCgt:\t0000000000000400\n",
+            b"x\nThreads:\t10\nSigCgt:\t0000000000000400\n",
+            b"x\nThreads:\t1\nSigIgn:\t0000000000000400\n",
+            b"x\nSigCgt:\t0000000000000400\n",
+            b"x\nThreads:\t1\nASigCgt:\t0000000000000400\n",
+            b"x\nManyThreads:\t1\nSigCgt:\t0000000000000400\n",
+            // The text can begin or end within a line.
+            b"Threads:\t1\nSigCgt:\t0000000000000400\n",
+            b"x\nThreads:\t1\nSigCgt:\t00000000000004",
+            b"x\nThreads:\t1\nSigCgt:\t000000000000040g\n",
+            b"x\nThreads:\t1\nSigCgt:\t00000000000000400\n",
         ] {
             assert_eq!(parse(text), None, "{:?}", String::from_utf8_lossy(text));
         }

@@ -1,5 +1,8 @@
 //! The kernel's own structures and numbers, apart from what a libc calls by the same name.
 
+// Sound because: what is declared zeroable here consists of numbers.
+#![allow(unsafe_code)]
+
 use core::mem::{size_of, MaybeUninit};
 use libc::c_int;
 
@@ -29,7 +32,6 @@ pub struct CloneArgs {
 }
 
 // SAFETY: numbers.
-#[allow(unsafe_code)]
 unsafe impl super::Zeroable for CloneArgs {}
 
 impl CloneArgs {
@@ -60,8 +62,8 @@ impl SigInfo {
 
 const _: () = assert!(size_of::<SigInfo>() == 128);
 
-/// A signal set.  Bit n stands for signal n + 1.  To the kernel it is one word or two, the lower first, which a big-endian
-/// machine with short words would have the other way about.
+/// A signal set.  Bit n stands for signal n + 1.  To the kernel it is one word or two, the lower first, which a
+/// big-endian machine with short words would have reversed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct SignalSet(pub u64);
@@ -144,7 +146,6 @@ pub struct PidfdInfo {
 }
 
 // SAFETY: numbers.
-#[allow(unsafe_code)]
 unsafe impl super::Zeroable for PidfdInfo {}
 
 const _: () = assert!(size_of::<PidfdInfo>() == 64);

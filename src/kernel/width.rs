@@ -1,5 +1,6 @@
 //! System calls that 32-bit processes have twice, once for numbers of 16 or 32 bits and once for wider ones: the wider.
 
+// Sound because: each call gets exactly its arguments, in structures of the width that its number stands for.
 #![allow(unsafe_code)]
 
 use super::call;
@@ -21,7 +22,7 @@ pub use libc::{
 };
 
 /// # Safety
-/// The descriptor is the caller's affair.
+/// The descriptor is the caller's responsibility.
 #[cfg(target_pointer_width = "64")]
 pub unsafe fn fstatfs(fd: c_int, status: &mut Statfs) -> Result<()> {
     call!(libc::SYS_fstatfs, fd, status as *mut Statfs).map(drop)

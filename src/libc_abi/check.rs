@@ -35,8 +35,8 @@ pub enum Recognition {
     Unknown,
 }
 
-/// Whether `recognise` allocates nothing.  glibc's functions fill an array that they are given, if they have the layout of
-/// the releases that are known.
+/// Whether `recognise` allocates nothing.  glibc's functions fill an array that they are given, if they have the layout
+/// of the releases that are known.
 pub fn is_examined_without_allocation() -> bool {
     const KNOWN: core::ops::RangeInclusive<u32> = 17..=43;
     weak::glibc_minor_version().map_or(false, |minor| KNOWN.contains(&minor)) && likely_libc() == Libc::Glibc
@@ -58,8 +58,8 @@ fn likely_libc() -> Libc {
     }
 }
 
-/// Recognises the libc by its layouts alone: a library that helps programs of another libc along may define whatever that
-/// has.
+/// Recognises the libc by its layouts alone: a library that helps programs of another libc along may define whatever
+/// that has.
 pub fn recognise() -> Recognition {
     let likely = likely_libc();
     if is_examined_without_allocation() {
@@ -69,12 +69,12 @@ pub fn recognise() -> Recognition {
             _ => {}
         }
     }
-    // A static program may hold glibc without its version, so its layout is tried in any case; a zeroed object of another
-    // libc says that it holds no actions.
-    for libc in [Libc::Glibc, Libc::Musl] {
-        match actions_read_back(libc) {
+    // A static program may hold glibc without its version, so its layout is tried in any case; a zeroed object of
+    // another libc says that it holds no actions.
+    for abi in [Libc::Glibc, Libc::Musl] {
+        match actions_read_back(abi) {
             Reading::Refused => return Recognition::NotNow(likely),
-            Reading::Right if attributes_read_back(libc) => return Recognition::Seen(libc),
+            Reading::Right if attributes_read_back(abi) => return Recognition::Seen(abi),
             _ => {}
         }
     }
@@ -123,7 +123,7 @@ fn actions_read_back_from_array() -> Reading {
     }
 }
 
-fn actions_read_back(libc: Libc) -> Reading {
+fn actions_read_back(abi: Libc) -> Reading {
     let mut room = MaybeUninit::uninit();
     let object = zeroed(&mut room);
     // SAFETY: the libc's own functions on an object of sufficient size.
@@ -131,7 +131,7 @@ fn actions_read_back(libc: Libc) -> Reading {
         if libc::posix_spawn_file_actions_init(object) != 0 {
             return Reading::Wrong;
         }
-        let reading = read_back(libc, object, |action| add(object, action));
+        let reading = read_back(abi, object, |action| add(object, action));
         libc::posix_spawn_file_actions_destroy(object);
         reading
     }
@@ -139,7 +139,7 @@ fn actions_read_back(libc: Libc) -> Reading {
 
 /// Adds the actions, as far as the function does, and decodes them.
 unsafe fn read_back(
-    libc: Libc,
+    abi: Libc,
     object: *mut libc::posix_spawn_file_actions_t,
     mut add: impl FnMut(FileAction) -> Option<c_int>,
 ) -> Reading {
@@ -151,7 +151,7 @@ unsafe fn read_back(
             _ => {}
         }
     }
-    if added[..2] == [true; 2] && reads_back(libc, object.cast(), &added) {
+    if added[..2] == [true; 2] && reads_back(abi, object.cast(), &added) {
         Reading::Right
     } else {
         Reading::Wrong
@@ -175,16 +175,16 @@ unsafe fn add(object: *mut libc::posix_spawn_file_actions_t, action: FileAction)
     })
 }
 
-unsafe fn reads_back(libc: Libc, object: *const c_void, added: &[bool; EXPECTED.len()]) -> bool {
+unsafe fn reads_back(abi: Libc, object: *const c_void, added: &[bool; EXPECTED.len()]) -> bool {
     let expected = EXPECTED.iter().zip(added).filter(|(_, &added)| added).map(|(action, _)| action);
-    let plausible = match libc {
+    let plausible = match abi {
         Libc::Glibc => glibc::Actions::new(object).left() == expected.clone().count() as c_int,
         Libc::Musl => musl::Actions::plausible(object),
     };
     if !plausible {
         return false;
     }
-    let mut actions = FileActions::new(libc, object);
+    let mut actions = FileActions::new(abi, object);
     for &expected in expected {
         match actions.next() {
             Some(Ok(action)) if same(action, expected) => {}
@@ -194,7 +194,7 @@ unsafe fn reads_back(libc: Libc, object: *const c_void, added: &[bool; EXPECTED.
     actions.next().is_none()
 }
 
-fn attributes_read_back(libc: Libc) -> bool {
+fn attributes_read_back(abi: Libc) -> bool {
     let mut expected = Attributes {
         flags: flag::COMMON & !flag::SETSIGDEF,
         group: 0x0102_0304,
@@ -217,8 +217,8 @@ fn attributes_read_back(libc: Libc) -> bool {
             ptr::write(signals.cast(), value);
             signals
         };
-        // The flags the other way about, for the function that sets them can be the one of this library.
-        Attributes::set_flags(libc, object.cast(), expected.flags);
+        // The flags reversed, for the function that sets them can be the one of this library.
+        Attributes::set_flags(abi, object.cast(), expected.flags);
         let mut flags = 0;
         let accepted = libc::posix_spawnattr_getflags(object, &mut flags) == 0
             && flags as u32 == expected.flags
@@ -241,7 +241,7 @@ fn attributes_read_back(libc: Libc) -> bool {
         }
         // Not tried: in the shared library the function that sets it is this library's own.
         expected.cgroup = 0;
-        let right = accepted && Attributes::new(libc, object.cast()) == Ok(expected);
+        let right = accepted && Attributes::new(abi, object.cast()) == Ok(expected);
         libc::posix_spawnattr_destroy(object);
         right
     }

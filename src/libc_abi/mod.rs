@@ -93,11 +93,11 @@ pub enum FileActions {
 impl FileActions {
     /// # Safety
     /// `actions` is NULL or an object that was initialised by this libc's functions.
-    pub unsafe fn new(libc: Libc, actions: *const c_void) -> Self {
+    pub unsafe fn new(abi: Libc, actions: *const c_void) -> Self {
         if actions.is_null() {
             return FileActions::None;
         }
-        match libc {
+        match abi {
             Libc::Glibc => FileActions::Glibc(glibc::Actions::new(actions)),
             Libc::Musl => FileActions::Musl(musl::Actions::new(actions)),
         }
@@ -167,11 +167,11 @@ impl Attributes {
     ///
     /// # Safety
     /// `attributes` is NULL or an object that was initialised by this libc's functions.
-    pub unsafe fn new(libc: Libc, attributes: *const c_void) -> Result<Self> {
+    pub unsafe fn new(abi: Libc, attributes: *const c_void) -> Result<Self> {
         if attributes.is_null() {
             return Ok(Self::NONE);
         }
-        let decoded = match libc {
+        let decoded = match abi {
             Libc::Glibc => glibc::attributes(attributes),
             Libc::Musl => musl::attributes(attributes),
         };
@@ -189,14 +189,15 @@ impl Attributes {
     ///
     /// # Safety
     /// `attributes` was initialised by this libc's functions.
-    pub unsafe fn flags(libc: Libc, attributes: *const c_void) -> u32 {
-        match libc {
+    pub unsafe fn flags(abi: Libc, attributes: *const c_void) -> u32 {
+        match abi {
             Libc::Glibc => glibc::attributes(attributes).flags,
             Libc::Musl => musl::attributes(attributes).flags,
         }
     }
 
-    /// False when an attributes object of whatever libc certainly does not have that flag, which is one of the lower 16.
+    /// False when an attributes object of whatever libc certainly does not have that flag, which is one of the lower
+    /// 16.
     ///
     /// # Safety
     /// `attributes` was initialised by the libc's functions.
@@ -210,8 +211,8 @@ impl Attributes {
     ///
     /// # Safety
     /// `attributes` was initialised by this libc's functions.
-    pub unsafe fn set_flags(libc: Libc, attributes: *mut c_void, flags: u32) {
-        match libc {
+    pub unsafe fn set_flags(abi: Libc, attributes: *mut c_void, flags: u32) {
+        match abi {
             Libc::Glibc => glibc::set_flags(attributes, flags),
             Libc::Musl => musl::set_flags(attributes, flags),
         }
@@ -221,8 +222,8 @@ impl Attributes {
     ///
     /// # Safety
     /// As above.
-    pub unsafe fn cgroup(libc: Libc, attributes: *mut c_void) -> *mut c_int {
-        match libc {
+    pub unsafe fn cgroup(abi: Libc, attributes: *mut c_void) -> *mut c_int {
+        match abi {
             Libc::Glibc => glibc::cgroup(attributes),
             Libc::Musl => musl::cgroup(attributes),
         }

@@ -1,8 +1,8 @@
 //! Functions that the running libc may or may not have.
 //!
-//! Stable Rust has no weak references, the assembler has: the table in weak.s holds their addresses.  So nothing is looked
-//! up by name when the library runs, but for the one function that is newer than all else that a program takes from the
-//! libc.
+//! Stable Rust has no weak references, the assembler has: the table in weak.s holds their addresses.  So nothing is
+//! looked up by name when the library runs, but for the one function that is newer than all else that a program takes
+//! from the libc.
 
 // Sound because: each entry of the table is null or the address of the libc's function of that name, whose C signature
 // is the one written here.
@@ -56,8 +56,8 @@ weak_functions! {
     10 dlvsym: fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
 }
 
-/// Not by a reference: in a Rust program or a C program with the archive that would carry the function's version, and the
-/// program would ask for glibc 2.35 when it starts.  Only looked up where it is.
+/// Not by a reference: in a Rust program or a C program with the archive that would carry the function's version, and
+/// the program would ask for glibc 2.35 when it starts.  Only looked up where it is.
 pub fn posix_spawn_file_actions_addtcsetpgrp_np() -> Option<unsafe extern "C" fn(*mut Actions, c_int) -> c_int> {
     if glibc_minor_version()? < 35 {
         return None;
@@ -67,8 +67,8 @@ pub fn posix_spawn_file_actions_addtcsetpgrp_np() -> Option<unsafe extern "C" fn
     unsafe { transmute(dlsym()?(libc::RTLD_DEFAULT, name.as_ptr().cast())) }
 }
 
-/// Whether names can be looked up at load.  The way of a process without dlsym is not for static programs, who have no use
-/// for it, and a process that has nothing of the loader's has nobody who holds its lock for long.
+/// Whether names can be looked up at load.  The way of a process without dlsym is not for static programs, who have no
+/// use for it, and a process that has nothing of the loader's has nobody who holds its lock for long.
 pub fn looks_up_at_load() -> bool {
     dlsym().is_some()
 }
@@ -95,8 +95,8 @@ pub fn next_definition(name: &'static [u8]) -> *mut c_void {
     }
 }
 
-/// That of a version, both ended by a NUL; null where the libc has no versions.  Of several the plain way gives the oldest
-/// before glibc 2.36.
+/// That of a version, both ended by a NUL; null where the libc has no versions.  Of several the plain way gives the
+/// oldest before glibc 2.36.
 pub fn next_definition_of(name: &'static [u8], version: &'static [u8]) -> *mut c_void {
     // SAFETY: they end in a NUL.
     unsafe {
@@ -128,6 +128,15 @@ pub fn glibc_minor_version() -> Option<u32> {
 mod tests {
     use super::*;
 
+    /// What makes weak.s the list of them all, for others to read.
+    #[test]
+    fn the_table_has_these_names_in_this_order() {
+        let in_table =
+            include_str!("weak.s").lines().filter_map(|line| line.split_once(".weakref ")?.1.split_once(", "));
+        let names: Vec<_> = in_table.map(|(_, name)| name).collect();
+        assert_eq!(names, NAMES.iter().map(|(_, name)| name.trim_end_matches('\0')).collect::<Vec<_>>());
+    }
+
     #[test]
     fn each_place_in_the_table_has_the_function_of_its_name() {
         assert_eq!(NAMES.len(), unsafe { libpidfd_spawn_weak.len() });
@@ -140,6 +149,7 @@ mod tests {
             }
         }
     }
+
     #[cfg(target_env = "gnu")]
     #[test]
     fn what_is_looked_up_by_name_is_found_where_it_is() {

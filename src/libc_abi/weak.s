@@ -1,10 +1,10 @@
 /* The addresses of functions that the libc may or may not have, in read-only relocated data: filled by the dynamic
- * loader, 0 where it finds none.  weak.rs says what they are.  Only directives, so that any assembler for any architecture
- * takes it.
+ * loader, 0 where it finds none.  weak.rs says what they are.  Only directives, so that any assembler for any
+ * architecture takes it.
  *
- * With fat LTO the whole program is one unit of assembly, and `.weak NAME` there makes every reference to the name weak, the
- * program's own and those of Rust's standard library as well: a static program then lacks functions that it calls.  The
- * other name that `.weakref` gives is ours alone, and only what goes by that name is weak. */
+ * With fat LTO the whole program is one unit of assembly, and `.weak NAME` there makes every reference to the name
+ * weak, the program's own and those of Rust's standard library as well: a static program then lacks functions that
+ * it calls.  The other name that `.weakref` gives is ours alone, and only what goes by that name is weak. */
 
 	.pushsection .data.rel.ro.libpidfd_spawn,"aw",%progbits
 	.balign 8

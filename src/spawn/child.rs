@@ -6,7 +6,7 @@
 // Sound because: `main` is only entered by a clone whose argument is a `Frame` that outlives the child's use of it.
 #![allow(unsafe_code)]
 
-use super::{file_actions, path_search, Birth, Frame, NO_PIDFD};
+use super::{file_actions, path_search, Frame, HandlerReset, NO_PIDFD};
 use crate::errno::Result;
 use crate::kernel::process;
 use crate::kernel::signal;
@@ -24,34 +24,34 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
     let request = frame.request;
     // This is a copy of the memory, or nobody would ever have a name for the program.
     let unnamed = request.wants_pidfd && frame.pidfd.load(Ordering::Relaxed) == NO_PIDFD;
-    if unnamed && !frame.report.is_permitted() {
+    if unnamed && !frame.error_pipe.is_permitted() {
         process::exit(NOT_EXECUTED);
     }
-    frame.report.open();
+    frame.error_pipe.open();
     let error = match prepare(frame) {
         Ok(()) => {
-            frame.report.announce_execution();
+            frame.error_pipe.announce_execution();
             path_search::execute(&request.program, request.argv, request.envp)
         }
         Err(error) => error,
     };
     frame.error.store(error.0, Ordering::Relaxed);
-    frame.report.send(error);
+    frame.error_pipe.send(error);
     process::exit(NOT_EXECUTED)
 }
 
 /// Everything that is asked for before the program is executed, in the order that the contract gives.
 unsafe fn prepare(frame: &Frame) -> Result<()> {
     let attributes = &frame.request.attributes;
-    let mask = match frame.birth {
-        Birth::Blocked { mask, .. } => mask,
-        Birth::Clean if has_work(frame) => signal::swap_mask(SignalSet::ALL),
-        Birth::Clean => return Ok(()),
+    let mask = match frame.handler_reset {
+        HandlerReset::ByChild { mask, .. } => mask,
+        HandlerReset::ByKernel if has_work(frame) => signal::sigprocmask(SignalSet::ALL),
+        HandlerReset::ByKernel => return Ok(()),
     };
-    set_dispositions(frame.birth, attributes)?;
+    set_dispositions(frame.handler_reset, attributes)?;
     apply(attributes)?;
-    file_actions::perform(frame.request.actions, &frame.report)?;
-    signal::set_mask(if attributes.has(flag::SETSIGMASK) { attributes.mask } else { mask });
+    file_actions::perform(frame.request.actions, &frame.error_pipe)?;
+    signal::sigprocmask(if attributes.has(flag::SETSIGMASK) { attributes.mask } else { mask });
     Ok(())
 }
 
@@ -62,12 +62,12 @@ fn has_work(frame: &Frame) -> bool {
 
 /// Handlers become default, for they are code of a memory that the program will not have; ignored signals stay ignored
 /// unless the caller wants them default.
-fn set_dispositions(birth: Birth, attributes: &Attributes) -> Result<()> {
+fn set_dispositions(handler_reset: HandlerReset, attributes: &Attributes) -> Result<()> {
     let chosen = if attributes.has(flag::SETSIGDEF) { attributes.default_signals } else { SignalSet::EMPTY };
-    let known = match birth {
-        Birth::Clean if chosen == SignalSet::EMPTY => return Ok(()),
-        Birth::Clean => Some(chosen),
-        Birth::Blocked { handlers, .. } => handlers.map(|handlers| chosen.with(handlers)),
+    let known = match handler_reset {
+        HandlerReset::ByKernel if chosen == SignalSet::EMPTY => return Ok(()),
+        HandlerReset::ByKernel => Some(chosen),
+        HandlerReset::ByChild { handlers, .. } => handlers.map(|handlers| chosen.with(handlers)),
     };
     for number in 1..=NSIG {
         let changeable = SignalSet::BLOCKABLE.contains(number);
@@ -84,19 +84,19 @@ fn has_handler(number: c_int) -> Result<bool> {
 
 fn apply(attributes: &Attributes) -> Result<()> {
     if attributes.has(flag::SETSCHEDULER) {
-        process::set_scheduler(attributes.policy, attributes.priority)?;
+        process::sched_setscheduler(attributes.policy, attributes.priority)?;
     } else if attributes.has(flag::SETSCHEDPARAM) {
-        process::set_scheduling_priority(attributes.priority)?;
+        process::sched_setparam(attributes.priority)?;
     }
     if attributes.has(flag::SETSID) {
-        process::new_session()?;
+        process::setsid()?;
     }
     if attributes.has(flag::SETPGROUP) {
-        process::set_process_group(attributes.group)?;
+        process::setpgid(attributes.group)?;
     }
     if attributes.has(flag::RESETIDS) {
-        process::set_effective_user(process::real_user())?;
-        process::set_effective_group(process::real_group())?;
+        process::seteuid(process::getuid())?;
+        process::setegid(process::getgid())?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 // leaves at once; the descriptor made owned is new.
 #![allow(unsafe_code)]
 
-use super::{child, outcome, Birth, Child, Frame, Report, Request, NO_PIDFD};
+use super::{child, outcome, Child, ChildEnd, Frame, HandlerReset, Request, NO_PIDFD};
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{CloneArgs, CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
 use crate::kernel::{process, zeroed};
@@ -24,7 +24,7 @@ pub fn is_refusal(error: Errno) -> bool {
 /// As `spawn`.
 #[inline(always)]
 pub unsafe fn clean(request: &Request) -> Result<Result<Child>> {
-    let frame = Frame::new(request, Birth::Clean, Report::none());
+    let frame = Frame::new(request, HandlerReset::ByKernel, ChildEnd::none());
     let mut room = MaybeUninit::uninit();
     let args: &mut CloneArgs = zeroed(&mut room);
     args.flags = CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND;

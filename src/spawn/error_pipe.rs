@@ -1,13 +1,13 @@
 //! How a child that got a copy of the memory instead of sharing it (some emulators do that) says why it failed: through
 //! a pipe.
 //!
-//! That the program runs could be told from the end of file, for its exec closes the pipe.  But a fork in another thread of
-//! the caller holds a copy, maybe for ever.  So the child takes a lock on the pipe before its exec, which is a process's own
-//! and not inherited, and says so; the exec or its end takes the lock away.
+//! That the program runs could be told from the end of file, for its exec closes the pipe.  But a fork in another
+//! thread of the caller holds a copy, maybe for ever.  So the child takes a lock on the pipe before its exec, which is
+//! a process's own and not inherited, and says so; the exec or its end takes the lock away.
 //!
 //! The pipe takes descriptor numbers that the caller did not use and that a file action may name.  Such an action must
-//! find the number free, so the child moves its end out of the way (`Report::vacate`) or says that the number is not
-//! open (`Report::holds`).
+//! find the number free, so the child moves its end out of the way (`ChildEnd::vacate`) or says that the number is not
+//! open (`ChildEnd::holds`).
 
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
@@ -17,16 +17,16 @@ use core::cell::Cell;
 use libc::c_int;
 
 /// The child's end.
-pub struct Report {
+pub struct ChildEnd {
     reader: c_int,
     writer: Cell<c_int>,
     permission: c_int,
 }
 
-impl Report {
+impl ChildEnd {
     /// Nothing to report through: the memory is shared.
     pub const fn none() -> Self {
-        Report { reader: -1, writer: Cell::new(-1), permission: -1 }
+        ChildEnd { reader: -1, writer: Cell::new(-1), permission: -1 }
     }
 
     /// The child's first step: only the writing end is left.
@@ -37,9 +37,9 @@ impl Report {
         }
     }
 
-    /// Whether a child that finds no pidfd in the frame may go on.  If the memory is its parent's there is none, and nobody
-    /// would ever have a name for the program.  A copy does not show it: then the parent says so, unless it is suspended,
-    /// as under valgrind.
+    /// Whether a child that finds no pidfd in the frame may go on.  If the memory is its parent's there is none, and
+    /// nobody would ever have a name for the program.  A copy does not show it: then the parent says so, unless it is
+    /// suspended, as under valgrind.
     pub fn is_permitted(&self) -> bool {
         if self.permission < 0 || process::shares_memory_with_parent() == Ok(true) {
             return false;
@@ -82,7 +82,7 @@ impl Report {
     /// Frees that number for a file action.
     pub fn vacate(&self, fd: c_int) -> Result<()> {
         if self.holds(fd) {
-            self.writer.set(fd::dup_from(fd, 0)?);
+            self.writer.set(fd::fcntl_dupfd(fd, 0)?);
             let _ = fd::close(fd);
         }
         Ok(())
@@ -90,16 +90,16 @@ impl Report {
 }
 
 /// The parent's end.
-pub struct Pipe {
+pub struct ErrorPipe {
     reader: OwnedFd,
     writer: OwnedFd,
     permission: OwnedFd,
 }
 
-impl Pipe {
+impl ErrorPipe {
     pub fn new() -> Result<Self> {
         let (reader, writer) = fd::pipe()?;
-        Ok(Pipe {
+        Ok(ErrorPipe {
             reader: fd::above_standard(reader)?,
             writer: fd::above_standard(writer)?,
             permission: fd::above_standard(fd::eventfd()?)?,
@@ -107,8 +107,8 @@ impl Pipe {
     }
 
     /// The child's copies of the descriptors.
-    pub fn child_end(&self) -> Report {
-        Report { reader: self.reader.raw(), writer: Cell::new(self.writer.raw()), permission: self.permission.raw() }
+    pub fn child_end(&self) -> ChildEnd {
+        ChildEnd { reader: self.reader.raw(), writer: Cell::new(self.writer.raw()), permission: self.permission.raw() }
     }
 
     /// Lets the child go on, and waits until it has exec'd, or has ended, which gives 0, or has said why it could not.

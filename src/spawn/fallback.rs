@@ -1,16 +1,18 @@
 //! Where clone3 is missing or forbidden, as in most containers: clone, which every kernel and sandbox has.
 //!
-//! Nobody resets the signal handlers for the child there, so all signals are blocked around it, and it does that itself.
+//! Nobody resets the signal handlers for the child there, so all signals are blocked around it, and it does that
+//! itself.
 //!
-//! Some emulators grant CLONE_VM and copy the memory all the same.  The child's first step is a mark in the frame: a parent
-//! that does not find it has to hear of an error through the pipe that the child has besides, until a mark was seen once.
+//! Some emulators grant CLONE_VM and copy the memory all the same.  The child's first step is a mark in the frame: a
+//! parent that does not find it has to hear of an error through the pipe that the child has besides, until a mark was
+//! seen once.
 
-// Sound because: clone suspends the caller while the child uses the frame, and a child that got a copy of the memory uses
-// its copy; the descriptor made owned is new.
+// Sound because: clone suspends the caller while the child uses the frame, and a child that got a copy of the memory
+// uses its copy; the descriptor made owned is new.
 #![allow(unsafe_code)]
 
-use super::error_pipe::Pipe;
-use super::{child, outcome, Birth, Child, Frame, Report, Request};
+use super::error_pipe::ErrorPipe;
+use super::{child, outcome, Child, ChildEnd, Frame, HandlerReset, Request};
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
 use crate::kernel::{process, signal, status};
@@ -26,15 +28,15 @@ static SHARES_MEMORY: AtomicBool = AtomicBool::new(false);
 pub unsafe fn spawn(request: &Request) -> Result<Child> {
     let known = SHARES_MEMORY.load(Ordering::Relaxed);
     // Mostly it will not be needed, so that there is none is no error yet.
-    let pipe = if known { None } else { Some(Pipe::new()) };
+    let pipe = if known { None } else { Some(ErrorPipe::new()) };
     let blocked = signal::Blocked::all();
-    let report = match &pipe {
+    let error_pipe = match &pipe {
         Some(Ok(pipe)) => pipe.child_end(),
-        _ => Report::none(),
+        _ => ChildEnd::none(),
     };
     // With all signals blocked: a handler could set another one.
-    let birth = Birth::Blocked { mask: blocked.before(), handlers: status::handlers_of_only_thread() };
-    let frame = Frame::new(request, birth, report);
+    let handler_reset = HandlerReset::ByChild { mask: blocked.before(), handlers: status::handlers_of_only_thread() };
+    let frame = Frame::new(request, handler_reset, error_pipe);
     let pid = clone(&frame)?;
     let reached = frame.reached.load(Ordering::Relaxed);
     if reached && !known {
@@ -109,7 +111,7 @@ mod tests {
     #[test]
     fn a_copying_clone_reports_through_the_pipe() {
         let blocked = signal::Blocked::all();
-        let pipe = Pipe::new().unwrap();
+        let pipe = ErrorPipe::new().unwrap();
         let request = Request {
             program: Program::Path(b"/nonexistent\0".as_ptr().cast()),
             actions: FileActions::None,
@@ -118,8 +120,8 @@ mod tests {
             envp: ptr::null(),
             wants_pidfd: true,
         };
-        let birth = Birth::Blocked { mask: blocked.before(), handlers: None };
-        let frame = Frame::new(&request, birth, pipe.child_end());
+        let handler_reset = HandlerReset::ByChild { mask: blocked.before(), handlers: None };
+        let frame = Frame::new(&request, handler_reset, pipe.child_end());
         // What an emulator makes of CLONE_VM | CLONE_VFORK.
         match unsafe { libc::fork() } {
             0 => unsafe { child::main(frame.address()) },

@@ -4,23 +4,23 @@
 // call.
 #![allow(unsafe_code)]
 
-use super::Report;
+use super::ChildEnd;
 use crate::errno::{Errno, Result};
 use crate::kernel::{fd, process};
 use crate::libc_abi::{FileAction, FileActions};
 use libc::{c_char, c_int, c_uint, mode_t};
 
-pub unsafe fn perform(actions: FileActions, report: &Report) -> Result<()> {
+pub unsafe fn perform(actions: FileActions, error_pipe: &ChildEnd) -> Result<()> {
     for action in actions {
         match action? {
-            FileAction::Close { fd } => close(fd, report)?,
-            FileAction::Dup2 { from, to } => dup2(from, to, report)?,
-            FileAction::Open { fd, path, flags, mode } => open(fd, path, flags, mode, report)?,
+            FileAction::Close { fd } => close(fd, error_pipe)?,
+            FileAction::Dup2 { from, to } => dup2(from, to, error_pipe)?,
+            FileAction::Open { fd, path, flags, mode } => open(fd, path, flags, mode, error_pipe)?,
             FileAction::Chdir { path } => fd::chdir(path)?,
-            FileAction::Fchdir { fd } => fd::fchdir(own(fd, report)?)?,
-            FileAction::CloseFrom { first } => close_from(first, report)?,
+            FileAction::Fchdir { fd } => fd::fchdir(visible(fd, error_pipe)?)?,
+            FileAction::CloseFrom { first } => close_from(first, error_pipe)?,
             FileAction::SetForegroundGroup { terminal } => {
-                fd::set_foreground_group(own(terminal, report)?, process::process_group())?
+                fd::tcsetpgrp(visible(terminal, error_pipe)?, process::getpgrp())?
             }
         }
     }
@@ -28,8 +28,8 @@ pub unsafe fn perform(actions: FileActions, report: &Report) -> Result<()> {
 }
 
 /// The number, if it does not belong to the report: for the caller that one is not open.
-fn own(fd: c_int, report: &Report) -> Result<c_int> {
-    if report.holds(fd) {
+fn visible(fd: c_int, error_pipe: &ChildEnd) -> Result<c_int> {
+    if error_pipe.holds(fd) {
         Err(Errno(libc::EBADF))
     } else {
         Ok(fd)
@@ -37,8 +37,8 @@ fn own(fd: c_int, report: &Report) -> Result<c_int> {
 }
 
 /// A descriptor that is not open is fine, a number that can never be one is not.
-fn close(fd: c_int, report: &Report) -> Result<()> {
-    if report.holds(fd) || fd::close(fd).is_ok() {
+fn close(fd: c_int, error_pipe: &ChildEnd) -> Result<()> {
+    if error_pipe.holds(fd) || fd::close(fd).is_ok() {
         return Ok(());
     }
     if fd < 0 || fd as u64 >= fd::descriptor_limit()?.current {
@@ -48,33 +48,33 @@ fn close(fd: c_int, report: &Report) -> Result<()> {
 }
 
 /// Onto itself, the descriptor survives the exec; POSIX wants that, and dup2 would leave it close-on-exec.
-fn dup2(from: c_int, to: c_int, report: &Report) -> Result<()> {
-    let from = own(from, report)?;
+fn dup2(from: c_int, to: c_int, error_pipe: &ChildEnd) -> Result<()> {
+    let from = visible(from, error_pipe)?;
     if from == to {
         return fd::clear_close_on_exec(from);
     }
-    report.vacate(to)?;
-    fd::dup_to(from, to, 0)
+    error_pipe.vacate(to)?;
+    fd::dup3(from, to, 0)
 }
 
 /// The old file is closed first: at the descriptor limit there would be no number for the new one, and some devices can
 /// be open only once.
-unsafe fn open(fd: c_int, path: *const c_char, flags: c_int, mode: mode_t, report: &Report) -> Result<()> {
-    report.vacate(fd)?;
+unsafe fn open(fd: c_int, path: *const c_char, flags: c_int, mode: mode_t, error_pipe: &ChildEnd) -> Result<()> {
+    error_pipe.vacate(fd)?;
     let _ = fd::close(fd);
     let opened = fd::open(path, flags, mode)?;
     if opened != fd {
-        fd::dup_to(opened, fd, 0)?;
+        fd::dup3(opened, fd, 0)?;
         let _ = fd::close(opened);
     }
     Ok(())
 }
 
-fn close_from(first: c_int, report: &Report) -> Result<()> {
+fn close_from(first: c_int, error_pipe: &ChildEnd) -> Result<()> {
     if first < 0 {
         return Err(Errno(libc::EBADF));
     }
-    let kept = report.number();
+    let kept = error_pipe.number();
     if kept < first {
         return close_all(first as c_uint, c_uint::MAX);
     }
@@ -170,7 +170,7 @@ fn table_end(first: c_uint) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spawn::error_pipe::Pipe;
+    use crate::spawn::error_pipe::ErrorPipe;
 
     /// Runs the function in a forked child, whose descriptors are its own.
     fn in_child(function: impl FnOnce() -> bool) {
@@ -187,31 +187,37 @@ mod tests {
     /// What the caller has not opened is not open for its actions, wherever the report is.
     #[test]
     fn no_action_reaches_the_report() {
-        let pipe = Pipe::new().unwrap();
+        let pipe = ErrorPipe::new().unwrap();
         in_child(|| {
-            let report = pipe.child_end();
-            report.open();
-            let number = report.number();
-            let closed = close(number, &report).is_ok() && fd::is_open(number);
-            let not_a_source = dup2(number, 99, &report) == Err(Errno(libc::EBADF))
-                && dup2(number, number, &report) == Err(Errno(libc::EBADF))
-                && own(number, &report) == Err(Errno(libc::EBADF));
-            let moved = dup2(0, number, &report).is_ok() && report.number() != number;
-            let second = report.number();
-            let opened = unsafe { open(second, b"/dev/null\0".as_ptr().cast(), libc::O_RDONLY, 0, &report) }.is_ok();
-            closed && not_a_source && moved && opened && report.number() != second && fd::is_open(report.number())
+            let error_pipe = pipe.child_end();
+            error_pipe.open();
+            let number = error_pipe.number();
+            let closed = close(number, &error_pipe).is_ok() && fd::is_open(number);
+            let not_a_source = dup2(number, 99, &error_pipe) == Err(Errno(libc::EBADF))
+                && dup2(number, number, &error_pipe) == Err(Errno(libc::EBADF))
+                && visible(number, &error_pipe) == Err(Errno(libc::EBADF));
+            let moved = dup2(0, number, &error_pipe).is_ok() && error_pipe.number() != number;
+            let second = error_pipe.number();
+            let opened =
+                unsafe { open(second, b"/dev/null\0".as_ptr().cast(), libc::O_RDONLY, 0, &error_pipe) }.is_ok();
+            closed
+                && not_a_source
+                && moved
+                && opened
+                && error_pipe.number() != second
+                && fd::is_open(error_pipe.number())
         });
     }
 
     #[test]
     fn closefrom_leaves_the_report_alone() {
         for first in [0, 3] {
-            let pipe = Pipe::new().unwrap();
+            let pipe = ErrorPipe::new().unwrap();
             in_child(|| {
-                let report = pipe.child_end();
-                report.open();
-                let number = report.number();
-                let done = close_from(first, &report).is_ok();
+                let error_pipe = pipe.child_end();
+                error_pipe.open();
+                let number = error_pipe.number();
+                let done = close_from(first, &error_pipe).is_ok();
                 done && (first..200).all(|fd| fd::is_open(fd) == (fd == number))
             });
         }
@@ -222,7 +228,7 @@ mod tests {
         for way in [close_listed as fn(c_uint, c_uint) -> Result<()>, close_found] {
             in_child(|| {
                 for fd in [50, 51, 60, 61, 70] {
-                    if fd::dup_to(0, fd, 0).is_err() {
+                    if fd::dup3(0, fd, 0).is_err() {
                         return false;
                     }
                 }

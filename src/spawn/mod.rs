@@ -39,7 +39,7 @@ use crate::libc_abi::{flag, Attributes, FileActions};
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use libc::{c_char, c_int, c_void, pid_t};
 
-use error_pipe::Report;
+use error_pipe::ChildEnd;
 pub use path_search::{Program, SearchBuffer};
 
 /// What to start and how.
@@ -61,13 +61,13 @@ pub struct Child {
     pub pid: pid_t,
 }
 
-/// How the child was made, as far as it must know.
+/// Who takes the caller's signal handlers out of the child.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Birth {
-    /// Without signal handlers, with the caller's mask.
-    Clean,
-    /// With the caller's dispositions and all signals blocked.
-    Blocked {
+enum HandlerReset {
+    /// The child is born without handlers, with the caller's mask.
+    ByKernel,
+    /// The child is born with the caller's dispositions and all signals blocked.
+    ByChild {
         /// The caller's mask.
         mask: SignalSet,
         /// The signals that have a handler, if that is known.
@@ -78,9 +78,9 @@ enum Birth {
 /// The memory that parent and child both use.
 struct Frame<'a> {
     request: &'a Request<'a>,
-    birth: Birth,
+    handler_reset: HandlerReset,
     /// Where the child reports its error if it got a copy of this memory.
-    report: Report,
+    error_pipe: ChildEnd,
     /// Written by the kernel, before the child runs.
     pidfd: AtomicI32,
     /// Written by the child, first of all: if the parent does not see it, the child got a copy of this memory, or was
@@ -91,9 +91,9 @@ struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn new(request: &'a Request<'a>, birth: Birth, report: Report) -> Self {
+    fn new(request: &'a Request<'a>, handler_reset: HandlerReset, error_pipe: ChildEnd) -> Self {
         let reached = AtomicBool::new(false);
-        Frame { request, birth, report, pidfd: AtomicI32::new(NO_PIDFD), reached, error: AtomicI32::new(0) }
+        Frame { request, handler_reset, error_pipe, pidfd: AtomicI32::new(NO_PIDFD), reached, error: AtomicI32::new(0) }
     }
 
     /// Where the kernel stores the pidfd.

@@ -644,7 +644,7 @@ see_a_lie (void *visit)
   if (mount ("none", "/proc", "tmpfs", 0, NULL) != 0)
     SKIP ("nothing can be mounted on /proc: %s", strerror (errno));
   CHECK (mkdir ("/proc/self", 0755) == 0);
-  write_file ("/proc/self/status", "Threads:\t1\nSigCgt:\t0000000000000000\n", 0644);
+  write_file ("/proc/self/status", format ("%0500d\nThreads:\t1\nSigCgt:\t0000000000000000\n", 0), 0644);
   without_clone3 (ENOSYS);
   spawn_and_be_seen (visit);
 }

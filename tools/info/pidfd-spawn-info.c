@@ -36,10 +36,15 @@ enum
   CALL_CLONE3 = 435,
   CALL_CLOSE_RANGE = 436,
 };
-#define BY_PIDFD ((idtype_t) 3) /* P_PIDFD, an enumerator where it exists */
-#define WITH_PIDFD 0x1000ULL /* CLONE_PIDFD */
-#define WITH_CLEAN_HANDLERS 0x100000000ULL /* CLONE_CLEAR_SIGHAND */
-#define INTO_CGROUP 0x200000000ULL /* CLONE_INTO_CGROUP */
+/* Macros or enumerators, and of other types, where the headers have them. */
+#undef P_PIDFD
+#define P_PIDFD ((idtype_t) 3)
+#undef CLONE_PIDFD
+#define CLONE_PIDFD 0x1000ULL
+#undef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ULL
+#undef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
 #define PIDFS 0x50494446
 #define PROCFS 0x9fa0
 
@@ -56,7 +61,7 @@ struct process_information
   uint64_t mask, cgroup;
   uint32_t pid, rest[11];
 };
-#define GET_INFORMATION _IOWR (0xff, 11, struct process_information)
+#define PIDFD_GET_INFO _IOWR (0xff, 11, struct process_information)
 
 enum { STATUS = 7 /* what the children of the trials exit with */ };
 
@@ -118,6 +123,18 @@ reap_by_number (pid_t pid)
   return WIFEXITED (status) && WEXITSTATUS (status) == STATUS ? 0 : ECHILD;
 }
 
+/* Ends a trial: 0 if that child could be waited for and had a pidfd. */
+static int
+end_trial (long pid, int pidfd)
+{
+  int error = reap_by_number ((pid_t) pid);
+  /* Before Linux 5.2 CLONE_PIDFD means nothing to clone, and some emulators ignore it. */
+  if (pidfd < 0)
+    return ENOSYS;
+  close (pidfd);
+  return error;
+}
+
 /* The kernel */
 
 /* Makes a child with a pidfd, sees whether that becomes readable, and reaps the child. */
@@ -126,7 +143,7 @@ try_clone (int *poll_error)
 {
   int pidfd = -1;
   /* The first three arguments stand in this order on every architecture but s390. */
-  long pid = syscall (SYS_clone, WITH_PIDFD | SIGCHLD, 0L, &pidfd, 0L, 0L);
+  long pid = syscall (SYS_clone, CLONE_PIDFD | SIGCHLD, 0L, &pidfd, 0L, 0L);
   if (pid < 0)
     return errno;
   if (pid == 0)
@@ -137,12 +154,7 @@ try_clone (int *poll_error)
       int ready = poll (&entry, 1, 10000);
       *poll_error = ready > 0 ? 0 : ready < 0 ? errno : ETIMEDOUT;
     }
-  int error = reap_by_number ((pid_t) pid);
-  /* Before Linux 5.2 the flag means nothing, and some emulators ignore it. */
-  if (pidfd < 0)
-    return ENOSYS;
-  close (pidfd);
-  return error;
+  return end_trial (pid, pidfd);
 }
 
 static int
@@ -157,18 +169,14 @@ try_clone3 (uint64_t flags, size_t size)
     return errno;
   if (pid == 0)
     _exit (STATUS);
-  int error = reap_by_number ((pid_t) pid);
-  if (pidfd < 0)
-    return ENOSYS;
-  close (pidfd);
-  return error;
+  return end_trial (pid, pidfd);
 }
 
 /* Kernels without it do not know the flag, or not so large an argument; the others complain of the descriptor. */
 static int
 try_cgroup (void)
 {
-  int error = try_clone3 (WITH_PIDFD | INTO_CGROUP, sizeof (struct clone_arguments));
+  int error = try_clone3 (CLONE_PIDFD | CLONE_INTO_CGROUP, sizeof (struct clone_arguments));
   return error == EBADF ? 0 : error == 0 ? EPROTO : error;
 }
 
@@ -176,7 +184,7 @@ static int
 try_waitid (void)
 {
   siginfo_t info;
-  if (waitid (BY_PIDFD, INT_MAX, &info, WEXITED | WNOHANG) == 0)
+  if (waitid (P_PIDFD, INT_MAX, &info, WEXITED | WNOHANG) == 0)
     return EPROTO;
   return errno == EBADF ? 0 : errno;
 }
@@ -185,7 +193,7 @@ static int
 try_information (int pidfd)
 {
   struct process_information information = { .mask = 1 };
-  if (ioctl (pidfd, GET_INFORMATION, &information) != 0)
+  if (ioctl (pidfd, PIDFD_GET_INFO, &information) != 0)
     return errno;
   return information.pid == (uint32_t) getpid () ? 0 : EPROTO;
 }
@@ -249,9 +257,9 @@ examine_kernel (void)
   begin ("waitid (P_PIDFD)");
   kernel.waits = report (try_waitid ());
   begin ("clone3");
-  kernel.clone3 = report (try_clone3 (WITH_PIDFD, SIZE_WITHOUT_CGROUP));
+  kernel.clone3 = report (try_clone3 (CLONE_PIDFD, SIZE_WITHOUT_CGROUP));
   begin ("CLONE_CLEAR_SIGHAND");
-  kernel.clean_handlers = report (try_clone3 (WITH_PIDFD | WITH_CLEAN_HANDLERS, SIZE_WITHOUT_CGROUP));
+  kernel.clean_handlers = report (try_clone3 (CLONE_PIDFD | CLONE_CLEAR_SIGHAND, SIZE_WITHOUT_CGROUP));
   begin ("CLONE_INTO_CGROUP");
   report (try_cgroup ());
   begin ("close_range");
@@ -421,7 +429,7 @@ see_end (int pidfd)
   if (poll (&entry, 1, 10000) != 1)
     return "the pidfd does not become readable";
   siginfo_t info;
-  if (waitid (BY_PIDFD, (id_t) pidfd, &info, WEXITED) != 0)
+  if (waitid (P_PIDFD, (id_t) pidfd, &info, WEXITED) != 0)
     return "cannot be waited for";
   close (pidfd);
   if (info.si_code != CLD_EXITED || info.si_status != STATUS)
@@ -488,7 +496,7 @@ try_getpid (void)
   if (!library.getpid)
     return missing ();
   int pidfd = -1;
-  long pid = syscall (SYS_clone, WITH_PIDFD | SIGCHLD, 0L, &pidfd, 0L, 0L);
+  long pid = syscall (SYS_clone, CLONE_PIDFD | SIGCHLD, 0L, &pidfd, 0L, 0L);
   if (pid == 0)
     _exit (STATUS);
   bool own = pidfd < 0;

@@ -1,5 +1,5 @@
-//! aarch64: `svc` takes the number in x8 and arguments in x0 to x5; it changes x0 alone, and what SVE adds to the vector
-//! registers, which a compiler does not use unless it is told to.
+//! aarch64: `svc` takes the number in x8 and arguments in x0 to x5; it changes x0 alone, and what SVE adds to the
+//! vector registers, which a compiler does not use unless it is told to.
 
 // Sound because: as in x86_64.rs.
 #![allow(unsafe_code)]

@@ -4,8 +4,8 @@
 //! errno, which is put back here, and `clone` is made for such children.  It takes no clone3, so the fallback path is
 //! the only one, and it wants a stack for the child.
 
-// Sound because: the arguments are the caller's affair, who is the typed function in `kernel`; the child's stack is part
-// of a frame that stays while the caller is suspended.
+// Sound because: the arguments are the responsibility of the caller, the typed function in `kernel`; the child's stack
+// is part of a frame that stays while the caller is suspended.
 #![allow(unsafe_code)]
 
 use crate::errno;

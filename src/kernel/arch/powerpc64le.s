@@ -1,6 +1,6 @@
-/* powerpc64le (ELFv2): sc takes the number in r0 and arguments in r3 to r8; it changes r0 and r3 to r12.  An error comes as
- * a positive number with the summary overflow bit of cr0 set.  A separate file because Rust's inline assembly came to
- * this architecture late; see assembled.rs for what the functions are. */
+/* powerpc64le (ELFv2): sc takes the number in r0 and arguments in r3 to r8; it changes r0 and r3 to r12.  An error
+ * comes as a positive number with the summary overflow bit of cr0 set.  A separate file because Rust's inline
+ * assembly came to this architecture late; see assembled.rs for what the functions are. */
 
 	.abiversion 2
 	.text

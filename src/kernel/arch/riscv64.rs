@@ -1,5 +1,5 @@
-//! riscv64: `ecall` takes the number in a7 and arguments in a0 to a5; it changes a0, and by the kernel's word the vector
-//! registers.
+//! riscv64: `ecall` takes the number in a7 and arguments in a0 to a5; it changes a0, and by the kernel's word the
+//! vector registers.
 
 // Sound because: as in x86_64.rs.
 #![allow(unsafe_code)]

@@ -1,8 +1,8 @@
-/* s390x: svc takes the number in r1 and arguments in r2 to r7; it changes r2 alone.  A separate file because Rust's inline
- * assembly came to this architecture late; see assembled.rs for what the functions are.
+/* s390x: svc takes the number in r1 and arguments in r2 to r7; it changes r2 alone.  A separate file because Rust's
+ * inline assembly came to this architecture late; see assembled.rs for what the functions are.
  *
- * A function's caller leaves 160 bytes above its stack pointer, where the function saves registers (from 48 on) and beyond
- * which it finds its sixth argument and those after it. */
+ * A function's caller leaves 160 bytes above its stack pointer, where the function saves registers (from 48 on) and
+ * beyond which it finds its sixth argument and those after it. */
 
 	.text
 	.balign 16

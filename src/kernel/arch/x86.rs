@@ -1,6 +1,6 @@
 //! i386: `int 0x80` takes the number in eax and arguments in ebx, ecx, edx, esi, edi, ebp; it changes eax alone.
 //!
-//! The faster entry of the vDSO is found through the thread's control block, which is the libc's own affair.
+//! The faster entry of the vDSO is found through the thread's control block, which is the libc's.
 
 // Sound because: as in x86_64.rs.
 #![allow(unsafe_code)]
@@ -55,8 +55,8 @@ pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e:
 }
 
 /// As in x86_64.rs.  There is no red zone; the stack pointer is a multiple of 16 here and must be one at the call, with
-/// the argument pushed.  That moves it in the child alone, where an unwinder, who is not told, loses its way at this frame
-/// unless it goes by frame pointers.
+/// the argument pushed.  That moves it in the child alone, where an unwinder, who is not told, loses its way at this
+/// frame unless it goes by frame pointers.
 ///
 /// # Safety
 /// As in x86_64.rs.

@@ -1,7 +1,7 @@
 //! x86_64: `syscall` takes the number in rax and arguments in rdi, rsi, rdx, r10, r8, r9; it overwrites rcx and r11.
 
 // Sound because: each function is exactly the kernel's calling convention; what the system call does to memory is the
-// caller's affair, who is the typed function in `kernel`.
+// responsibility of the caller, which is the typed function in `kernel`.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
