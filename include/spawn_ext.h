@@ -55,60 +55,61 @@ extern "C" {
 #endif /* __cplusplus */
 
 /**
- * Starts the program at PATH in a new process and gives a pidfd for it.
+ * Starts the program at PATH in a new process and returns a pidfd for it.
  *
- * Like posix_spawn, but the child is named by a file descriptor, which can never come to mean another process.  It can
- * be given to poll, which finds it readable when the process has ended, to waitid with P_PIDFD, and to
- * pidfd_send_signal.  When the process ends its parent gets SIGCHLD, as always, and has to wait for it.
+ * Like posix_spawn, but the child is identified by a file descriptor, which can never come to mean another process.
+ * It can be used with poll, for which it is readable when the process has ended, with waitid and P_PIDFD, and with
+ * pidfd_send_signal.  When the process ends, its parent gets SIGCHLD, as always, and has to wait for it.
  *
- * Before the program is executed the attributes take effect, then the file actions in their order, then the signal
- * mask.  Signals that the caller handles have their default action in the program, ignored ones stay ignored.
+ * Before the program is executed, the attributes take effect, then the file actions in their order, then the signal
+ * mask.  Signals for which the caller has a handler get their default action, and ignored signals stay ignored.
  *
  * PARAMETERS
- *   pidfd  Where the descriptor is stored: close-on-exec, the caller's to close.  May be NULL: then the child is made
- *          and no descriptor is left.  Untouched on failure.
+ *   pidfd  Where the descriptor is stored.  It is close-on-exec, and the caller has to close it.  May be NULL: then
+ *          the child is made and no descriptor is left open.  Untouched on failure.
  *   path   The program.  A relative path is resolved after the file actions.  Not NULL.
  *   facts  File actions made with the posix_spawn_file_actions_* functions of the C library, performed in the order
- *          in which they were added.  Only read: it can be used again, and destroyed after the call.  May be NULL.
+ *          in which they were added.  Only read: they can be used again, or destroyed after the call.  May be NULL.
  *   attrp  Attributes made with its posix_spawnattr_* functions; likewise.  May be NULL.
- *   argv   The argument strings, ended by NULL; the first is the program's name for itself.  Not NULL.
- *   envp   The environment strings, ended by NULL.  NULL itself is an empty environment; environ is the caller's own.
+ *   argv   The argument strings, terminated by NULL; the first is the program's name for itself.  Not NULL.
+ *   envp   The environment strings, terminated by NULL.  NULL means an empty environment; environ is the caller's own.
  *
  * RETURN VALUE
  *   0, and errno as it was; otherwise a positive error number (never -1), which is also stored in errno.  After an
- *   error there is no child, not even a zombie, and no new descriptor.  A child that a signal ends before it has
- *   executed the program is no error of the call: its wait status tells.
+ *   error there is no child, not even a zombie, and no new descriptor.  If a signal kills the child before it has
+ *   executed the program, the call succeeds and the wait status tells of the signal.
  *
  * ERRORS
- *   Of starting the program, those of execve, among them:
+ *   In starting the program, those of execve, among them:
  *   E2BIG         The arguments and the environment are too large.
  *   EACCES        No permission to execute the file, or to search a directory of its path; or it is not a file.
- *   ENOENT        The file does not exist, or the interpreter that it names.
- *   ENOEXEC       The file is in no format that the kernel executes.  It is never handed to a shell.
+ *   ENOENT        The file, or the interpreter that it names, does not exist.
+ *   ENOEXEC       The file is in a format that the kernel does not execute.  It is never handed to a shell.
  *   ELOOP, ENAMETOOLONG, ENOTDIR, ETXTBSY, EIO, EISDIR, ELIBBAD, EPERM
- *   Of making the process:
+ *   In making the process:
  *   EAGAIN        The limit on the number of processes or threads is reached.
- *   EMFILE        No descriptor is free in the process, and no child was made.
+ *   EMFILE        No descriptor is free in the process.  No child was made.
  *   ENFILE        No more files can be open in the system.
  *   ENOMEM        Not enough memory.
- *   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or the C library keeps its attributes and
- *                 actions in a way that is not known.
- *   Of the attributes and file actions:
- *   EINVAL        A flag or a file action is not known; a scheduling policy, priority or process group is not valid;
+ *   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or the C library stores its attributes and
+ *                 file actions in an unknown way.
+ *   In the attributes and file actions:
+ *   EINVAL        A flag or a file action is unknown; a scheduling policy, priority or process group is not valid;
  *                 the cgroup is -1.
  *   EOPNOTSUPP    A cgroup is asked for, and the kernel cannot start a process in one (Linux 5.7, clone3).
- *   EBADF         An action names a descriptor that is not open, or that cannot be; or the cgroup does.
+ *   EBADF         A file action names a descriptor that is not open, or that cannot be one; or the cgroup's is not
+ *                 open.
  *   EPERM, ESRCH, EBUSY, ENODEV, ENOTTY and what open, dup2, chdir, fchdir, tcsetpgrp, setpgid, setsid,
- *                 sched_setscheduler and setresuid say.  The call does not tell which action it was.
+ *                 sched_setscheduler and setresuid return.  The call does not tell which action failed.
  *
  * SAFETY
  *   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
- *   Not promised to be async-signal-safe, but takes no lock and allocates nothing.  No cancellation point:
- *   cancellation never acts inside the call.  Needs 2 KiB of stack, the child's use of it included
+ *   Takes no lock and allocates nothing, but is not promised to be async-signal-safe.  No cancellation point:
+ *   cancellation never acts inside the call.  Needs 2 KiB of stack, including what the child uses
  *   (on s390x 3 KiB, on loongarch64 6 KiB; without optimisation, as in a debug build of the crate, 6 KiB).
  *
  * ORIGIN
- *   glibc 2.39, whose signature and meaning it has; POSIX.1-2024 for posix_spawn.
+ *   glibc 2.39, with the same signature and meaning; POSIX.1-2024 for posix_spawn.
  */
 int pidfd_spawn(int *__restrict pidfd,
                 const char *__restrict path,
@@ -118,11 +119,11 @@ int pidfd_spawn(int *__restrict pidfd,
                 char *const *__restrict envp) PIDFD_SPAWN_NONNULL ((2, 5));
 
 /**
- * As pidfd_spawn, but looks for FILE in the directories that PATH lists.
+ * Like pidfd_spawn, but looks for FILE in the directories listed in PATH.
  *
- * The PATH is the one in the caller's environment, not that in ENVP; where it is not set, the C library's default
- * applies.  An empty element is the current directory.  A name that contains a slash is not looked for.  The search
- * goes on after EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV and ETIMEDOUT; any other error ends it.
+ * PATH is that of the caller's environment, not of ENVP; where it is not set, the C library's default PATH is
+ * searched.  An empty element is the current directory.  A name that contains a slash is not searched for.  The
+ * search goes on after EACCES, ENOENT, ENOTDIR, ESTALE, ENODEV and ETIMEDOUT; any other error ends it.
  *
  * PARAMETERS
  *   file   The program's name.  Not NULL.
@@ -134,10 +135,10 @@ int pidfd_spawn(int *__restrict pidfd,
  *
  * ERRORS
  *   As pidfd_spawn, and:
- *   EACCES        Nothing could be executed, and at least one file was there without permission.
+ *   EACCES        Nothing could be executed, and at least one file was found without permission to execute it.
  *   ENOENT        No directory has the file, or its name is empty.
  *   ENOTDIR, ESTALE, ENODEV, ETIMEDOUT
- *                 What the last directory gave, when no other error is to be told.
+ *                 The error of the last directory, where no other error applies.
  *   ENAMETOOLONG  The name is longer than a file name can be.
  *
  * SAFETY
@@ -154,40 +155,41 @@ int pidfd_spawnp(int *__restrict pidfd,
                  char *const *__restrict envp) PIDFD_SPAWN_NONNULL ((2, 5));
 
 /**
- * Makes a copy of the calling process, as fork does, and gives a pidfd for it.
+ * Makes a copy of the calling process, as fork does, and returns a pidfd for it.
  *
  * With FLAGS 0 it is fork: the handlers of pthread_atfork run as they do under fork, and the child may go on to use
  * the whole C library.  With PIDFDFORK_ASYNCSAFE it is _Fork: no handler runs, and a child of a process with several
  * threads may only call async-signal-safe functions.  The child has one thread, the caller's, with the caller's
  * signal mask, and copies of all its descriptors; the pidfd is not among them.
  *
- * The child returns from the call only when the parent has its pidfd, which names this child and no other process,
- * whoever waits for children meanwhile.  If the parent goes away before, the child does as well.
+ * The child returns from the call only when the parent has its pidfd, which refers to this child and no other process,
+ * whoever waits for children meanwhile.  If the parent ends first, or executes another program, the child ends too.
  *
  * PARAMETERS
  *   flags  0 or PIDFDFORK_ASYNCSAFE.
  *
  * RETURN VALUE
- *   In the parent the child's pidfd: close-on-exec, the caller's to close, never 0.  In the child 0.  On failure -1
- *   with errno set, there is no child, and none has returned from the call.  On success errno is as it was.
+ *   In the parent the child's pidfd, which is close-on-exec and never 0, and which the caller has to close; in the
+ *   child 0.  On failure -1 with errno set; then there is no child, and none has returned from the call.  On success
+ *   errno is as it was.
  *
  * ERRORS
- *   EINVAL        A flag is not known.
+ *   EINVAL        A flag is unknown.
  *   EAGAIN        The limit on the number of processes or threads is reached.
  *   EMFILE        No two descriptors are free in the process: the call needs two for a moment, with numbers of 3 and
  *                 above.  No child was made.
  *   ENFILE        No more files can be open in the system.
  *   ENOMEM        Not enough memory.
  *   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or a sandbox refuses a part of it; or, with
- *                 PIDFDFORK_ASYNCSAFE, the C library has no _Fork and keeps its thread's ID in a place not known.
- *   ESRCH         The child was killed before it could be named, or did not show in ten seconds that it was not, while
- *                 something was waited for that may have been the child.
+ *                 PIDFDFORK_ASYNCSAFE, the C library has no _Fork and keeps a thread's ID in an unknown place.
+ *   ESRCH         The child was killed before the parent had its pidfd, or gave no answer within ten seconds where
+ *                 the parent needed one.
  *
  * SAFETY
  *   MT-Safe.  Async-signal-safe with PIDFDFORK_ASYNCSAFE.  No cancellation point: cancellation never acts inside the
  *   call.  (In a process with one thread, the very first request in its life, if a handler of pthread_atfork makes it,
  *   acts at that handler's next cancellation point, as under fork.)  Needs 2 KiB of stack besides what the C library's
- *   own function takes.
+ *   own function needs.
  *
  * ORIGIN
  *   The interface proposed for glibc in 2023, where it was not included; fork and _Fork of POSIX.1-2024.
@@ -195,26 +197,26 @@ int pidfd_spawnp(int *__restrict pidfd,
 int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
 
 /**
- * Gives the process ID of the process that a pidfd names.
+ * Returns the process ID of the process to which a pidfd refers.
  *
  * PARAMETERS
- *   fd     A pidfd, of whatever origin.  It is left as it is.
+ *   fd     A pidfd, from whatever source.  It is left unchanged.
  *
  * RETURN VALUE
- *   The process ID, as the caller's PID namespace numbers it; also that of a zombie.  For the pidfd of a thread the
- *   thread's ID.  On failure -1 with errno set.
- *   On success errno is as it was.  The number means that process only for as long as it was not waited for.
+ *   The process ID as seen in the caller's PID namespace, also that of a zombie.  For the pidfd of a thread, the
+ *   thread's ID.  On failure -1 with errno set.  On success errno is as it was.  The ID refers to that process only
+ *   until the process is waited for.
  *
  * ERRORS
- *   EBADF         The descriptor is negative, not open, or no pidfd.
- *   EREMOTE       The process is in a PID namespace from which it has no number in the caller's.
+ *   EBADF         The descriptor is negative, not open, or not a pidfd.
+ *   EREMOTE       The process has no ID in the caller's PID namespace.
  *   ESRCH         The process has ended and was waited for.
- *   Before Linux 6.13 and in sandboxes only, where procfs is needed:
+ *   Only before Linux 6.13 and in sandboxes, where procfs is needed:
  *   ENOENT        procfs is not mounted on /proc.
  *   EMFILE, ENFILE, ENOMEM
  *                 procfs cannot be read without a free descriptor or memory.
- *   EACCES        The process has changed its user and is not dumpable: before Linux 5.14 it cannot read its own
- *                 /proc/self/fdinfo then.
+ *   EACCES        The process has changed its user and is not dumpable: before Linux 5.14, such a process cannot
+ *                 read its own /proc/self/fdinfo.
  *
  * SAFETY
  *   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 2 KiB of
