@@ -259,9 +259,9 @@ fn wait_for_go(question: &OwnedFd, theirs: c_int, watched: c_int, parent: pid_t)
         return;
     }
     let pidfd = pidfd_on_parent(parent);
-    let mut failures = 0;
+    let (mut gone, mut failures) = (false, 0);
     loop {
-        let gone = parent_is_gone(&pidfd, watched, question, theirs, parent);
+        gone = gone || parent_is_gone(&pidfd, watched, question, theirs, parent);
         match message(question) {
             Ok(true) => return,
             Ok(false) if !gone => {}
