@@ -8,22 +8,12 @@
 
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 
 #include "runner.h"
 
-#if __has_include (<linux/filter.h>) && __has_include (<linux/seccomp.h>)
-# include <linux/filter.h>
-# include <linux/seccomp.h>
-#endif
-#ifndef SECCOMP_RET_ERRNO
-# define SECCOMP_RET_ERRNO 0x00050000U
-#endif
-#ifndef SECCOMP_RET_KILL_PROCESS
-# define SECCOMP_RET_KILL_PROCESS 0x80000000U
-#endif
-
 #define SHARED __attribute__ ((unused)) static
+
+enum { SYS_PIDFD_OPEN = 434 };
 
 enum {
   FINE = 40,
@@ -72,15 +62,6 @@ end_company (void)
     end_company ();                                                                                                    \
   }                                                                                                                    \
   static void name_ (void)
-
-/* All 64 signals, those that the libc keeps for itself included. */
-SHARED uint64_t
-mask_now (void)
-{
-  uint64_t mask = 0;
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8) == 0);
-  return mask;
-}
 
 /* The line.  The first act of a child is to tell. */
 static int line[2] = { -1, -1 };
@@ -168,31 +149,14 @@ clone_with_number (pid_t number)
   return pid;
 }
 
-/* From now on WHAT happens when this process opens a pidfd on another one; see seccomp(2) for FLAGS and the result. */
+/* From now on this happens when this process opens a pidfd on another one. */
 SHARED int
-filter_pidfds_of_others (uint32_t what, unsigned int flags)
+filter_pidfds_of_others (uint32_t action, enum filter_flags flags)
 {
-#ifdef BPF_JUMP
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 434 /* pidfd_open */, 0, 4),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + LOW_HALF),
-    /* A number below 0 is that of no process. */
-    BPF_JUMP (BPF_JMP | BPF_JGT | BPF_K, INT_MAX, 2, 0),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) getpid (), 1, 0),
-    BPF_STMT (BPF_RET | BPF_K, what),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  int result = prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (result == 0)
-    result = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-  if (result < 0)
-    SKIP ("no seccomp filter of that kind: %s", strerror (errno));
-  return result;
-#else
-  SKIP ("built without the kernel's headers (%u, %u)", (unsigned int) what, flags);
-#endif
+  return SET_FILTER_WITH (flags, { SYS_PIDFD_OPEN, 0, ALL_BITS, (uint32_t) getpid (), FILTER_ALLOW },
+                          /* A number below 0 is that of no process. */
+                          { SYS_PIDFD_OPEN, 0, 1U << 31, 1U << 31, FILTER_ALLOW },
+                          { .call = SYS_PIDFD_OPEN, .action = action });
 }
 
 /* The call under test.  A child that returns from it tells and ends. */

@@ -5,11 +5,11 @@
 
 #include "runner.h"
 
-#if HAVE_LIBRARY && !defined WAY_STATIC
+#if HAVE_LIBRARY && !defined MODE_STATIC
 
 #include "cgroup.h"
 
-# ifdef WAY_PRELOADED
+# ifdef MODE_PRELOADED
 #  define WEAK __attribute__ ((weak))
 extern int posix_spawnattr_getcgroup_np (const posix_spawnattr_t *, int *) WEAK;
 extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *, int) WEAK;

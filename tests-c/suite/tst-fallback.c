@@ -6,17 +6,10 @@
 
 #include "runner.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-
-#ifndef SECCOMP_RET_KILL_PROCESS
-# define SECCOMP_RET_KILL_PROCESS 0x80000000U
-#endif
 
 enum { UNTOUCHED = -7 };
 
@@ -63,15 +56,7 @@ kill_on_call (long call)
 {
   struct rlimit none = { 0, 0 };
   CHECK (setrlimit (RLIMIT_CORE, &none) == 0);
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) call, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-    SKIP ("no seccomp filters: %s", strerror (errno));
+  SET_FILTER ({ .call = call, .action = FILTER_KILL });
 }
 
 static void
@@ -261,7 +246,7 @@ TEST (clone3_without_a_free_descriptor_is_no_refusal)
 /* What goes by is no refusal: when there is room again, clone3 is used again.  Another thread answers for the kernel, once
    with the error, then as the kernel does. */
 
-# if defined SYS_clone3 && defined SECCOMP_IOCTL_NOTIF_RECV && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
+# ifdef SYS_clone3
 
 static volatile int listener = -1;
 
@@ -270,21 +255,13 @@ answer_once (void *error)
 {
   while (listener < 0)
     usleep (1000);
-  for (bool first = true;;)
-    {
-      struct seccomp_notif request;
-      memset (&request, 0, sizeof request);
-      if (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0)
-        continue;
-      struct seccomp_notif_resp response = { .id = request.id, .flags = 1 /* go on */ };
-      if (first)
-        {
-          response.flags = 0;
-          response.error = -*(int *) error;
-        }
-      first = false;
-      ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
-    }
+  struct notified_call call;
+  while (!receive_call (listener, &call))
+    continue;
+  answer_call (listener, &call, *(int *) error);
+  for (;;)
+    if (receive_call (listener, &call))
+      continue_call (listener, &call);
   return NULL;
 }
 
@@ -293,18 +270,7 @@ check_tried_again (void *error)
 {
   pthread_t thread;
   CHECK_EQ (pthread_create (&thread, NULL, answer_once, error), 0);
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  int made = -1;
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-    made = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-  if (made < 0)
-    SKIP ("no seccomp listener: %s", strerror (errno));
+  int made = LISTEN ({ .call = SYS_clone3, .action = FILTER_NOTIFY });
   refuse_call (SYS_clone, ENOSYS);
   listener = made;
   int pidfd = UNTOUCHED;

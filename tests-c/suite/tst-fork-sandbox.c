@@ -270,7 +270,7 @@ refuse_late (void *late_)
   const struct late *late = late_;
   if (late->in_company)
     get_company ();
-  filter_pidfds_of_others (SECCOMP_RET_ERRNO | (uint32_t) late->error, 0);
+  filter_pidfds_of_others (FILTER_ERROR (late->error), FILTER_PLAIN);
   for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
     {
       if (flags != 0 && NO_UNDERSCORE_FORK)

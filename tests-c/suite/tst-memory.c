@@ -505,7 +505,7 @@ TEST (no_page_of_the_library_is_written)
   if (NOT_GLIBC)
     SKIP ("the libc's malloc uses what is left of the library's last page");
   struct protection protection = { dlsym (RTLD_DEFAULT, "pidfd_spawn"), READ_ONLY, 0 };
-#if defined WAY_STATIC
+#if defined MODE_STATIC
   SKIP ("the library is a part of the program");
 #endif
   CHECK (protection.function != NULL);

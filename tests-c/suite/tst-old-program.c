@@ -6,7 +6,7 @@
 
 #include "runner.h"
 
-#if defined __GLIBC__ && !defined WAY_STATIC
+#if defined __GLIBC__ && !defined MODE_STATIC
 # if defined __x86_64__ && !defined __ILP32__
 #  define OLD "GLIBC_2.2.5"
 # elif defined __i386__ || defined __s390x__

@@ -101,7 +101,7 @@ TEST (with_a_limit_that_is_raised)
                         child_argv ("spawn_when_the_limit_is_raised", format ("%d", tries), NULL));
 }
 
-#ifndef WAY_STATIC
+#ifndef MODE_STATIC
 
 # include "call.h"
 # include "object.h"

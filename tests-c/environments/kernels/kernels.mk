@@ -4,7 +4,7 @@ KERNELS := build/kernels
 KERNEL_PROGRAMS := $(TEST_SOURCES:tests-c/suite/%.c=$(KERNELS)/musl/%)
 MUSL_CC ?= musl-gcc
 # musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are glibc's.
-MUSL_FLAGS := -static -DWAY_STATIC -Ibuild/include -idirafter $(KERNELS)/include
+MUSL_FLAGS := -static -DMODE_STATIC -Ibuild/include -idirafter $(KERNELS)/include
 
 .PHONY: check-kernels
 check-kernels: $(LINKED) build/tests/seccomp-deny ## The C suite on Linux 5.10, 6.1 and 6.12, and what older ones get; RELEASES=name for some

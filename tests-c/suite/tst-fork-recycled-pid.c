@@ -3,15 +3,10 @@
  * pidfd_fork when the child is gone before it has a name and its number belongs to a stranger, who is a child of another
  * thread of this process: the call fails.  It does not wait for the stranger and does not take the stranger's status. */
 
-#include "runner.h"
+#include "fork.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
 
-#if HAVE_LIBRARY && defined SYS_clone3 && defined SECCOMP_IOCTL_NOTIF_RECV                                             \
-  && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
+#if HAVE_LIBRARY && defined SYS_clone3
 
 enum { LONG = 3000 /* milliseconds in which a call that does not wait has returned */ };
 
@@ -52,11 +47,10 @@ make_stranger (void *number)
 static void *
 replace_the_child (void *unused)
 {
-  struct seccomp_notif request;
-  do
-    memset (&request, 0, sizeof request);
-  while (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0);
-  pid_t child = (pid_t) request.data.args[0];
+  struct notified_call call;
+  while (!receive_call (listener, &call))
+    continue;
+  pid_t child = (pid_t) call.arguments[0];
   /* What a broken library may ask for: with -1 all that can be killed would be. */
   CHECK (child > 0);
   CHECK (kill (child, SIGKILL) == 0);
@@ -71,8 +65,7 @@ replace_the_child (void *unused)
     }
   else
     make_stranger (&child);
-  struct seccomp_notif_resp response = { .id = request.id, .flags = 1 /* go on */ };
-  CHECK (ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0);
+  CHECK (continue_call (listener, &call));
   for (int pause = 0; pause < LONG && !returned; pause++)
     usleep (1000);
   waited = !returned;
@@ -82,32 +75,11 @@ replace_the_child (void *unused)
 }
 
 static void
-listen_to_pidfds_of_others (void)
-{
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 434 /* pidfd_open */, 0, 4),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + LOW_HALF),
-    /* A number below 0 is that of no process. */
-    BPF_JUMP (BPF_JMP | BPF_JGT | BPF_K, INT_MAX, 2, 0),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) getpid (), 1, 0),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  listener = -1;
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-    listener = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-  if (listener < 0)
-    SKIP ("no seccomp listener: %s", strerror (errno));
-}
-
-static void
 meet_a_stranger (unsigned int flags)
 {
   if (flags != 0 && NO_UNDERSCORE_FORK)
     SKIP ("the child is made together with its pidfd");
-  listen_to_pidfds_of_others ();
+  listener = filter_pidfds_of_others (FILTER_NOTIFY, FILTER_LISTENER);
   pthread_t thread;
   CHECK_EQ (pthread_create (&thread, NULL, replace_the_child, NULL), 0);
   errno = 0;
