@@ -153,7 +153,7 @@ reap (int pidfd)
   memset (&info, 0, sizeof info);
   if (pidfd < 0)
     FAIL ("not a pidfd: %d", pidfd);
-  while (waitid ((idtype_t) 3 /* P_PIDFD */, (id_t) pidfd, &info, WEXITED) != 0)
+  while (waitid (PIDFD, (id_t) pidfd, &info, WEXITED) != 0)
     if (errno != EINTR)
       FAIL ("waitid on pidfd %d: %s", pidfd, strerror (errno));
   CHECK (close (pidfd) == 0);

@@ -149,6 +149,9 @@ char *read_file (const char *path);
 /* printf into an allocated string. */
 char *format (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
 
+/* P_PIDFD, which older headers do not have. */
+#define PIDFD ((idtype_t) 3)
+
 /* Waits for the child that the descriptor names, closes the descriptor, and gives what waitid said. */
 siginfo_t reap (int pidfd);
 void check_exit_at (const char *file, int line, int pidfd, int status);

@@ -51,15 +51,15 @@ check_found (int calls)
 /* Each bit of the set says that the standard descriptor of that number is closed. */
 struct scene {
   int set;
-  bool in_company;
+  bool has_threads;
 };
 
 static void
 look_with_closed (void *scene_)
 {
   const struct scene *scene = scene_;
-  if (scene->in_company)
-    get_company ();
+  if (scene->has_threads)
+    start_idle_threads (1);
   for (int fd = 0; fd < 3; fd++)
     if (scene->set >> fd & 1)
       close (fd);
@@ -100,8 +100,8 @@ static void
 fork_as_a_daemon (void *scene_)
 {
   const struct scene *scene = scene_;
-  if (scene->in_company)
-    get_company ();
+  if (scene->has_threads)
+    start_idle_threads (1);
   for (int fd = 0; fd < 3; fd++)
     if (scene->set >> fd & 1)
       close (fd);
@@ -116,8 +116,8 @@ fork_as_a_daemon (void *scene_)
 TEST (handlers_write_to_a_closed_standard_error)
 {
   for (int set = 4; set < 8; set++)
-    for (int in_company = 0; in_company < 2; in_company++)
-      CHECK_EQ (in_fork (fork_as_a_daemon, &(struct scene) { set, in_company }), 0);
+    for (int has_threads = 0; has_threads < 2; has_threads++)
+      CHECK_EQ (in_fork (fork_as_a_daemon, &(struct scene) { set, has_threads }), 0);
 }
 
 /* A handler of the child that closes all, as those do that start a daemon. */
@@ -322,27 +322,10 @@ ALONE_AND_NOT (a_handler_closes_0)
 
 /* No descriptor. */
 
-static int prepared;
-static volatile sig_atomic_t chld_count;
-
-static void
-count_prepare (void)
-{
-  prepared++;
-}
-
-static void
-count_chld (int signal)
-{
-  (void) signal;
-  chld_count++;
-}
-
 static void
 count (void)
 {
-  struct sigaction counting = { .sa_handler = count_chld, .sa_flags = SA_RESTART };
-  CHECK (sigaction (SIGCHLD, &counting, NULL) == 0);
+  count_chld ();
   CHECK_EQ (pthread_atfork (count_prepare, NULL, NULL), 0);
   prepared = chld_count = 0;
 }
@@ -387,8 +370,8 @@ static void
 fork_with_none (void *scene_)
 {
   const struct scene *scene = scene_;
-  if (scene->in_company)
-    get_company ();
+  if (scene->has_threads)
+    start_idle_threads (1);
   count ();
   leave_free (0);
   if (scene->set == 1)
@@ -403,8 +386,8 @@ fork_with_none (void *scene_)
 static void
 try_with_none (int set)
 {
-  for (int in_company = 0; in_company < 2; in_company++)
-    CHECK_EQ (in_fork (fork_with_none, &(struct scene) { set, in_company }), 0);
+  for (int has_threads = 0; has_threads < 2; has_threads++)
+    CHECK_EQ (in_fork (fork_with_none, &(struct scene) { set, has_threads }), 0);
 }
 
 TEST (with_no_free_descriptor_no_handler_runs)
@@ -428,8 +411,8 @@ fork_with_few (void *scene_)
 {
   enum { ENOUGH = 5 };
   const struct scene *scene = scene_;
-  if (scene->in_company)
-    get_company ();
+  if (scene->has_threads)
+    start_idle_threads (1);
   leave_free (scene->set);
   count ();
   int pidfd = pidfd_fork (0), error = errno;
@@ -467,8 +450,8 @@ static void
 fork_beside_a_taker (void *scene_)
 {
   const struct scene *scene = scene_;
-  if (scene->in_company)
-    get_company ();
+  if (scene->has_threads)
+    start_idle_threads (1);
   leave_free (20);
   if (scene->set == 0)
     CHECK_EQ (pthread_atfork (take_all_descriptors, NULL, NULL), 0);
@@ -487,6 +470,122 @@ TEST (a_handler_takes_all_descriptors)
 {
   for (int i = 0; i < 4; i++)
     CHECK_EQ (in_fork (fork_beside_a_taker, &(struct scene) { i / 2, i % 2 }), 0);
+}
+
+/* The descriptors of the two sides. */
+
+EACH_WAY (the_child_has_the_descriptors_of_the_caller)
+{
+  char *before = descriptor_table ();
+  int pidfd = fork_by (flags);
+  if (pidfd == 0)
+    {
+      CHECK_STR (descriptor_table (), before);
+      _exit (FINE);
+    }
+  CHECK_EXIT (pidfd, FINE);
+  CHECK_STR (descriptor_table (), before);
+}
+
+EACH_WAY (descriptor_0_is_not_used)
+{
+  int kept = fcntl (0, F_DUPFD_CLOEXEC, 3);
+  close (0);
+  char *before = descriptor_table ();
+  int pidfd = pidfd_fork (flags);
+  CHECK (pidfd != -1);
+  if (pidfd == 0)
+    {
+      CHECK (!is_open (0));
+      CHECK_STR (descriptor_table (), before);
+      _exit (FINE);
+    }
+  CHECK (!is_open (0));
+  CHECK_EXIT (pidfd, FINE);
+  CHECK_STR (descriptor_table (), before);
+  if (kept >= 0)
+    {
+      CHECK_EQ (dup2 (kept, 0), 0);
+      close (kept);
+    }
+}
+
+EACH_WAY (descriptors_0_to_2_are_closed)
+{
+  int kept[3];
+  for (int i = 0; i < 3; i++)
+    kept[i] = fcntl (i, F_DUPFD_CLOEXEC, 3);
+  for (int i = 0; i < 3; i++)
+    close (i);
+  struct witness witness = fork_witness (flags);
+  CHECK (witness.pidfd > 0);
+  CHECK_EQ (pidfd_getpid (witness.pidfd), witness.pid);
+  let_go (witness);
+  CHECK_EXIT (witness.pidfd, FINE);
+  for (int i = 0; i < 3; i++)
+    if (kept[i] >= 0)
+      {
+        dup2 (kept[i], i);
+        close (kept[i]);
+      }
+}
+
+EACH_WAY (no_free_descriptor_is_EMFILE_and_no_child)
+{
+  count_chld ();
+  use_up_descriptors ();
+  for (int i = 0; i < 5; i++)
+    CHECK_NO_FORK (flags, EMFILE);
+  give_back_descriptors ();
+  CHECK_EQ (chld_count, 0);
+  int pidfd = fork_by (flags);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EXIT (pidfd, FINE);
+}
+
+BOTH_KINDS (no_free_descriptor_but_0_is_EMFILE)
+{
+  int kept = fcntl (0, F_DUPFD_CLOEXEC, 3);
+  close (0);
+  /* 0 is the only hole below the limit, and no answer. */
+  struct rlimit limit;
+  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  rlim_t limit_before = limit.rlim_cur;
+  int top = fcntl (2, F_DUPFD_CLOEXEC, 1);
+  CHECK (top > 0);
+  limit.rlim_cur = (rlim_t) top + 1;
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  CHECK_NO_FORK (flags, EMFILE);
+  CHECK (!is_open (0));
+  limit.rlim_cur = limit_before;
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  close (top);
+  if (kept >= 0)
+    {
+      dup2 (kept, 0);
+      close (kept);
+    }
+}
+
+BOTH_KINDS (with_no_free_descriptor_the_system_makes_no_process)
+{
+  int stat = open ("/proc/stat", O_RDONLY | O_CLOEXEC);
+  processes_made (stat);
+  use_up_descriptors ();
+  /* Others make processes as well; once in a while they are fewer than ours would be. */
+  enum { CALLS = 50 };
+  long made = CALLS;
+  for (int i = 0; i < 20 && made >= CALLS; i++)
+    {
+      long before = processes_made (stat);
+      for (int j = 0; j < CALLS; j++)
+        CHECK_NO_FORK (flags, EMFILE);
+      made = processes_made (stat) - before;
+    }
+  give_back_descriptors ();
+  close (stat);
+  CHECK (made < CALLS);
 }
 
 #endif

@@ -38,11 +38,11 @@ check_failure (unsigned int flags, int error)
 
 TEST (a_failure_among_threads_leaves_no_child)
 {
-  get_company ();
+  start_idle_threads (1);
   filter_pidfds_of_others (FILTER_ERROR (ENFILE), FILTER_PLAIN);
   check_failure (0, ENFILE);
   check_failure (PIDFDFORK_ASYNCSAFE, ENFILE);
-  end_company ();
+  end_idle_threads ();
 }
 
 TEST (a_failure_with_SIGCHLD_ignored_leaves_no_child)
@@ -96,7 +96,7 @@ check_orphan (unsigned int flags)
     {
       struct rlimit none = { 0, 0 };
       setrlimit (RLIMIT_CORE, &none);
-      get_company ();
+      start_idle_threads (1);
       filter_pidfds_of_others (FILTER_KILL, FILTER_PLAIN);
       if (pidfd_fork (flags) == 0)
         CHECK_EQ (write (told[1], "", 1), 1);
@@ -126,18 +126,6 @@ TEST (an_orphan_of_the_asyncsafe_call_ends)
 }
 
 /* A handler that reaps whatever has ended, as many programs have one. */
-
-static volatile sig_atomic_t reaped;
-
-static void
-reap_everything (int signal)
-{
-  (void) signal;
-  int error = errno;
-  while (waitpid (-1, NULL, WNOHANG) > 0)
-    reaped = reaped + 1;
-  errno = error;
-}
 
 enum { COUNT = 300 };
 
@@ -274,14 +262,6 @@ TEST_LEAVING (what_a_handler_unblocks_stays_unblocked)
 }
 
 /* Where no pidfd can be opened there is nothing to try. */
-
-static int prepared;
-
-static void
-count_prepare (void)
-{
-  prepared++;
-}
 
 CHILD (fork_without_pidfd_open)
 {

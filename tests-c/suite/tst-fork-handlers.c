@@ -316,11 +316,11 @@ ALONE_AND_NOT (errno_is_kept_whatever_handlers_do)
 #endif
 
 static void
-fail_beside_handlers (void *in_company)
+fail_beside_handlers (void *has_threads)
 {
   CHECK_EQ (pthread_atfork (spoil_errno, spoil_errno, spoil_errno), 0);
-  if (in_company)
-    get_company ();
+  if (has_threads)
+    start_idle_threads (1);
   allow_no_more_processes ();
   CHECK_ERRNO (FORK (0), EAGAIN);
   CHECK_NO_CHILD ();

@@ -249,7 +249,7 @@ struct death {
 };
 
 static void
-die_in_the_call (const struct death *death, bool in_company)
+die_in_the_call (const struct death *death, bool has_threads)
 {
   if (death->flags != 0 && NO_UNDERSCORE_FORK)
     SKIP ("the child is made together with its pidfd");
@@ -263,8 +263,8 @@ die_in_the_call (const struct death *death, bool in_company)
   CHECK (parent >= 0);
   if (parent == 0)
     {
-      if (in_company)
-        get_company ();
+      if (has_threads)
+        start_idle_threads (1);
       if (death->in_namespace && unshare (CLONE_NEWPID) != 0)
         SKIP ("no PID namespace: %s", strerror (errno));
       if (death->on_pidfd_open)

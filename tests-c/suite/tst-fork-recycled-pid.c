@@ -8,8 +8,6 @@
 
 #if HAVE_LIBRARY && defined SYS_clone3
 
-enum { LONG = 3000 /* milliseconds in which a call that does not wait has returned */ };
-
 static int listener;
 static volatile pid_t stranger;
 static volatile bool adopted, returned, waited;
@@ -66,7 +64,7 @@ replace_the_child (void *unused)
   else
     make_stranger (&child);
   CHECK (continue_call (listener, &call));
-  for (int pause = 0; pause < LONG && !returned; pause++)
+  for (int pause = 0; pause < PROMPT && !returned; pause++)
     usleep (1000);
   waited = !returned;
   if (waited && stranger > 0)

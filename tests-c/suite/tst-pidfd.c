@@ -17,8 +17,6 @@ enum {
   VALUE = 20230523,
 };
 
-#define P_PIDFD_ ((idtype_t) 3)
-
 static void
 say_ready (const char *fd)
 {
@@ -114,7 +112,7 @@ TEST (getpid_of_a_zombie_is_its_id)
   pid_t alive = pidfd_getpid (pidfd);
   CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
   siginfo_t info;
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED | WNOWAIT), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WEXITED | WNOWAIT), 0);
   CHECK_EQ (pidfd_getpid (pidfd), info.si_pid);
   CHECK_EQ (info.si_pid, alive);
   CHECK_KILLED (pidfd, SIGKILL);
@@ -124,7 +122,7 @@ TEST (getpid_of_a_reaped_process_is_ESRCH)
 {
   int pidfd = start ("idle", NULL);
   CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &(siginfo_t) { 0 }, WEXITED), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &(siginfo_t) { 0 }, WEXITED), 0);
   CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
   close (pidfd);
 }
@@ -145,7 +143,7 @@ TEST (kill_by_the_id_that_waitid_tells)
   int pidfd = start ("idle", NULL);
   CHECK (sys_pidfd_send_signal (pidfd, SIGSTOP, NULL, 0) == 0);
   siginfo_t info;
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WSTOPPED), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WSTOPPED), 0);
   CHECK_EQ (info.si_code, CLD_STOPPED);
   CHECK (kill (info.si_pid, SIGKILL) == 0);
   CHECK_KILLED (pidfd, SIGKILL);
@@ -188,7 +186,7 @@ TEST (send_signal_to_a_reaped_process_is_ESRCH)
   int pidfd = start ("idle", NULL);
   CHECK (sys_pidfd_send_signal (pidfd, 0, NULL, 0) == 0);
   CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &(siginfo_t) { 0 }, WEXITED), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &(siginfo_t) { 0 }, WEXITED), 0);
   CHECK_ERRNO (sys_pidfd_send_signal (pidfd, 0, NULL, 0), ESRCH);
   close (pidfd);
 }
@@ -252,7 +250,7 @@ TEST (waitid_of_a_running_process)
   int pidfd = start ("idle", NULL);
   siginfo_t info;
   memset (&info, 0, sizeof info);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED | WNOHANG), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WEXITED | WNOHANG), 0);
   CHECK_EQ (info.si_pid, 0);
   end (pidfd);
 }
@@ -272,10 +270,10 @@ TEST (waitid_a_second_time_is_ECHILD)
   int pidfd = start ("idle", NULL);
   CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
   siginfo_t info;
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED | WNOWAIT), 0);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WEXITED | WNOWAIT), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WEXITED), 0);
   CHECK_EQ (info.si_status, SIGKILL);
-  CHECK_ERRNO (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED), ECHILD);
+  CHECK_ERRNO (waitid (PIDFD, (id_t) pidfd, &info, WEXITED), ECHILD);
   close (pidfd);
 }
 
@@ -284,10 +282,10 @@ TEST (waitid_tells_of_stopping_and_going_on)
   int pidfd = start ("idle", NULL);
   siginfo_t info;
   CHECK (sys_pidfd_send_signal (pidfd, SIGSTOP, NULL, 0) == 0);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WSTOPPED), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WSTOPPED), 0);
   CHECK_EQ (info.si_code, CLD_STOPPED);
   CHECK (sys_pidfd_send_signal (pidfd, SIGCONT, NULL, 0) == 0);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WCONTINUED), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WCONTINUED), 0);
   CHECK_EQ (info.si_code, CLD_CONTINUED);
   end (pidfd);
 }

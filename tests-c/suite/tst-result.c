@@ -356,7 +356,7 @@ TEST (pidfd_can_be_polled)
   CHECK_EQ (poll (&poll_it, 1, -1), 1);
   CHECK_EQ (poll_it.revents, POLLIN);
   siginfo_t info;
-  CHECK (waitid ((idtype_t) 3 /* P_PIDFD */, (id_t) pidfd, &info, WEXITED | WNOWAIT) == 0);
+  CHECK (waitid (PIDFD, (id_t) pidfd, &info, WEXITED | WNOWAIT) == 0);
   CHECK_EQ (info.si_pid, pid_of (pidfd));
   CHECK_EXIT (pidfd, 0);
   posix_spawn_file_actions_destroy (&actions);
