@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What one does with a pidfd: ask for the process ID, send signals, take descriptors, poll, wait.  Nothing here is the
+ * What one does with a pidfd: ask for the process ID, send signals, take descriptors, wait.  Nothing here is the
  * library's own but pidfd_getpid; the rest shows that what the spawn function gave is a pidfd in every respect. */
 
 #include "runner.h"
-
-#include <poll.h>
 
 enum {
   AS_EXPECTED = 50,
@@ -97,15 +95,6 @@ TEST (getpid_of_stdout_is_EBADF)
   CHECK_ERRNO (pidfd_getpid (STDOUT_FILENO), EBADF);
 }
 
-TEST (getpid_of_a_running_process)
-{
-  int pidfd = start ("idle", NULL);
-  pid_t pid = pidfd_getpid (pidfd);
-  CHECK (pid > 0);
-  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  CHECK_EQ (reap (pidfd).si_pid, pid);
-}
-
 TEST (getpid_of_a_zombie_is_its_id)
 {
   int pidfd = start ("idle", NULL);
@@ -170,27 +159,6 @@ TEST (send_signal_with_siginfo)
   CHECK_EXIT (pidfd, AS_EXPECTED);
 }
 
-TEST (send_signal_with_the_siginfo_of_another_signal_is_EINVAL)
-{
-  int pidfd = start ("idle", NULL);
-  siginfo_t info;
-  memset (&info, 0, sizeof info);
-  info.si_signo = SIGUSR2;
-  info.si_code = SI_QUEUE;
-  CHECK_ERRNO (sys_pidfd_send_signal (pidfd, SIGUSR1, &info, 0), EINVAL);
-  end (pidfd);
-}
-
-TEST (send_signal_to_a_reaped_process_is_ESRCH)
-{
-  int pidfd = start ("idle", NULL);
-  CHECK (sys_pidfd_send_signal (pidfd, 0, NULL, 0) == 0);
-  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &(siginfo_t) { 0 }, WEXITED), 0);
-  CHECK_ERRNO (sys_pidfd_send_signal (pidfd, 0, NULL, 0), ESRCH);
-  close (pidfd);
-}
-
 static bool
 kernel_has_getfd (void)
 {
@@ -234,17 +202,6 @@ TEST (getfd_takes_the_childs_descriptor)
   end (pidfd);
 }
 
-TEST (poll_says_when_it_ends)
-{
-  int pidfd = start ("idle", NULL);
-  struct pollfd wanted = { .fd = pidfd, .events = POLLIN };
-  CHECK_EQ (poll (&wanted, 1, 0), 0);
-  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  CHECK_EQ (poll (&wanted, 1, -1), 1);
-  CHECK (wanted.revents & POLLIN);
-  CHECK_KILLED (pidfd, SIGKILL);
-}
-
 TEST (waitid_of_a_running_process)
 {
   int pidfd = start ("idle", NULL);
@@ -263,38 +220,4 @@ TEST (waitid_tells_the_exit_status)
   CHECK_EQ (info.si_signo, SIGCHLD);
   CHECK_EQ (info.si_code, CLD_EXITED);
   CHECK_EQ (info.si_status, OTHER_CODE);
-}
-
-TEST (waitid_a_second_time_is_ECHILD)
-{
-  int pidfd = start ("idle", NULL);
-  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  siginfo_t info;
-  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WEXITED | WNOWAIT), 0);
-  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WEXITED), 0);
-  CHECK_EQ (info.si_status, SIGKILL);
-  CHECK_ERRNO (waitid (PIDFD, (id_t) pidfd, &info, WEXITED), ECHILD);
-  close (pidfd);
-}
-
-TEST (waitid_tells_of_stopping_and_going_on)
-{
-  int pidfd = start ("idle", NULL);
-  siginfo_t info;
-  CHECK (sys_pidfd_send_signal (pidfd, SIGSTOP, NULL, 0) == 0);
-  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WSTOPPED), 0);
-  CHECK_EQ (info.si_code, CLD_STOPPED);
-  CHECK (sys_pidfd_send_signal (pidfd, SIGCONT, NULL, 0) == 0);
-  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WCONTINUED), 0);
-  CHECK_EQ (info.si_code, CLD_CONTINUED);
-  end (pidfd);
-}
-
-TEST (waitid_picks_this_child_among_others)
-{
-  int first = start ("idle", NULL), second = start ("idle", NULL);
-  CHECK (sys_pidfd_send_signal (first, SIGKILL, NULL, 0) == 0);
-  CHECK (sys_pidfd_send_signal (second, SIGTERM, NULL, 0) == 0);
-  CHECK_KILLED (second, SIGTERM);
-  CHECK_KILLED (first, SIGKILL);
 }

@@ -53,26 +53,17 @@ count_chld (int signal)
   chld_count++;
 }
 
-TEST (no_free_descriptor_is_EMFILE_with_spawn)
+TEST (no_free_descriptor_is_EMFILE)
 {
   fill_the_table ();
   char *before = descriptor_table ();
-  int pidfd = -1;
-  CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
-  CHECK_EQ (pidfd, -1);
-  CHECK_NO_CHILD ();
-  CHECK_STR (descriptor_table (), before);
-  empty_the_table ();
-}
-
-TEST (no_free_descriptor_is_EMFILE_with_spawnp)
-{
-  fill_the_table ();
-  char *before = descriptor_table ();
-  int pidfd = -1;
-  CHECK_ERROR (SPAWNP (&pidfd, "sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
-  CHECK_EQ (pidfd, -1);
-  CHECK_NO_CHILD ();
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = -1;
+      CHECK_ERROR (both_calls[call](&pidfd, "/bin/sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
+      CHECK_EQ (pidfd, -1);
+      CHECK_NO_CHILD ();
+    }
   CHECK_STR (descriptor_table (), before);
   empty_the_table ();
 }
