@@ -15,7 +15,10 @@
  * kill children at random.  An arena plays in rounds; after each one it counts what is left: descriptors, children and
  * mappings.  A child that is looked at tells its process ID first, and the pidfd must stand for that very process. */
 
+#include "procfs.h"
+#include "snapshot.h"
 #include "soak.h"
+#include "tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,19 +117,6 @@ is_shortage (int error)
   return error == EAGAIN || error == ENOMEM || error == ENFILE;
 }
 
-static pid_t
-pid_by_procfs (int pidfd)
-{
-  char path[64], text[512] = "";
-  snprintf (path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-  ssize_t got = fd < 0 ? -1 : read (fd, text, sizeof text - 1);
-  if (fd >= 0)
-    close (fd);
-  char *line = got > 0 ? strstr (text, "\nPid:") : NULL;
-  return line ? atoi (line + 5) : -2;
-}
-
 /* Hears from the child, compares, and lets it go.  The pipe may still hold what an earlier child told that was killed
    then. */
 static void
@@ -152,7 +142,7 @@ look_at (struct caller *caller, int pidfd)
   /* A killed child may have been waited for already. */
   if (pid != told.pid && !(pid == -1 && error == ESRCH && killers && reapers))
     wrong ("the pidfd of process %d stands for %d (errno %d)", (int) told.pid, (int) pid, error);
-  pid = roll (caller, 4) == 0 ? pid_by_procfs (pidfd) : told.pid;
+  pid = roll (caller, 4) == 0 ? pid_in_fdinfo (pidfd) : told.pid;
   if (pid != told.pid && !(pid == -1 && killers && reapers))
     wrong ("procfs says that the pidfd of process %d stands for %d", (int) told.pid, (int) pid);
   atomic_fetch_add (&counts->looked_at, 1);
@@ -458,48 +448,22 @@ kill_children (void *seed_)
   unsigned int seed = (unsigned int) (uintptr_t) seed_;
   for (; !stop; usleep ((unsigned int) rand_r (&seed) % 3000))
     {
-      char name[64];
-      int pid;
-      snprintf (name, sizeof name, "/proc/self/task/%d/children", callers[(unsigned int) rand_r (&seed) / 7 % CALLERS]);
-      FILE *list = fopen (name, "re");
-      while (list && fscanf (list, "%d", &pid) == 1)
+      enum { MOST = 64 };
+      pid_t children[MOST], caller = callers[(unsigned int) rand_r (&seed) / 7 % CALLERS];
+      for (int i = list_children (getpid (), caller, children, MOST); i-- > 0;)
         {
-          int pidfd = (int) syscall (SYS_pidfd_open, pid, 0);
+          int pidfd = (int) syscall (SYS_pidfd_open, children[i], 0);
           siginfo_t info;
           if (pidfd >= 0 && waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
             syscall (SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
           if (pidfd >= 0)
             close (pidfd);
         }
-      if (list)
-        fclose (list);
     }
   return NULL;
 }
 
 /* What is left. */
-
-static int
-count_descriptors (void)
-{
-  int count = 0;
-  for (int fd = 0; fd < 1024; fd++)
-    count += fcntl (fd, F_GETFD) != -1;
-  return count;
-}
-
-static int
-count_mappings (void)
-{
-  char text[4096];
-  int fd = open ("/proc/self/maps", O_RDONLY | O_CLOEXEC), count = 0;
-  ssize_t got;
-  while ((got = read (fd, text, sizeof text)) > 0)
-    for (ssize_t i = 0; i < got; i++)
-      count += text[i] == '\n';
-  close (fd);
-  return count;
-}
 
 static int
 count_children (void)
@@ -517,14 +481,15 @@ count_children (void)
 static void
 count_what_is_left (int descriptors)
 {
-  static int mappings;
-  int more = count_descriptors () - descriptors;
+  static long count;
+  static struct mappings mappings;
+  int more = open_descriptors () - descriptors;
   counts->zombies += count_children ();
   counts->descriptors += more > 0 ? more : -more;
-  int now = count_mappings ();
-  if (mappings == 0)
-    mappings = now;
-  counts->mappings = now - mappings;
+  read_mappings (&mappings);
+  if (count == 0)
+    count = mappings.count;
+  counts->mappings = mappings.count - count;
 }
 
 static double
@@ -542,7 +507,7 @@ typedef void *role (void *);
 static void
 play (role *const *roles, double end)
 {
-  int descriptors = count_descriptors ();
+  int descriptors = open_descriptors ();
   unsigned int seed = (unsigned int) getpid ();
   for (double now; (now = seconds ()) < end;)
     {
@@ -587,7 +552,7 @@ play_reaper (double end)
 static void
 play_alone (double end)
 {
-  int descriptors = count_descriptors ();
+  int descriptors = open_descriptors ();
   struct caller caller = { .seed = (unsigned int) getpid () };
   while (seconds () < end)
     {
@@ -684,7 +649,7 @@ play_cancel (double end)
   static bool open_before[1024];
   struct victim victim = { .caller.seed = (unsigned int) getpid () };
   pthread_t signals, memory, thread;
-  int descriptors = count_descriptors ();
+  int descriptors = open_descriptors ();
   for (int fd = 0; fd < 1024; fd++)
     open_before[fd] = fcntl (fd, F_GETFD) != -1;
   while (seconds () < end)
@@ -811,6 +776,14 @@ watch (struct counts *shared, pid_t *pids, bool *hung, int *statuses)
       }
 }
 
+__attribute__ ((format (printf, 3, 0))) static void
+report (const char *name, bool right, const char *format, long number)
+{
+  char what[64];
+  snprintf (what, sizeof what, format, number);
+  tap_report (right ? TAP_PASSED : TAP_FAILED, "", "soak %s: %s", name, what);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -835,24 +808,22 @@ main (int argc, char **argv)
     pids[i] = start_arena (i, shared, end);
   watch (shared, pids, hung, statuses);
 
-  int passed = 0, failed = 0;
+  tap_begin ();
   for (size_t i = 0; i < LENGTH (arenas); i++)
     {
       struct counts *got = &shared[i];
-      printf ("%s: %ld calls, %ld children (%ld looked at, %ld killed), %ld unnamed, %ld refused, %ld signals handled, "
+      const char *name = arenas[i].name;
+      printf ("# %s: %ld calls, %ld children (%ld looked at, %ld killed), %ld unnamed, %ld refused, %ld signals handled, "
               "%ld threads cancelled\n",
-              arenas[i].name, got->calls, got->children, got->looked_at, got->killed, got->unnamed, got->refused,
-              got->signals, got->cancelled);
-      printf ("%s: left: %ld descriptors, %ld children, %ld mappings; %ld wrong results, %d hangs%s%s\n",
-              arenas[i].name, got->descriptors, got->zombies, got->mappings, got->wrong, hung[i],
-              got->wrong ? "; the first: " : "", got->first_wrong);
-      const bool right[] = { got->descriptors == 0, got->zombies == 0, got->mappings <= 0, got->wrong == 0, !hung[i],
-                             statuses[i] == 0 && got->calls > 0 };
-      for (size_t j = 0; j < LENGTH (right); j++)
-        right[j] ? passed++ : failed++;
-      if (statuses[i] != 0)
-        printf ("%s: ended with wait status %x\n", arenas[i].name, (unsigned int) statuses[i]);
+              name, got->calls, got->children, got->looked_at, got->killed, got->unnamed, got->refused, got->signals,
+              got->cancelled);
+      report (name, got->descriptors == 0, "%ld descriptors are left", got->descriptors);
+      report (name, got->zombies == 0, "%ld children are left", got->zombies);
+      report (name, got->mappings <= 0, "%ld mappings are left", got->mappings);
+      tap_report (got->wrong ? TAP_FAILED : TAP_PASSED, got->first_wrong, "soak %s: %ld wrong results", name, got->wrong);
+      report (name, !hung[i], "%ld hangs", hung[i]);
+      report (name, statuses[i] == 0, "wait status %ld", statuses[i]);
+      report (name, got->calls > 0, "%ld calls", got->calls);
     }
-  printf ("%d passed, %d failed, 0 skipped\n", passed, failed);
-  return failed ? 1 : 0;
+  return tap_end ();
 }
