@@ -26,19 +26,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef PTRACE_GET_SYSCALL_INFO
-# define PTRACE_GET_SYSCALL_INFO 0x420e
-#endif
-
-/* What the kernel says of a system call, as far as it is read; the C libraries' headers differ about this one. */
-struct call_information {
-  uint8_t op, padding[3];
-  uint32_t architecture;
-  uint64_t instruction_pointer, stack_pointer;
-  uint64_t number, arguments[6];
-};
-enum { ENTRY = 1 };
-
 static const struct call_name {
   long number;
   const char *name;

@@ -66,6 +66,8 @@ read_process_state (pid_t pid, struct process_state *state)
   snprintf (path, sizeof path, "/proc/%d/status", (int) pid);
   if (read_text (path, text, sizeof text) < 0)
     return false;
+  /* Two of them can be compared as memory. */
+  memset (state, 0, sizeof *state);
   state->pid = pid;
   sscanf (value_of (text, "\nUid:"), "%u %u", &state->uid, &state->euid);
   sscanf (value_of (text, "\nGid:"), "%u %u", &state->gid, &state->egid);

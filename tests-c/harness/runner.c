@@ -321,16 +321,23 @@ filter_the_ioctl (uint32_t action)
 static int filled_from;
 static rlim_t limit_before;
 
-int
-use_up_descriptors (void)
+rlim_t
+limit_descriptors (rlim_t new_limit)
 {
   struct rlimit limit;
   CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit_before = limit.rlim_cur;
+  rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = new_limit;
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  return before;
+}
+
+int
+use_up_descriptors (void)
+{
   filled_from = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   CHECK (filled_from >= 0);
-  limit.rlim_cur = (rlim_t) filled_from + 1;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_before = limit_descriptors ((rlim_t) filled_from + 1);
   CHECK_ERRNO (dup (filled_from), EMFILE);
   return filled_from;
 }
@@ -338,10 +345,7 @@ use_up_descriptors (void)
 void
 give_back_descriptors (void)
 {
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = limit_before;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_descriptors (limit_before);
   close (filled_from);
 }
 

@@ -206,6 +206,9 @@ void refuse_call_when (long call, unsigned int argument, uint32_t value, int err
 /* From now on this happens on PIDFD_GET_INFO, by its type and number: the size may be that of any kernel. */
 void filter_the_ioctl (uint32_t action);
 
+/* Sets the soft limit; gives what it was. */
+rlim_t limit_descriptors (rlim_t limit);
+
 /* Lowers the descriptor limit so that no number is free, and puts it back.  The first gives a descriptor that is no
    pidfd. */
 int use_up_descriptors (void);

@@ -51,17 +51,12 @@ expected (const char *call, const char *list, int usual)
   return result;
 }
 
-/* How many mappings the process has; 0 where that is not to be learnt. */
+/* How many mappings the process has; 0 where /proc does not say. */
 static int
 mappings (void)
 {
-  FILE *maps = fopen ("/proc/self/maps", "re");
-  int count = 0;
-  for (int byte; maps && (byte = getc (maps)) != EOF;)
-    count += byte == '\n';
-  if (maps)
-    fclose (maps);
-  return count;
+  static struct mappings now;
+  return read_mappings (&now) ? (int) now.count : 0;
 }
 
 static void

@@ -711,10 +711,7 @@ TEST_LEAVING (no_descriptor_without_clone3)
   int lowest = dup (STDERR_FILENO);
   CHECK (lowest >= 0);
   CHECK (close (lowest) == 0);
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = (rlim_t) lowest;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_descriptors ((rlim_t) lowest);
   sigset_t chld, pending;
   sigemptyset (&chld);
   sigaddset (&chld, SIGCHLD);

@@ -55,14 +55,20 @@ struct scene {
 };
 
 static void
-look_with_closed (void *scene_)
+set_scene (const struct scene *scene)
 {
-  const struct scene *scene = scene_;
   if (scene->has_threads)
     start_idle_threads (1);
   for (int fd = 0; fd < 3; fd++)
     if (scene->set >> fd & 1)
       close (fd);
+}
+
+static void
+look_with_closed (void *scene_)
+{
+  const struct scene *scene = scene_;
+  set_scene (scene);
   look_before ();
   CHECK_EQ (pthread_atfork (look, look, look), 0);
   int pidfd = FORK (0);
@@ -99,12 +105,7 @@ write_to_standard_error (void)
 static void
 fork_as_a_daemon (void *scene_)
 {
-  const struct scene *scene = scene_;
-  if (scene->has_threads)
-    start_idle_threads (1);
-  for (int fd = 0; fd < 3; fd++)
-    if (scene->set >> fd & 1)
-      close (fd);
+  set_scene (scene_);
   CHECK_EQ (pthread_atfork (write_to_standard_error, write_to_standard_error, write_to_standard_error), 0);
   int pidfd = FORK (0);
   if (pidfd == 0)
@@ -346,15 +347,6 @@ check_nothing_begun (unsigned int flags)
   CHECK_EQ (chld_count, 0);
 }
 
-static void
-limit_descriptors (rlim_t number)
-{
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = number;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
-}
-
 /* How many numbers below the limit are free. */
 static void
 leave_free (int number)
@@ -549,17 +541,12 @@ BOTH_KINDS (no_free_descriptor_but_0_is_EMFILE)
   int kept = fcntl (0, F_DUPFD_CLOEXEC, 3);
   close (0);
   /* 0 is the only hole below the limit, and no answer. */
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  rlim_t limit_before = limit.rlim_cur;
   int top = fcntl (2, F_DUPFD_CLOEXEC, 1);
   CHECK (top > 0);
-  limit.rlim_cur = (rlim_t) top + 1;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  rlim_t limit = limit_descriptors ((rlim_t) top + 1);
   CHECK_NO_FORK (flags, EMFILE);
   CHECK (!is_open (0));
-  limit.rlim_cur = limit_before;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_descriptors (limit);
   close (top);
   if (kept >= 0)
     {

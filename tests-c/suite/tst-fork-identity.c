@@ -489,21 +489,42 @@ kill_all (void *unused)
   return unused;
 }
 
+static int
+fork_sleeper (unsigned int flags)
+{
+  int pidfd = pidfd_fork (flags);
+  if (pidfd == 0)
+    for (;;)
+      pause ();
+  return pidfd;
+}
+
+static pthread_t
+start_killer (void)
+{
+  pthread_t killer;
+  need_list_of_children ();
+  killed_enough = false;
+  CHECK_EQ (pthread_create (&killer, NULL, kill_all, NULL), 0);
+  return killer;
+}
+
+static void
+end_killer (pthread_t killer)
+{
+  killed_enough = true;
+  CHECK_EQ (pthread_join (killer, NULL), 0);
+}
+
 static void
 check_with_killer (unsigned int flags, bool ignored)
 {
-  need_list_of_children ();
   struct sigaction action = { .sa_handler = ignored ? SIG_IGN : SIG_DFL };
   CHECK (sigaction (SIGCHLD, &action, NULL) == 0);
-  pthread_t killer;
-  killed_enough = false;
-  CHECK_EQ (pthread_create (&killer, NULL, kill_all, NULL), 0);
+  pthread_t killer = start_killer ();
   for (int i = 0; i < CHILDREN; i++)
     {
-      int pidfd = pidfd_fork (flags);
-      if (pidfd == 0)
-        for (;;)
-          pause ();
+      int pidfd = fork_sleeper (flags);
       /* If it died before it had a name, there is none to give. */
       if (pidfd == -1)
         {
@@ -517,8 +538,7 @@ check_with_killer (unsigned int flags, bool ignored)
       else
         CHECK_KILLED (pidfd, SIGKILL);
     }
-  killed_enough = true;
-  CHECK_EQ (pthread_join (killer, NULL), 0);
+  end_killer (killer);
   CHECK_NO_CHILD ();
 }
 
@@ -555,17 +575,12 @@ make_holders (void *unused)
 
 BOTH_KINDS (a_killed_child_is_noticed_though_others_hold_all_descriptors)
 {
-  need_list_of_children ();
-  pthread_t killer, holder;
-  killed_enough = held_enough = false;
-  CHECK_EQ (pthread_create (&killer, NULL, kill_all, NULL), 0);
+  pthread_t killer = start_killer (), holder;
+  held_enough = false;
   CHECK_EQ (pthread_create (&holder, NULL, make_holders, NULL), 0);
   for (int i = 0; i < CHILDREN; i++)
     {
-      int pidfd = pidfd_fork (flags);
-      if (pidfd == 0)
-        for (;;)
-          pause ();
+      int pidfd = fork_sleeper (flags);
       if (pidfd == -1)
         continue;
       wait_for_end (pidfd);
@@ -573,8 +588,7 @@ BOTH_KINDS (a_killed_child_is_noticed_though_others_hold_all_descriptors)
     }
   held_enough = true;
   CHECK_EQ (pthread_join (holder, NULL), 0);
-  killed_enough = true;
-  CHECK_EQ (pthread_join (killer, NULL), 0);
+  end_killer (killer);
   for (int i = 0; i < holder_count; i++)
     {
       kill (holders[i], SIGKILL);

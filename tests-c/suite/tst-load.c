@@ -88,9 +88,6 @@ program_starts (void)
 # ifdef __GLIBC__
 #  include <gnu/libc-version.h>
 # endif
-# ifndef PTRACE_GET_SYSCALL_INFO
-#  define PTRACE_GET_SYSCALL_INFO 0x420e
-# endif
 
 OBJECT (caller)
 OBJECT (waiter)
@@ -406,14 +403,6 @@ TEST (loading_leaves_no_memory_behind)
   if (!NOT_GLIBC)
     CHECK (found > 100);
 }
-
-struct call_information {
-  uint8_t op, padding[3];
-  uint32_t architecture;
-  uint64_t instruction_pointer, stack_pointer;
-  uint64_t number, arguments[6];
-};
-enum { ENTRY = 1 };
 
 /* musl's functions allocate, which takes calls that every program makes. */
 static bool

@@ -131,13 +131,7 @@ next_range (const char **line, char **start, char **end)
 static void
 read_maps (void)
 {
-  int fd = open ("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  size_t length = 0;
-  ssize_t got;
-  while ((got = read (fd, books->maps + length, TEXT - 1 - length)) > 0)
-    length += (size_t) got;
-  books->maps[length] = 0;
-  close (fd);
+  CHECK (read_text ("/proc/self/maps", books->maps, TEXT) > 0);
 }
 
 #ifdef RSEQ_SIG

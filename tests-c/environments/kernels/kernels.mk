@@ -21,10 +21,12 @@ $(KERNELS)/include:
 	ln -sfn /usr/include/linux /usr/include/asm-generic $@/
 	ln -sfn /usr/include/$$($(CC) -print-multiarch)/asm $@/asm
 
-$(KERNELS)/musl/test.o: $(HARNESS) $(HEADERS) | $(KERNELS)/include
+KERNEL_HARNESS := $(HARNESS_PARTS:%=$(KERNELS)/musl/harness/%.o)
+
+$(KERNEL_HARNESS): $(KERNELS)/musl/harness/%.o: tests-c/harness/%.c $(HARNESS) $(HEADERS) | $(KERNELS)/include
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(TEST_FLAGS) $(MUSL_FLAGS) -c -o $@ tests-c/harness/runner.c
+	$(MUSL_CC) $(TEST_FLAGS) $(MUSL_FLAGS) -c -o $@ $<
 
 # One that musl's headers do not do for is left out; the run says so, with what the compiler said.
-$(KERNELS)/musl/%: tests-c/suite/%.c $(KERNELS)/musl/test.o $(ARCHIVE)
-	$(MUSL_CC) $(TEST_FLAGS) $(MUSL_FLAGS) -o $@ $< $(KERNELS)/musl/test.o $(ARCHIVE) -pthread >$@.log 2>&1 || rm -f $@
+$(KERNELS)/musl/%: tests-c/suite/%.c $(KERNEL_HARNESS) $(ARCHIVE)
+	$(MUSL_CC) $(TEST_FLAGS) $(MUSL_FLAGS) -o $@ $< $(KERNEL_HARNESS) $(ARCHIVE) -pthread >$@.log 2>&1 || rm -f $@
