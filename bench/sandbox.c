@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The same under a filter that refuses what the usual container refuses: clone3 with ENOSYS and unshare with EPERM.  All
- * contestants are under it. A filter stays, so these groups come last. */
+ * The same under a filter that refuses what the usual container refuses: clone3 with ENOSYS and unshare with EPERM. 
+ * All implementations are under it. A filter stays, so these groups come last. */
 
 #define _GNU_SOURCE
 
@@ -55,8 +55,9 @@ const struct group sandbox_fork_group = {
   .title = "forking in a process with one thread in a sandbox, until the call returns in the parent",
   .set_up = enter_sandbox,
   .finish = expect_exit,
-  .contestant_count = 2,
-  .contestants = { [LIBRARY] = { "pidfd_fork (0)", fork_by_library }, [FORK] = { "fork + pidfd_open", fork_by_libc } },
+  .implementation_count = 2,
+  .implementations = { [LIBRARY] = { "pidfd_fork (0)", fork_by_library },
+                       [FORK] = { "fork + pidfd_open", fork_by_libc } },
   .comparison_count = 1,
   .comparisons = { { LIBRARY, FORK } },
 };
@@ -76,8 +77,8 @@ const struct group sandbox_spawn_group = {
   .set_up = enter_sandbox_and_find,
   .finish = expect_exit,
   .pinned = 1,
-  .contestant_count = 3,
-  .contestants = { [SPAWN] = { "pidfd_spawn", spawn_by_library },
+  .implementation_count = 3,
+  .implementations = { [SPAWN] = { "pidfd_spawn", spawn_by_library },
                    [POSIX_SPAWN] = { "posix_spawn + pidfd_open", spawn_by_posix_spawn },
                    [VFORK] = { "vfork + execve + pidfd_open", spawn_by_vfork } },
   .comparison_count = 2,

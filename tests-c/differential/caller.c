@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The caller of a case: a process of its own that makes itself what the case says, calls the contestant's function and
- * writes down what came of it: the answer, the child's end, and what of the caller is not as before. */
+ * The caller of a case: a process of its own that makes itself what the case says, calls the implementation's function
+ * and writes down what came of it: the answer, the child's end, and what of the caller is not as before. */
 
 #include "differential.h"
 
@@ -57,16 +57,16 @@ reference_spawnp (int *pidfd, const char *file, const posix_spawn_file_actions_t
 }
 
 bool
-find_functions (enum contestant contestant, const char *library)
+find_functions (enum implementation implementation, const char *library)
 {
   /* Cancellation loads this; it must not need a descriptor then. */
   dlopen ("libgcc_s.so.1", RTLD_NOW);
   spawn_path = reference_spawn;
   spawn_search = reference_spawnp;
-  if (contestant == POSIX_SPAWN)
+  if (implementation == POSIX_SPAWN)
     return true;
-  /* By its handle, so that each contestant's function is its own whatever else is loaded. */
-  void *handle = contestant == LIBRARY ? dlopen (library, RTLD_NOW | RTLD_LOCAL) : dlopen ("libc.so.6", RTLD_NOW);
+  /* By its handle, so that each implementation's function is its own whatever else is loaded. */
+  void *handle = implementation == LIBRARY ? dlopen (library, RTLD_NOW | RTLD_LOCAL) : dlopen ("libc.so.6", RTLD_NOW);
   if (!handle)
     return false;
   spawn_path = (spawn_function *) dlsym (handle, "pidfd_spawn");

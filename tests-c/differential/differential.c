@@ -25,8 +25,8 @@ static const char *const family_names[FAMILIES] = { "posix_spawn of this libc", 
 static struct {
   uint64_t seed;
   long cases, jobs;
-  /* `oracle` is the loader of the other libc; NULL: that comparison is skipped. */
-  const char *library, *folder, *oracle, *single, *file;
+  /* `reference` is the loader of the other libc; NULL: that comparison is skipped. */
+  const char *library, *folder, *reference, *single, *file;
   bool verbose;
 } options = { .cases = 2000 };
 
@@ -39,18 +39,18 @@ static struct counts {
 
 static char *self;
 
-/* ---- The contestants of a worker ---- */
+/* ---- The implementations of a worker ---- */
 
 static struct server library, references[FAMILIES];
 
 static bool
 takes_part (enum family family)
 {
-  return family == AGAINST_POSIX_SPAWN || options.oracle;
+  return family == AGAINST_POSIX_SPAWN || options.reference;
 }
 
 static bool
-start_contestant (struct server *server, int worker, const char *kind, const char *loader)
+start_implementation (struct server *server, int worker, const char *kind, const char *loader)
 {
   struct text base = { NULL, 0, 0 }, path = { NULL, 0, 0 }, reporter = { NULL, 0, 0 };
   /* Names of the same length, for the sake of what depends on a path's. */
@@ -80,18 +80,18 @@ start_contestant (struct server *server, int worker, const char *kind, const cha
 }
 
 static void
-start_contestants (int worker)
+start_implementations (int worker)
 {
-  if (!start_contestant (&library, worker, "library", NULL))
+  if (!start_implementation (&library, worker, "library", NULL))
     die ("cannot load the library");
-  if (!start_contestant (&references[AGAINST_POSIX_SPAWN], worker, "posix_spawn", NULL))
-    die ("cannot start a contestant");
-  if (options.oracle && !start_contestant (&references[AGAINST_LIBC], worker, "glibc", options.oracle))
-    die ("cannot start the other libc's contestant");
+  if (!start_implementation (&references[AGAINST_POSIX_SPAWN], worker, "posix_spawn", NULL))
+    die ("cannot start an implementation");
+  if (options.reference && !start_implementation (&references[AGAINST_LIBC], worker, "glibc", options.reference))
+    die ("cannot start the other libc's implementation");
 }
 
 static void
-stop_contestants (void)
+stop_implementations (void)
 {
   server_stop (&library);
   for (int family = 0; family < FAMILIES; family++)
@@ -103,7 +103,7 @@ static void
 receive (const struct server *server, struct text *result)
 {
   if (!server_receive (server, result))
-    die ("a contestant is gone");
+    die ("an implementation is gone");
 }
 
 /* ---- Comparing ---- */
@@ -279,14 +279,14 @@ work (int worker)
 {
   struct text test_case = { NULL, 0, 0 };
   char name[64];
-  start_contestants (worker);
+  start_implementations (worker);
   for (long i = worker; i < options.cases; i += options.jobs)
     {
       snprintf (name, sizeof name, "%llu:%ld", (unsigned long long) options.seed, i);
       generate (options.seed, (uint64_t) i, &test_case);
       try_case (name, &test_case);
     }
-  stop_contestants ();
+  stop_implementations ();
 }
 
 /* True when every worker came to its end. */
@@ -333,9 +333,9 @@ run_one (void)
     }
   options.cases = 1;
   options.verbose = true;
-  start_contestants (0);
+  start_implementations (0);
   try_case (options.single ? options.single : options.file, &test_case);
-  stop_contestants ();
+  stop_implementations ();
 }
 
 static int
@@ -367,7 +367,7 @@ summary (double seconds, const char *skipped)
 static void
 usage (void)
 {
-  fputs ("usage: differential --library FILE --folder FOLDER [--oracle LOADER | --no-oracle WHY]\n"
+  fputs ("usage: differential --library FILE --folder FOLDER [--reference LOADER | --no-reference WHY]\n"
          "                    [--cases N] [--seed S] [--jobs J] [--case SEED:INDEX | --file FILE] [--verbose]\n"
          "FOLDER has the reporter in it; the cases make their files there.\n",
          stderr);
@@ -389,8 +389,8 @@ main (int argc, char **argv)
   static const struct option long_options[] = {
     { "cases", required_argument, NULL, 'n' },   { "seed", required_argument, NULL, 's' },
     { "jobs", required_argument, NULL, 'j' },    { "library", required_argument, NULL, 'l' },
-    { "folder", required_argument, NULL, 'd' },  { "oracle", required_argument, NULL, 'o' },
-    { "no-oracle", required_argument, NULL, 'x' }, { "verbose", no_argument, NULL, 'v' },
+    { "folder", required_argument, NULL, 'd' },  { "reference", required_argument, NULL, 'o' },
+    { "no-reference", required_argument, NULL, 'x' }, { "verbose", no_argument, NULL, 'v' },
     { "case", required_argument, NULL, 'c' },    { "file", required_argument, NULL, 'f' },
     { NULL, 0, NULL, 0 },
   };
@@ -407,7 +407,7 @@ main (int argc, char **argv)
       case 'j': options.jobs = atol (optarg); break;
       case 'l': options.library = optarg; break;
       case 'd': options.folder = optarg; break;
-      case 'o': options.oracle = optarg; break;
+      case 'o': options.reference = optarg; break;
       case 'x': skipped = optarg; break;
       case 'v': options.verbose = true; break;
       case 'c': options.single = optarg; break;
@@ -427,13 +427,13 @@ main (int argc, char **argv)
   self = absolute ("/proc/self/exe");
   /* A program is not always able to run on another libc than it was built with. */
   struct server trial;
-  if (options.oracle)
+  if (options.reference)
     {
-      bool started = start_contestant (&trial, (int) options.jobs, "glibc", options.oracle);
+      bool started = start_implementation (&trial, (int) options.jobs, "glibc", options.reference);
       server_stop (&trial);
       if (!started)
         {
-          options.oracle = NULL;
+          options.reference = NULL;
           skipped = "this program cannot run on that libc, or it has no pidfd_spawn";
         }
     }

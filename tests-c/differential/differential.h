@@ -3,8 +3,8 @@
  * What the parts of the differential tester share.
  *
  * A case is a text: one setting, attribute or file action in a line, applied from top to bottom.  Every line can be
- * left out, which is all that shrinking needs to know.  A result is a text as well, in which two contestants that did
- * the same have the same lines. */
+ * left out, which is all that shrinking needs to know.  A result is a text as well, in which two implementations that
+ * did the same have the same lines. */
 
 #ifndef DIFFERENTIAL_H
 #define DIFFERENTIAL_H
@@ -56,16 +56,17 @@ void generate (uint64_t seed, uint64_t index, struct text *test_case);
 
 /* ---- caller.c ---- */
 
-/* One of the contestants: its function with the signature of pidfd_spawn, for each kind of call. */
-enum contestant { LIBRARY, POSIX_SPAWN, LIBC };
-bool find_functions (enum contestant contestant, const char *library);
+/* One of the implementations: its function with the signature of pidfd_spawn, for each kind of call. */
+enum implementation { LIBRARY, POSIX_SPAWN, LIBC };
+bool find_functions (enum implementation implementation, const char *library);
 
 /* Does what the case says and adds what came of it to the result.  Called in a process of its own. */
 void run_case (const char *test_case, const char *root, int cgroup, struct text *result);
 
 /* ---- server.c ---- */
 
-/* A contestant at work in a process of its own, in folder BASE, which it creates: cases come in, results go out. */
+/* An implementation at work in a process of its own, in folder BASE, which it creates: cases come in, results go out.
+   */
 struct server {
   int to, from;
   int pid;
@@ -76,11 +77,11 @@ void server_send (const struct server *server, const struct text *test_case);
 /* False when the server is gone. */
 bool server_receive (const struct server *server, struct text *result);
 void server_stop (struct server *server);
-int serve (enum contestant contestant, const char *library, const char *base, const char *reporter);
+int serve (enum implementation implementation, const char *library, const char *base, const char *reporter);
 
 /* ---- rules.c ---- */
 
-/* A contestant that the library is compared with. */
+/* An implementation that the library is compared with. */
 enum family { AGAINST_POSIX_SPAWN, AGAINST_LIBC, FAMILIES };
 
 enum { RULES = 10 };

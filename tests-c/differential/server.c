@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A contestant at work: takes cases from a pipe, does each in a new process with new files and under a time limit, and
- * sends back the result in which the numbers that must differ (process IDs, inodes, folders) have names. */
+ * An implementation at work: takes cases from a pipe, does each in a new process with new files and under a time limit,
+ * and sends back the result in which the numbers that must differ (process IDs, inodes, folders) have names. */
 
 #include "differential.h"
 #include "procfs.h"
@@ -334,7 +334,7 @@ open_cgroup (void)
 }
 
 int
-serve (enum contestant contestant, const char *library, const char *folder, const char *reporter_path)
+serve (enum implementation implementation, const char *library, const char *folder, const char *reporter_path)
 {
   char report[4096];
   reporter = reporter_path;
@@ -350,7 +350,7 @@ serve (enum contestant contestant, const char *library, const char *folder, cons
   if (shared == MAP_FAILED)
     die ("mmap");
   int cgroup = open_cgroup ();
-  if (!find_functions (contestant, library))
+  if (!find_functions (implementation, library))
     return 1;
 
   struct text test_case = { NULL, 0, 0 }, result = { NULL, 0, 0 };

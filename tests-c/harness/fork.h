@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the tests of pidfd_fork share: idle threads beside the one that forks, a line over which a child tells the parent
- * that code of the program ran in it, and children that wait to be looked at. */
+ * What the tests of pidfd_fork share: idle threads beside the one that forks, a line over which a child tells the
+ * parent that code of the program ran in it, and children that wait to be looked at. */
 
 #ifndef FORK_H
 #define FORK_H
@@ -52,7 +52,7 @@ end_idle_threads (void)
 }
 
 /* A claim that holds whether the process has one thread or several. */
-#define ALONE_AND_NOT(name_)                                                                                           \
+#define ALONE_AND_AMONG_THREADS(name_)                                                                                 \
   static void name_ (void);                                                                                            \
   TEST (name_##_alone)                                                                                                 \
   {                                                                                                                    \
@@ -60,9 +60,9 @@ end_idle_threads (void)
   }                                                                                                                    \
   TEST (name_##_among_threads)                                                                                         \
   {                                                                                                                    \
-    start_idle_threads (1);                                                                                                    \
+    start_idle_threads (1);                                                                                            \
     name_ ();                                                                                                          \
-    end_idle_threads ();                                                                                                    \
+    end_idle_threads ();                                                                                               \
   }                                                                                                                    \
   static void name_ (void)
 
@@ -100,7 +100,7 @@ among_threads (void (*body) (unsigned int flags), unsigned int flags)
 }
 
 /* A claim that holds for both kinds of fork, whoever calls. */
-#define EACH_WAY(name_)                                                                                                \
+#define EACH_CALLER(name_)                                                                                             \
   static void name_ (unsigned int flags);                                                                              \
   TEST (name_##_plain)                                                                                                 \
   {                                                                                                                    \

@@ -7,8 +7,8 @@
  *   MODE_PRELOADED  built without knowing the library: weak declarations, run with LD_PRELOAD
  *   MODE_REFERENCE  the libc's own posix_spawn stands in for pidfd_spawn, to show that a test is right
  *
- * SPAWN and SPAWNP are the call under test; FORK is pidfd_fork, for which fork and pidfd_open stand in.  HAVE_LIBRARY guards
- * what these cannot express. */
+ * SPAWN and SPAWNP are the call under test; FORK is pidfd_fork, for which fork and pidfd_open stand in.  HAVE_LIBRARY
+ * guards what these cannot express. */
 
 #ifndef INTERFACE_H
 #define INTERFACE_H

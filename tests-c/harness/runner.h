@@ -182,8 +182,8 @@ pid_t pid_of (int pidfd);
 pid_t sleeping_child (void);
 pid_t sleeping_child_of (pid_t process);
 
-/* How many processes and threads the system has made since it was started, by an open /proc/stat, for when no descriptor is
-   free.  Skips the test where that is not counted. */
+/* How many processes and threads the system has made since it was started, by an open /proc/stat, for when no
+   descriptor is free.  Skips the test where that is not counted. */
 long processes_made (int proc_stat);
 
 /* Skips the test unless list_children works. */

@@ -65,7 +65,8 @@ static size_t count;
 static void
 usage (const char *what)
 {
-  fprintf (stderr, "seccomp-deny: %s\nusage: seccomp-deny SYSCALL[:N=VALUE:|:N&BITS:]=ERROR... -- PROGRAM [ARGUMENT...]\n", what);
+  fprintf (stderr, "seccomp-deny: %s\nusage: seccomp-deny SYSCALL[:N=VALUE:|:N&BITS:]=ERROR... -- PROGRAM [ARGUMENT...]\n",
+           what);
   exit (2);
 }
 

@@ -19,8 +19,8 @@
 
 enum filter_flags { FILTER_PLAIN = 0, FILTER_LISTENER = 1 << 3 };
 
-/* The call with this number, if the low half of its argument (counted from 0) has VALUE in these BITS.  With no bits the
-   argument does not matter. */
+/* The call with this number, if the low half of its argument (counted from 0) has VALUE in these BITS.  With no bits
+   the argument does not matter. */
 struct filter_rule {
   long call;
   unsigned int argument;
@@ -30,8 +30,8 @@ struct filter_rule {
 
 #define ALL_BITS 0xffffffffU
 
-/* From now on the first rule that fits decides, in this thread and all that it starts; other calls are allowed.  Gives 0,
-   the listener's descriptor with FILTER_LISTENER, or -1 and errno. */
+/* From now on the first rule that fits decides, in this thread and all that it starts; other calls are allowed.  Gives
+   0, the listener's descriptor with FILTER_LISTENER, or -1 and errno. */
 int install_filter (const struct filter_rule rules[], size_t count, enum filter_flags flags);
 
 /* A call that waits for an answer because of FILTER_NOTIFY. */

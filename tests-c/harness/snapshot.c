@@ -21,8 +21,8 @@ is_open (int fd)
   return fcntl (fd, F_GETFD) != -1;
 }
 
-/* Which descriptors are open, as a map of bits.  By poll, which tells of many in one call: some tests run under a tracer
-   that stops at each.  It takes as many at a time as the descriptor limit allows, whatever their numbers. */
+/* Which descriptors are open, as a map of bits.  By poll, which tells of many in one call: some tests run under a
+   tracer that stops at each.  It takes as many at a time as the descriptor limit allows, whatever their numbers. */
 static void
 find_open (unsigned char map[DESCRIPTORS / 8])
 {

@@ -4,7 +4,7 @@
  *
  *   soak SECONDS
  *
- * The roles that do not go together play in processes of their own, the arenas:
+ * The roles that do not go together play in processes of their own, one for each scenario:
  *
  *   owners   every thread waits for its own children, so every status must be right
  *   reaper   another thread waits for any child, and the disposition of SIGCHLD changes all the time
@@ -12,8 +12,9 @@
  *   alone    a process with one thread, under a storm of timer signals
  *
  * In all of them handlers run, and the first two have threads that open and close descriptors, allocate, print, and
- * kill children at random.  An arena plays in rounds; after each one it counts what is left: descriptors, children and
- * mappings.  A child that is looked at tells its process ID first, and the pidfd must stand for that very process. */
+ * kill children at random.  A scenario process plays in rounds; after each one it counts what is left: descriptors,
+ * children and mappings.  A child that is looked at tells its process ID first, and the pidfd must stand for that very
+ * process. */
 
 #include "procfs.h"
 #include "snapshot.h"
@@ -67,7 +68,7 @@ static struct counts {
 } *counts;
 
 static atomic_bool stop;
-static pid_t *arena; /* the process; 0 in its forked children, where the page is wiped */
+static pid_t *scenario_process; /* the process; 0 in its forked children, where the page is wiped */
 static bool killers, reapers;
 static char child_program[PATH_MAX];
 
@@ -339,7 +340,7 @@ static void
 handle (int signal)
 {
   int error = errno;
-  if (*arena != 0 && syscall (SYS_getpid) != *arena)
+  if (*scenario_process != 0 && syscall (SYS_getpid) != *scenario_process)
     wrong ("the handler of signal %d ran in a child", signal);
   atomic_fetch_add (&counts->signals, 1);
   errno = error;
@@ -500,7 +501,7 @@ seconds (void)
   return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
-/* The arenas. */
+/* The scenarios. */
 
 typedef void *role (void *);
 
@@ -693,7 +694,7 @@ play_cancel (double end)
 static const struct {
   const char *name;
   void (*play) (double end);
-} arenas[] = {
+} scenarios[] = {
   { "owners", play_owners },
   { "reaper", play_reaper },
   { "cancel", play_cancel },
@@ -701,7 +702,7 @@ static const struct {
 };
 
 static pid_t
-start_arena (size_t index, struct counts *shared, double end)
+start_scenario (size_t index, struct counts *shared, double end)
 {
   pid_t pid = fork ();
   if (pid < 0)
@@ -714,16 +715,16 @@ start_arena (size_t index, struct counts *shared, double end)
   setpgid (0, 0);
   prctl (PR_SET_PDEATHSIG, SIGKILL);
   counts = &shared[index];
-  arena = mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (arena == MAP_FAILED || madvise (arena, 4096, MADV_WIPEONFORK) != 0)
+  scenario_process = mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (scenario_process == MAP_FAILED || madvise (scenario_process, 4096, MADV_WIPEONFORK) != 0)
     abort ();
-  *arena = getpid ();
+  *scenario_process = getpid ();
   /* With one heap that grows in one place the number of mappings says something. */
   mallopt (M_ARENA_MAX, 1);
   mallopt (M_MMAP_THRESHOLD, 1 << 30);
   sink = fopen ("/dev/null", "we");
   handle_signals (SA_RESTART);
-  arenas[index].play (end);
+  scenarios[index].play (end);
   fclose (sink);
   exit (0);
 }
@@ -746,17 +747,17 @@ find_child (void)
     }
 }
 
-/* Waits for the arenas, and ends one that makes no progress. */
+/* Waits for the scenario processes, and ends one that makes no progress. */
 static void
 watch (struct counts *shared, pid_t *pids, bool *hung, int *statuses)
 {
-  long beats[LENGTH (arenas)] = { 0 };
-  double last[LENGTH (arenas)];
-  size_t running = LENGTH (arenas);
-  for (size_t i = 0; i < LENGTH (arenas); i++)
+  long beats[LENGTH (scenarios)] = { 0 };
+  double last[LENGTH (scenarios)];
+  size_t running = LENGTH (scenarios);
+  for (size_t i = 0; i < LENGTH (scenarios); i++)
     last[i] = seconds ();
   for (; running > 0; usleep (100000))
-    for (size_t i = 0; i < LENGTH (arenas); i++)
+    for (size_t i = 0; i < LENGTH (scenarios); i++)
       {
         if (pids[i] == 0)
           continue;
@@ -797,30 +798,31 @@ main (int argc, char **argv)
   for (int fd = 3; fd < 1024; fd++)
     close (fd);
   struct counts *shared
-    = mmap (NULL, sizeof *shared * LENGTH (arenas), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    = mmap (NULL, sizeof *shared * LENGTH (scenarios), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED)
     return 2;
-  pid_t pids[LENGTH (arenas)];
-  bool hung[LENGTH (arenas)] = { false };
-  int statuses[LENGTH (arenas)] = { 0 };
+  pid_t pids[LENGTH (scenarios)];
+  bool hung[LENGTH (scenarios)] = { false };
+  int statuses[LENGTH (scenarios)] = { 0 };
   double end = seconds () + length;
-  for (size_t i = 0; i < LENGTH (arenas); i++)
-    pids[i] = start_arena (i, shared, end);
+  for (size_t i = 0; i < LENGTH (scenarios); i++)
+    pids[i] = start_scenario (i, shared, end);
   watch (shared, pids, hung, statuses);
 
   tap_begin ();
-  for (size_t i = 0; i < LENGTH (arenas); i++)
+  for (size_t i = 0; i < LENGTH (scenarios); i++)
     {
       struct counts *got = &shared[i];
-      const char *name = arenas[i].name;
-      printf ("# %s: %ld calls, %ld children (%ld looked at, %ld killed), %ld unnamed, %ld refused, %ld signals handled, "
-              "%ld threads cancelled\n",
+      const char *name = scenarios[i].name;
+      printf ("# %s: %ld calls, %ld children (%ld looked at, %ld killed), %ld unnamed, %ld refused, "
+              "%ld signals handled, %ld threads cancelled\n",
               name, got->calls, got->children, got->looked_at, got->killed, got->unnamed, got->refused, got->signals,
               got->cancelled);
       report (name, got->descriptors == 0, "%ld descriptors are left", got->descriptors);
       report (name, got->zombies == 0, "%ld children are left", got->zombies);
       report (name, got->mappings <= 0, "%ld mappings are left", got->mappings);
-      tap_report (got->wrong ? TAP_FAILED : TAP_PASSED, got->first_wrong, "soak %s: %ld wrong results", name, got->wrong);
+      tap_report (got->wrong ? TAP_FAILED : TAP_PASSED, got->first_wrong, "soak %s: %ld wrong results", name,
+                  got->wrong);
       report (name, !hung[i], "%ld hangs", hung[i]);
       report (name, statuses[i] == 0, "wait status %ld", statuses[i]);
       report (name, got->calls > 0, "%ld calls", got->calls);

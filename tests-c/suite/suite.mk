@@ -34,17 +34,20 @@ GENERIC := build/generic/lib/libpidfd_spawn.so.0
 $(GENERIC): $(RUST_SOURCES)
 	@scripts/need cargo cc
 	@mkdir -p $(@D)
-	RUSTFLAGS="$(RUSTFLAGS) --cfg generic_instructions" scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir target/generic
+	RUSTFLAGS="$(RUSTFLAGS) --cfg generic_instructions" \
+	  scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir target/generic
 	cp target/generic/$$(scripts/cargo --host)/release/libpidfd_spawn_c.so $@
 
 .PHONY: check-generic
-check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite with the system calls of an architecture that has no instructions here
-	@readelf --dyn-syms -W $(GENERIC) | grep -q ' UND syscall$$' || { echo "check-generic: that library has its own instructions"; exit 1; }
-	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || { echo "check-generic: the programs take another library"; exit 1; }
+check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as on an architecture without instructions of its own
+	@readelf --dyn-syms -W $(GENERIC) | grep -q ' UND syscall$$' || \
+	  { echo "check-generic: that library has its own instructions"; exit 1; }
+	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || \
+	  { echo "check-generic: the programs take another library"; exit 1; }
 	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" tests-c/suite/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
 
 .PHONY: mutants
-mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
+mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break one rule at a time: do the tests notice?  ONLY=name for one
 	@scripts/need cargo cc unshare
 	mutants/run -j2 $(ONLY)
 
@@ -56,8 +59,8 @@ build-musl-tests: $(SO) $(HEADERS)
 	@scripts/need musl-gcc
 	+@$(MAKE) --no-print-directory -s -j2 $(MUSL)
 
-.PHONY: check-hostile
-check-hostile: $(LINKED) build/tests/seccomp-deny ## The C suite where system calls are refused and privileges are missing
+.PHONY: check-restricted
+check-restricted: $(LINKED) build/tests/seccomp-deny ## The C suite with system calls refused and privileges missing
 	@scripts/need cc setpriv unshare
 	-@scripts/need valgrind qemu-$$(uname -m)
 	@tests-c/environments/restricted/run build/tests/linked build/tests/seccomp-deny
@@ -81,9 +84,10 @@ $(STATIC): $(ARCHIVE)
 # Carried by the programs that load them: see objects/README.md.
 OBJECTS := $(patsubst tests-c/suite/%.c,%.so,$(wildcard tests-c/suite/objects/*.c))
 CARRIERS := $(patsubst tests-c/suite/%.c,%,$(shell grep -l '^OBJECT' $(TEST_SOURCES)))
+OBJECT_HEADERS := tests-c/harness/call.h tests-c/harness/interface.h tests-c/guard/guard.h
 OBJECT_FLAGS := $(TEST_FLAGS) -DMODE_PRELOADED -shared -fPIC
 
-build/tests/objects/%.so: tests-c/suite/objects/%.c tests-c/harness/call.h tests-c/harness/interface.h tests-c/guard/guard.h
+build/tests/objects/%.so: tests-c/suite/objects/%.c $(OBJECT_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(OBJECT_FLAGS) -o $@ $< -pthread
 
@@ -104,7 +108,8 @@ build/tests/seccomp-deny: tests-c/harness/seccomp-deny.c tests-c/harness/seccomp
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $(filter %.c,$^)
 
-# musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are glibc's.
+# musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are
+# glibc's.
 MUSL_TEST_FLAGS := -Ibuild/include -idirafter build/tests/musl/kernel
 
 build/tests/musl/kernel:
@@ -112,16 +117,18 @@ build/tests/musl/kernel:
 	ln -sfn /usr/include/linux /usr/include/asm-generic $@/
 	ln -sfn /usr/include/$$($(CC) -print-multiarch)/asm $@/asm
 
-build/tests/musl/objects/%.so: tests-c/suite/objects/%.c tests-c/harness/call.h tests-c/harness/interface.h tests-c/guard/guard.h
+build/tests/musl/objects/%.so: tests-c/suite/objects/%.c $(OBJECT_HEADERS)
 	@mkdir -p $(@D)
 	musl-gcc $(OBJECT_FLAGS) -o $@ $< -pthread
 
 $(CARRIERS:%=build/tests/musl/%): $(addprefix build/tests/musl/,$(OBJECTS))
 
-$(HARNESS_PARTS:%=build/tests/musl/harness/%.o): build/tests/musl/harness/%.o: tests-c/harness/%.c $(HARNESS) $(HEADERS) | build/tests/musl/kernel
+MUSL_HARNESS := $(HARNESS_PARTS:%=build/tests/musl/harness/%.o)
+
+$(MUSL_HARNESS): build/tests/musl/harness/%.o: tests-c/harness/%.c $(HARNESS) $(HEADERS) | build/tests/musl/kernel
 	@mkdir -p $(@D)
 	musl-gcc $(TEST_FLAGS) -DMODE_LINKED -fPIE $(MUSL_TEST_FLAGS) -c -o $@ $<
 
-build/tests/musl/%: tests-c/suite/%.c $(HARNESS_PARTS:%=build/tests/musl/harness/%.o) $(SO)
+build/tests/musl/%: tests-c/suite/%.c $(MUSL_HARNESS) $(SO)
 	musl-gcc $(TEST_FLAGS) -DMODE_LINKED -DOBJECTS='"build/tests/musl/objects/"' -fPIE $(MUSL_TEST_FLAGS) -o $@ \
 	  $(filter %.c %.o,$^) -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../../lib' -pthread

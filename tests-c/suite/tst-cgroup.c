@@ -244,7 +244,7 @@ TEST (cgroup_without_clone3)
     CHECK_EQ (in_fork (check_without_clone3, &errors[i]), 0);
 }
 
-/* A refusal of clone3 is remembered, but a cgroup is to be had in no other way. */
+/* A refusal of clone3 is remembered, but only clone3 can put a child into a cgroup. */
 TEST (cgroup_after_a_refusal_of_clone3)
 {
 # ifdef SYS_clone3

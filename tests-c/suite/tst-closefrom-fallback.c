@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * closefrom where close_range is missing: by what procfs lists, and where that cannot be had either by trying the numbers:
- * as far as the table of descriptors reaches, for the limit may be a thousand million. */
+ * closefrom where close_range is missing: by what procfs lists, and where that is unavailable as well by trying the
+ * numbers: as far as the table of descriptors reaches, for the limit may be a thousand million. */
 
 #include "runner.h"
 
@@ -270,7 +270,8 @@ time_of_closefrom (const int *more, size_t count)
   posix_spawn_file_actions_destroy (&actions);
   struct rusage usage;
   CHECK (getrusage (RUSAGE_CHILDREN, &usage) == 0);
-  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000
+         + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
 }
 
 static void
@@ -292,7 +293,8 @@ TEST_LEAVING (high_numbers_below_a_limit_of_very_many)
   check_time (time_of_closefrom (more, sizeof more / sizeof *more));
 }
 
-/* Where there is no memory for the question, the numbers are tried up to the limit; as many as here are quickly done. */
+/* Where there is no memory for the question, the numbers are tried up to the limit; as many as here are quickly done.
+   */
 TEST_LEAVING (high_numbers_without_memory)
 {
   CHECK_EQ (dup2 (0, 3000), 3000);

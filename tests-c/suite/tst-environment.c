@@ -32,7 +32,8 @@ expected (const char *call, const char *list, int usual)
     const char *name;
     int number;
   } errors[] = {
-    { "ENOSYS", ENOSYS }, { "EPERM", EPERM },   { "EINVAL", EINVAL }, { "EAGAIN", EAGAIN },         { "ENOMEM", ENOMEM },
+    { "ENOSYS", ENOSYS }, { "EPERM", EPERM },   { "EINVAL", EINVAL }, { "EAGAIN", EAGAIN },
+    { "ENOMEM", ENOMEM },
     { "ENOENT", ENOENT }, { "EMFILE", EMFILE }, { "EACCES", EACCES }, { "EOPNOTSUPP", EOPNOTSUPP }, { "0", 0 },
   };
   char *name = format (" %s=", call), *padded = format (" %s", list ? list : ""), *found = strstr (padded, name);
@@ -175,7 +176,7 @@ TEST_LEAVING (standard_descriptors_are_closed)
   check_all (NULL);
 }
 
-TEST_LEAVING (no_process_is_to_be_had)
+TEST_LEAVING (no_process_can_be_made)
 {
   allow_no_more_processes ();
   /* Before Linux 5.14 this process may no longer read what procfs says of its own descriptors. */

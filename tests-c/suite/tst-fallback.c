@@ -2,7 +2,7 @@
  *
  * Kernels, emulators and sandboxes that refuse a part of what a spawn would like to use.  clone3 may be refused in four
  * ways, and each leads to clone; the rules are the same there, and they are shown once more for what the kernel does
- * not do by itself on that way.  What cannot be had at all is ENOSYS, for which callers have a plan. */
+ * not do by itself on that way.  What is unavailable is ENOSYS, for which callers have a plan. */
 
 #include "runner.h"
 
@@ -178,7 +178,7 @@ TEST (clone_does_not_know_a_flag)
   CHECK_FAILS (self_path, NULL, NULL, ENOSYS);
 }
 
-/* No process is to be had: no reason to try another way, and no harm. */
+/* No process can be made: no reason to try another way, and no harm. */
 TEST (clone3_fails_for_good)
 {
   without_clone3 (EAGAIN);
@@ -243,8 +243,8 @@ TEST (clone3_without_a_free_descriptor_is_no_refusal)
   CHECK_WORKS (NULL, NULL);
 }
 
-/* What goes by is no refusal: when there is room again, clone3 is used again.  Another thread answers for the kernel, once
-   with the error, then as the kernel does. */
+/* What goes by is no refusal: when there is room again, clone3 is used again.  Another thread answers for the kernel,
+   once with the error, then as the kernel does. */
 
 # ifdef SYS_clone3
 
@@ -335,7 +335,8 @@ TEST (process_1_without_clone3)
     CHECK_EQ (in_fork (start_in_a_namespace, &errors[i]), 0);
 }
 
-/* A program that does not exist takes the number and the namespace with it, as everywhere; the error is the right one. */
+/* A program that does not exist takes the number and the namespace with it, as everywhere; the error is the right one.
+   */
 static void
 fail_in_a_namespace (void *unused)
 {
@@ -446,8 +447,8 @@ TEST (fork_without_waiting_for_pidfds)
   CHECK_EQ (in_fork (start_without_waiting_for_pidfds, (void *) "fork_is_not_supported"), 0);
 }
 
-/* The descriptor may fail once the child exists, for another reason than a full table.  What the kernel can do is known by
-   then. */
+/* The descriptor may fail once the child exists, for another reason than a full table.  What the kernel can do is known
+   by then. */
 TEST (fork_when_the_system_has_no_descriptor)
 {
   check_fork_or (0);

@@ -9,7 +9,7 @@
  * hangs; so it does after the libc's fork.  Threads are in the loader only where the child needs none of these.
  *
  * FORKS=5000 in the environment makes that many children in each test instead of a few hundred.  The harness's time
- * limit is for each test, so on a slow machine more is to be had by several runs. */
+ * limit is for each test, so on a slow machine several runs show more. */
 
 #include "fork.h"
 
@@ -21,7 +21,7 @@ enum { FORKS = 200, AT_ONCE = 8, PATIENCE = 20 };
 
 static atomic_bool stop;
 
-/* The company.  It rests a little now and then, or the children would hardly get a processor. */
+/* The busy threads.  They rest a little now and then, or the children would hardly get a processor. */
 
 static void
 rest (int i)
@@ -90,24 +90,24 @@ ask_for_random_numbers (void *unused)
   return unused;
 }
 
-enum { COMPANY = 8 };
-static pthread_t company[COMPANY];
+enum { BUSY = 8 };
+static pthread_t busy_threads[BUSY];
 
 static void
-gather (bool loads)
+start_busy_threads (bool loads)
 {
   void *(*const roles[]) (void *) = { allocate, print, ask_for_random_numbers, loads ? load : allocate };
   stop = false;
-  for (int i = 0; i < COMPANY; i++)
-    CHECK_EQ (pthread_create (&company[i], NULL, roles[i % 4], NULL), 0);
+  for (int i = 0; i < BUSY; i++)
+    CHECK_EQ (pthread_create (&busy_threads[i], NULL, roles[i % 4], NULL), 0);
 }
 
 static void
-disperse (void)
+end_busy_threads (void)
 {
   stop = true;
-  for (int i = 0; i < COMPANY; i++)
-    CHECK_EQ (pthread_join (company[i], NULL), 0);
+  for (int i = 0; i < BUSY; i++)
+    CHECK_EQ (pthread_join (busy_threads[i], NULL), 0);
 }
 
 /* What the child does.  A step that does not work gives an exit status of its own, since the harness's way of failing
@@ -324,9 +324,9 @@ fork_beside_busy_threads (unsigned int flags, bool loads, void (*child) (void))
 {
   const char *number = getenv ("FORKS");
   prepare ();
-  gather (loads);
+  start_busy_threads (loads);
   fork_many (flags, child, number ? atoi (number) : FORKS);
-  disperse ();
+  end_busy_threads ();
   if (flags == 0)
     {
       /* Every child ended as its owner. */

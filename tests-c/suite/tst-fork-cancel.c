@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Handlers of pthread_atfork that mean the end of the thread, or do not come back.  A request for cancellation that they
- * make acts after the call, and a jump out of them leaves everything as after fork. */
+ * Handlers of pthread_atfork that mean the end of the thread, or do not come back.  A request for cancellation that
+ * they make acts after the call, and a jump out of them leaves everything as after fork. */
 
 #include "fork.h"
 
@@ -62,8 +62,8 @@ TEST (a_request_of_a_parent_handler_acts_after_the_call)
 }
 
 #if HAVE_LIBRARY
-/* With one thread.  There the very first request in the life of a process is not looked for: one that a handler makes of its
-   own thread acts at the handler's next cancellation point, as under fork. */
+/* With one thread.  There the very first request in the life of a process is not looked for: one that a handler makes
+   of its own thread acts at the handler's next cancellation point, as under fork. */
 static void
 cancel_itself_and_test (void)
 {
@@ -172,7 +172,7 @@ TEST_LEAVING (a_jump_out_of_a_prepare_handler)
 
 /* Requests that no handler makes, and the state and type of cancellation. */
 
-EACH_WAY (the_cancel_state_stays)
+EACH_CALLER (the_cancel_state_stays)
 {
   for (int enabled = 0; enabled < 2; enabled++)
     {
@@ -187,7 +187,7 @@ EACH_WAY (the_cancel_state_stays)
     }
 }
 
-EACH_WAY (the_cancel_type_stays)
+EACH_CALLER (the_cancel_type_stays)
 {
   int before, after;
   pthread_setcanceltype (PTHREAD_CANCEL_ASYNCHRONOUS, &before);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Descriptors and pidfd_fork.  While handlers of pthread_atfork run there may be descriptors of the library's own.  They
- * are close-on-exec and never 0, 1 or 2: the handler of a daemon that has these closed writes to nothing.  And handlers
- * may close and open what they like. */
+ * Descriptors and pidfd_fork.  While handlers of pthread_atfork run there may be descriptors of the library's own. 
+ * They are close-on-exec and never 0, 1 or 2: the handler of a daemon that has these closed writes to nothing.  And
+ * handlers may close and open what they like. */
 
 #include "fork.h"
 
@@ -130,7 +130,7 @@ close_all (void)
     close (fd);
 }
 
-ALONE_AND_NOT (a_child_handler_closes_every_descriptor)
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor)
 {
   CHECK_EQ (pthread_atfork (NULL, NULL, close_all), 0);
   int pidfd = FORK (0);
@@ -147,7 +147,7 @@ ALONE_AND_NOT (a_child_handler_closes_every_descriptor)
 }
 
 /* The child may not fetch what it lost from the parent, as in most sandboxes. */
-ALONE_AND_NOT (a_child_handler_closes_every_descriptor_in_a_sandbox)
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_in_a_sandbox)
 {
   refuse_call (438 /* pidfd_getfd */, EPERM);
   a_child_handler_closes_every_descriptor ();
@@ -161,7 +161,7 @@ take_time (void)
   usleep (200000);
 }
 
-ALONE_AND_NOT (a_child_handler_closes_every_descriptor_beside_a_slow_parent)
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_beside_a_slow_parent)
 {
   CHECK_EQ (pthread_atfork (NULL, take_time, close_all), 0);
   int pidfd = pidfd_fork (0);
@@ -187,7 +187,7 @@ kill_the_child_after_a_while (void)
 }
 
 /* It does not go on before it has a name either. */
-ALONE_AND_NOT (a_child_handler_closes_every_descriptor_and_the_child_waits)
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_and_the_child_waits)
 {
   CHECK_EQ (pthread_atfork (NULL, NULL, close_all_but_the_line), 0);
   register_handlers (kill_the_child_after_a_while);
@@ -204,7 +204,7 @@ ALONE_AND_NOT (a_child_handler_closes_every_descriptor_and_the_child_waits)
   CHECK_EQ (waitpid (pid, &status, 0), pid);
   CHECK (close (other) == 0);
   if (WEXITSTATUS (status) != FINE)
-    SKIP ("descriptors of the parent are not to be had");
+    SKIP ("the parent's descriptors are unavailable");
   open_line ();
   int pidfd = fork_telling (0);
   CHECK (!was_told ());
@@ -212,9 +212,9 @@ ALONE_AND_NOT (a_child_handler_closes_every_descriptor_and_the_child_waits)
     CHECK_KILLED (pidfd, SIGKILL);
 }
 
-/* And nobody keeps the status of a child, so that its number may be another process's any time.  If there is no proof that
-   it is not there is no child. */
-ALONE_AND_NOT (a_child_handler_closes_every_descriptor_with_SIGCHLD_ignored)
+/* And nobody keeps the status of a child, so that its number may be another process's any time.  If there is no proof
+   that it is not there is no child. */
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_with_SIGCHLD_ignored)
 {
   signal (SIGCHLD, SIG_IGN);
   for (int sandboxed = 0; sandboxed < 2; sandboxed++)
@@ -255,7 +255,7 @@ open_in_place_of_all (void)
     }
 }
 
-ALONE_AND_NOT (a_child_handler_has_others_in_place_of_every_descriptor)
+ALONE_AND_AMONG_THREADS (a_child_handler_has_others_in_place_of_every_descriptor)
 {
   look_before ();
   CHECK_EQ (pthread_atfork (NULL, NULL, open_in_place_of_all), 0);
@@ -299,7 +299,7 @@ close_zero_in_parent (void)
   close_zero (1);
 }
 
-ALONE_AND_NOT (a_handler_closes_0)
+ALONE_AND_AMONG_THREADS (a_handler_closes_0)
 {
   int kept = fcntl (0, F_DUPFD_CLOEXEC, 3);
   CHECK (kept >= 0);
@@ -397,7 +397,7 @@ TEST (with_a_limit_of_0_no_handler_runs)
   try_with_none (2);
 }
 
-/* How many the call needs is its own affair, but it knows before it begins.  With the last of them it works. */
+/* How many the call needs is up to it, but it knows before it begins.  With the last of them it works. */
 static void
 fork_with_few (void *scene_)
 {
@@ -466,7 +466,7 @@ TEST (a_handler_takes_all_descriptors)
 
 /* The descriptors of the two sides. */
 
-EACH_WAY (the_child_has_the_descriptors_of_the_caller)
+EACH_CALLER (the_child_has_the_descriptors_of_the_caller)
 {
   char *before = descriptor_table ();
   int pidfd = fork_by (flags);
@@ -479,7 +479,7 @@ EACH_WAY (the_child_has_the_descriptors_of_the_caller)
   CHECK_STR (descriptor_table (), before);
 }
 
-EACH_WAY (descriptor_0_is_not_used)
+EACH_CALLER (descriptor_0_is_not_used)
 {
   int kept = fcntl (0, F_DUPFD_CLOEXEC, 3);
   close (0);
@@ -502,7 +502,7 @@ EACH_WAY (descriptor_0_is_not_used)
     }
 }
 
-EACH_WAY (descriptors_0_to_2_are_closed)
+EACH_CALLER (descriptors_0_to_2_are_closed)
 {
   int kept[3];
   for (int i = 0; i < 3; i++)
@@ -522,7 +522,7 @@ EACH_WAY (descriptors_0_to_2_are_closed)
       }
 }
 
-EACH_WAY (no_free_descriptor_is_EMFILE_and_no_child)
+EACH_CALLER (no_free_descriptor_is_EMFILE_and_no_child)
 {
   count_chld ();
   use_up_descriptors ();

@@ -50,7 +50,7 @@ check_mask_inside (const sigset_t *mask)
   CHECK_EQ (in_parent, wanted);
 }
 
-ALONE_AND_NOT (handlers_run_with_the_callers_mask)
+ALONE_AND_AMONG_THREADS (handlers_run_with_the_callers_mask)
 {
   CHECK_EQ (pthread_atfork (note_in_prepare, note_in_parent, note_in_child), 0);
   sigset_t mask;
@@ -97,7 +97,7 @@ change_in_child (void)
 
 #define BIT(signal) (1ULL << ((signal) -1))
 
-ALONE_AND_NOT (what_handlers_do_to_the_mask_lasts)
+ALONE_AND_AMONG_THREADS (what_handlers_do_to_the_mask_lasts)
 {
   sigset_t mask, before;
   sigemptyset (&mask);
@@ -152,7 +152,7 @@ start_in_child (void)
   start_thread (&in_child);
 }
 
-ALONE_AND_NOT (threads_that_handlers_start_have_the_callers_mask)
+ALONE_AND_AMONG_THREADS (threads_that_handlers_start_have_the_callers_mask)
 {
   CHECK_EQ (pthread_atfork (start_in_prepare, start_in_parent, start_in_child), 0);
   sigset_t mask;
@@ -282,7 +282,7 @@ raise_and_look (void)
   CHECK_EQ (taken, before + 1);
 }
 
-ALONE_AND_NOT (signals_are_taken_inside_handlers)
+ALONE_AND_AMONG_THREADS (signals_are_taken_inside_handlers)
 {
   struct sigaction taking = { .sa_handler = take_signal };
   CHECK (sigaction (SIGUSR1, &taking, NULL) == 0);
@@ -303,7 +303,7 @@ spoil_errno (void)
 }
 
 #if HAVE_LIBRARY
-ALONE_AND_NOT (errno_is_kept_whatever_handlers_do)
+ALONE_AND_AMONG_THREADS (errno_is_kept_whatever_handlers_do)
 {
   CHECK_EQ (pthread_atfork (spoil_errno, spoil_errno, spoil_errno), 0);
   errno = EXDEV;
@@ -341,7 +341,7 @@ exit_in_child (void)
   _exit (FINE);
 }
 
-ALONE_AND_NOT (a_child_handler_that_ends_the_child)
+ALONE_AND_AMONG_THREADS (a_child_handler_that_ends_the_child)
 {
   CHECK_EQ (pthread_atfork (NULL, NULL, exit_in_child), 0);
   int pidfd = FORK (0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Whose pidfd it is.  A child does not return from pidfd_fork before the parent has its pidfd, so that a child that ends
- * at once cannot lose its number to another process before that; and where it is killed and reaped in that moment the call
- * fails.  It never hangs, and an error means that no code of the program ran after the call. */
+ * Whose pidfd it is.  A child does not return from pidfd_fork before the parent has its pidfd, so that a child that
+ * ends at once cannot lose its number to another process before that; and where it is killed and reaped in that moment
+ * the call fails.  It never hangs, and an error means that no code of the program ran after the call. */
 
 #include "fork.h"
 
@@ -14,7 +14,7 @@
 
 enum { MOST_CHILDREN = 512 };
 
-static pid_t stranger;
+static pid_t recycled;
 
 static void
 replace_the_child (void)
@@ -22,20 +22,20 @@ replace_the_child (void)
   pid_t child = await_child ();
   CHECK (kill (child, SIGKILL) == 0);
   CHECK_EQ (waitpid (child, NULL, 0), child);
-  stranger = clone_with_number (child);
+  recycled = clone_with_number (child);
 }
 
 static void
-meet_the_stranger (void)
+check_recycled_pid (void)
 {
   open_line ();
   int result = fork_telling (0), error = errno;
-  if (stranger < 0)
+  if (recycled < 0)
     SKIP ("a number cannot be asked for");
-  if (waitpid (stranger, NULL, WNOHANG) != 0)
-    FAIL ("the call ended the stranger");
-  CHECK (kill (stranger, SIGKILL) == 0);
-  CHECK (waitpid (stranger, NULL, 0) == stranger || errno == ECHILD);
+  if (waitpid (recycled, NULL, WNOHANG) != 0)
+    FAIL ("the call ended the process that has the number now");
+  CHECK (kill (recycled, SIGKILL) == 0);
+  CHECK (waitpid (recycled, NULL, 0) == recycled || errno == ECHILD);
   check_no_name (result, error);
 }
 
@@ -47,7 +47,7 @@ have_the_child_replaced (void)
   CHECK (kill (child, SIGKILL) == 0);
   while (kill (child, 0) == 0)
     usleep (1000);
-  stranger = clone_with_number (child);
+  recycled = clone_with_number (child);
 }
 
 static void
@@ -72,8 +72,8 @@ drop_and_replace (void)
   register_handlers (have_the_child_replaced);
 }
 
-/* The stranger is a child of this very thread, and holds all that was open.  The call waits for its answer for some time,
-   so all ways of this are tried at once, each alone and among threads. */
+/* The process with the recycled PID is a child of this very thread, and holds all that was open.  The call waits for
+   its answer for some time, so all ways of this are tried at once, each alone and among threads. */
 TEST (a_parent_handler_gives_the_number_to_another_child)
 {
   void (*const ways[]) (void) = { reap_and_replace, ignore_and_replace, drop_and_replace };
@@ -88,7 +88,7 @@ TEST (a_parent_handler_gives_the_number_to_another_child)
       if (i % 2)
         start_idle_threads (1);
       ways[i / 2] ();
-      meet_the_stranger ();
+      check_recycled_pid ();
       if (i % 2)
         end_idle_threads ();
       _exit (FINE);
@@ -116,7 +116,7 @@ kill_and_reap (void)
   CHECK_EQ (waitpid (child, NULL, 0), child);
 }
 
-ALONE_AND_NOT (a_parent_handler_kills_and_reaps_the_child)
+ALONE_AND_AMONG_THREADS (a_parent_handler_kills_and_reaps_the_child)
 {
   register_handlers (kill_and_reap);
   open_line ();
@@ -131,7 +131,7 @@ kill_the_child (void)
 }
 
 /* Dead, but it still has its number. */
-ALONE_AND_NOT (a_parent_handler_kills_the_child)
+ALONE_AND_AMONG_THREADS (a_parent_handler_kills_the_child)
 {
   register_handlers (kill_the_child);
   open_line ();
@@ -152,7 +152,7 @@ kill_it_and_reap_another (void)
   kill_the_child ();
 }
 
-ALONE_AND_NOT (a_parent_handler_kills_the_child_and_reaps_another)
+ALONE_AND_AMONG_THREADS (a_parent_handler_kills_the_child_and_reaps_another)
 {
   register_handlers (kill_it_and_reap_another);
   open_line ();
@@ -205,7 +205,7 @@ fork_with_signal (void (*in_parent) (void))
   return pidfd;
 }
 
-ALONE_AND_NOT (a_signal_for_the_child_is_not_taken_before_it_has_a_name)
+ALONE_AND_AMONG_THREADS (a_signal_for_the_child_is_not_taken_before_it_has_a_name)
 {
   int pidfd = fork_with_signal (signal_and_kill_the_child);
   if (was_told ())
@@ -214,7 +214,7 @@ ALONE_AND_NOT (a_signal_for_the_child_is_not_taken_before_it_has_a_name)
     CHECK_KILLED (pidfd, SIGKILL);
 }
 
-ALONE_AND_NOT (a_signal_for_the_child_is_taken_when_it_has_a_name)
+ALONE_AND_AMONG_THREADS (a_signal_for_the_child_is_taken_when_it_has_a_name)
 {
   int pidfd = fork_with_signal (signal_the_child);
   CHECK_EXIT (pidfd, FINE);
@@ -248,7 +248,7 @@ reap_and_fork_again (void)
   in_second = false;
 }
 
-ALONE_AND_NOT (a_parent_handler_reaps_and_forks_again)
+ALONE_AND_AMONG_THREADS (a_parent_handler_reaps_and_forks_again)
 {
   register_handlers (reap_and_fork_again);
   open_line ();
@@ -273,7 +273,7 @@ unblock_chld_for_a_moment (void)
 }
 
 /* The caller has it blocked, as a program has that takes it by a signalfd. */
-ALONE_AND_NOT (a_parent_handler_unblocks_SIGCHLD_whose_handler_reaps)
+ALONE_AND_AMONG_THREADS (a_parent_handler_unblocks_SIGCHLD_whose_handler_reaps)
 {
   struct sigaction reaping = { .sa_handler = reap_everything, .sa_flags = SA_RESTART };
   sigset_t set, before;
@@ -325,7 +325,7 @@ check_with_a_killer (unsigned int flags, int *named, int *failed)
   ++*failed;
 }
 
-ALONE_AND_NOT (a_process_kills_every_child)
+ALONE_AND_AMONG_THREADS (a_process_kills_every_child)
 {
   enum { CALLS = 200 };
   need_list_of_children ();
@@ -358,7 +358,7 @@ check_nobodys_child (unsigned int flags)
   close (witness.pidfd);
 }
 
-EACH_WAY (with_SIGCHLD_ignored)
+EACH_CALLER (with_SIGCHLD_ignored)
 {
   struct sigaction ignoring = { .sa_handler = SIG_IGN };
   CHECK (sigaction (SIGCHLD, &ignoring, NULL) == 0);
@@ -369,7 +369,7 @@ EACH_WAY (with_SIGCHLD_ignored)
   CHECK (after.sa_handler == SIG_IGN);
 }
 
-EACH_WAY (with_SA_NOCLDWAIT)
+EACH_CALLER (with_SA_NOCLDWAIT)
 {
   struct sigaction dropping = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT };
   CHECK (sigaction (SIGCHLD, &dropping, NULL) == 0);
@@ -380,7 +380,7 @@ EACH_WAY (with_SA_NOCLDWAIT)
   CHECK (after.sa_flags & SA_NOCLDWAIT);
 }
 
-EACH_WAY (with_SIGCHLD_ignored_a_child_that_ends_at_once)
+EACH_CALLER (with_SIGCHLD_ignored_a_child_that_ends_at_once)
 {
   struct sigaction ignoring = { .sa_handler = SIG_IGN };
   CHECK (sigaction (SIGCHLD, &ignoring, NULL) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the libc knows of itself in a child of pidfd_fork: its thread ID, its mutexes, its loader, its exit.  The child must
- * be a complete one, as after the libc's own fork. */
+ * What the libc knows of itself in a child of pidfd_fork: its thread ID, its mutexes, its loader, its exit.  The child
+ * must be a complete one, as after the libc's own fork. */
 
 #include "fork.h"
 
@@ -28,7 +28,7 @@ await_usr1 (void)
   CHECK (sigaction (SIGUSR1, &noting, NULL) == 0);
 }
 
-EACH_WAY (raise_reaches_the_thread_of_the_child)
+EACH_CALLER (raise_reaches_the_thread_of_the_child)
 {
   await_usr1 ();
   int pidfd = fork_by (flags);
@@ -95,7 +95,7 @@ init_mutex (pthread_mutex_t *mutex, int type, bool robust, bool shared)
   CHECK_EQ (pthread_mutex_init (mutex, &attributes), 0);
 }
 
-EACH_WAY (a_recursive_mutex_knows_the_child)
+EACH_CALLER (a_recursive_mutex_knows_the_child)
 {
   pthread_mutex_t mutex;
   init_mutex (&mutex, PTHREAD_MUTEX_RECURSIVE, false, false);
@@ -112,7 +112,7 @@ EACH_WAY (a_recursive_mutex_knows_the_child)
   CHECK_EXIT (pidfd, FINE);
 }
 
-EACH_WAY (an_error_checking_mutex_knows_the_child)
+EACH_CALLER (an_error_checking_mutex_knows_the_child)
 {
   pthread_mutex_t mutex;
   init_mutex (&mutex, PTHREAD_MUTEX_ERRORCHECK, false, false);
@@ -129,7 +129,7 @@ EACH_WAY (an_error_checking_mutex_knows_the_child)
 }
 
 #ifdef __GLIBC__
-EACH_WAY (the_owner_of_a_mutex_is_the_child)
+EACH_CALLER (the_owner_of_a_mutex_is_the_child)
 {
   /* The ID that the libc has stored, which no function shows. */
   pthread_mutex_t mutex;
@@ -157,7 +157,7 @@ shared_robust_mutex (void)
   return mutex;
 }
 
-EACH_WAY (a_robust_mutex_of_a_dead_child_is_passed_on)
+EACH_CALLER (a_robust_mutex_of_a_dead_child_is_passed_on)
 {
   /* Works only if the kernel knows the child's list of such mutexes, and the lock holds the child's ID. */
   pthread_mutex_t *mutex = shared_robust_mutex ();
@@ -174,7 +174,7 @@ EACH_WAY (a_robust_mutex_of_a_dead_child_is_passed_on)
   CHECK_EQ (pthread_mutex_unlock (mutex), 0);
 }
 
-EACH_WAY (a_robust_mutex_of_the_parent_survives_the_child)
+EACH_CALLER (a_robust_mutex_of_the_parent_survives_the_child)
 {
   pthread_mutex_t *mutex = shared_robust_mutex ();
   CHECK_EQ (pthread_mutex_lock (mutex), 0);
@@ -199,7 +199,7 @@ robust_list (void)
   return head;
 }
 
-EACH_WAY (a_robust_mutex_of_the_parent_is_not_in_the_list_of_the_child)
+EACH_CALLER (a_robust_mutex_of_the_parent_is_not_in_the_list_of_the_child)
 {
   pthread_mutex_t *mutex = shared_robust_mutex ();
   CHECK_EQ (pthread_mutex_lock (mutex), 0);
@@ -230,7 +230,7 @@ ask_mutexes (pthread_mutex_t mutexes[4], struct answers *answers)
     answers->unlock[i] = pthread_mutex_unlock (&mutexes[i]);
 }
 
-EACH_WAY (mutexes_locked_before_are_as_after_fork)
+EACH_CALLER (mutexes_locked_before_are_as_after_fork)
 {
   /* A libc may see the old owner in them or not; what counts is that it sees the same as after its own fork. */
   struct answers *answers

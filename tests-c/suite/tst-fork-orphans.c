@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_fork when one side does not come to the end of the call: the parent is killed, or another thread of it executes a
- * program, or a handler of the child lasts.  A child whose parent is gone goes away at once, with the descriptors that it
- * has; nobody waits for the other side's handlers. */
+ * pidfd_fork when one side does not come to the end of the call: the parent is killed, or another thread of it executes
+ * a program, or a handler of the child lasts.  A child whose parent is gone goes away at once, with the descriptors
+ * that it has; nobody waits for the other side's handlers. */
 
 #include "fork.h"
 
@@ -53,7 +53,8 @@ share_holder (void)
   CHECK (holder != MAP_FAILED);
 }
 
-/* Argument 0 is the line to read from, over which the child must not tell; argument 1 is a process to end afterwards. */
+/* Argument 0 is the line to read from, over which the child must not tell; argument 1 is a process to end afterwards.
+   */
 CHILD (upgraded)
 {
   int status;
@@ -320,7 +321,7 @@ wait_for_the_parents_return (void)
   parents->in_time = parents->returned;
 }
 
-ALONE_AND_NOT (a_child_handler_that_waits_for_the_parent)
+ALONE_AND_AMONG_THREADS (a_child_handler_that_waits_for_the_parent)
 {
   parents = mmap (NULL, sizeof *parents, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK (parents != MAP_FAILED);

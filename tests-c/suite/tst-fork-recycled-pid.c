@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_fork when the child is gone before it has a name and its number belongs to a stranger, who is a child of another
- * thread of this process: the call fails.  It does not wait for the stranger and does not take the stranger's status. */
+ * pidfd_fork when the child is gone before it has a name and its number was given to another process, which is a child
+ * of another thread of this process: the call fails.  It does not wait for that process and does not take its status.
+ * */
 
 #include "fork.h"
 
@@ -9,7 +10,7 @@
 #if HAVE_LIBRARY && defined SYS_clone3
 
 static int listener;
-static volatile pid_t stranger;
+static volatile pid_t recycled;
 static volatile bool adopted, returned, waited;
 
 /* struct clone_args as of Linux 5.5, which not every <linux/sched.h> has. */
@@ -35,9 +36,9 @@ fork_with_number (pid_t number)
 }
 
 static void *
-make_stranger (void *number)
+recycle_the_pid (void *number)
 {
-  stranger = fork_with_number (*(pid_t *) number);
+  recycled = fork_with_number (*(pid_t *) number);
   return NULL;
 }
 
@@ -57,23 +58,23 @@ replace_the_child (void *unused)
     {
       /* When a thread ends, its children go to another one: to the first. */
       pthread_t maker;
-      CHECK_EQ (pthread_create (&maker, NULL, make_stranger, &child), 0);
+      CHECK_EQ (pthread_create (&maker, NULL, recycle_the_pid, &child), 0);
       CHECK_EQ (pthread_join (maker, NULL), 0);
       usleep (20 * 1000);
     }
   else
-    make_stranger (&child);
+    recycle_the_pid (&child);
   CHECK (continue_call (listener, &call));
   for (int pause = 0; pause < PROMPT && !returned; pause++)
     usleep (1000);
   waited = !returned;
-  if (waited && stranger > 0)
-    kill (stranger, SIGKILL);
+  if (waited && recycled > 0)
+    kill (recycled, SIGKILL);
   return unused;
 }
 
 static void
-meet_a_stranger (unsigned int flags)
+check_recycled_pid (unsigned int flags)
 {
   if (flags != 0 && NO_UNDERSCORE_FORK)
     SKIP ("the child is made together with its pidfd");
@@ -86,44 +87,44 @@ meet_a_stranger (unsigned int flags)
     _exit (4);
   returned = true;
   CHECK_EQ (pthread_join (thread, NULL), 0);
-  if (stranger < 0)
+  if (recycled < 0)
     SKIP ("a number cannot be asked for");
   if (waited)
-    FAIL ("the call waited for the stranger");
+    FAIL ("the call waited for the process that has the number now");
   if (pidfd > 0)
-    FAIL ("the pidfd is the stranger's");
+    FAIL ("the pidfd is that of the process that has the number now");
   CHECK_EQ (error, ESRCH);
   if (!adopted)
-    CHECK (kill (stranger, SIGKILL) == 0);
-  CHECK (waitpid (stranger, NULL, 0) == stranger || adopted);
+    CHECK (kill (recycled, SIGKILL) == 0);
+  CHECK (waitpid (recycled, NULL, 0) == recycled || adopted);
 }
 
 /* The listener stays. */
-TEST_LEAVING (a_stranger_who_became_a_child_of_the_caller)
+TEST_LEAVING (a_recycled_pid_of_a_new_child_of_the_caller)
 {
   adopted = true;
-  meet_a_stranger (0);
+  check_recycled_pid (0);
 }
 
-TEST_LEAVING (a_stranger_who_became_a_child_of_the_caller_asyncsafe)
+TEST_LEAVING (a_recycled_pid_of_a_new_child_of_the_caller_asyncsafe)
 {
   adopted = true;
-  meet_a_stranger (PIDFDFORK_ASYNCSAFE);
+  check_recycled_pid (PIDFDFORK_ASYNCSAFE);
 }
 
-TEST_LEAVING (a_stranger_with_the_number)
+TEST_LEAVING (a_recycled_pid)
 {
-  meet_a_stranger (0);
+  check_recycled_pid (0);
 }
 
-TEST_LEAVING (a_stranger_with_the_number_asyncsafe)
+TEST_LEAVING (a_recycled_pid_asyncsafe)
 {
-  meet_a_stranger (PIDFDFORK_ASYNCSAFE);
+  check_recycled_pid (PIDFDFORK_ASYNCSAFE);
 }
 
 #else
 
-TEST (fork_stranger)
+TEST (fork_recycled_pid)
 {
   SKIP ("another function, or headers that lack something");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_fork in a sandbox that the program put on itself after it was started, as many daemons do, and maybe after it had
- * forked.  Where the call can do without what is refused nobody notices.  Where it cannot the answer is ENOSYS, and
+ * pidfd_fork in a sandbox that the program put on itself after it was started, as many daemons do, and maybe after it
+ * had forked.  Where the call can do without what is refused nobody notices.  Where it cannot the answer is ENOSYS, and
  * before there is a child, before a handler of pthread_atfork has run. */
 
 #include "fork.h"
@@ -239,8 +239,8 @@ TEST (without_fcntl)
     }
 }
 
-/* The filter knows the child from the parent.  So late a refusal cannot be seen before there is a child, but no code of the
-   program may run in it. */
+/* The filter knows the child from the parent.  So late a refusal cannot be seen before there is a child, but no code of
+   the program may run in it. */
 struct late {
   int error, wanted;
   bool has_threads;

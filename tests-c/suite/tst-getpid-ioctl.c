@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_getpid and its ioctl: what is no pidfd never gets it, for to an unknown device the number may mean anything; and
- * the first kernels that had it gave one error for two cases. */
+ * pidfd_getpid and its ioctl: what is no pidfd never gets it, for to an unknown device the number may mean anything;
+ * and the first kernels that had it gave one error for two cases. */
 
 #include "runner.h"
 
@@ -26,12 +26,12 @@ without_fstatfs (int error)
 }
 
 static void
-ask_strangers (void *error_of_fstatfs)
+ask_others (void *error_of_fstatfs)
 {
   int pipes[2], sockets[2];
   CHECK (pipe (pipes) == 0);
   CHECK (socketpair (AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
-  const int strangers[] = {
+  const int others[] = {
     open ("/dev/null", O_RDONLY),   open ("/dev/zero", O_RDWR),  open ("/proc/self/stat", O_RDONLY),
     open (self_path, O_RDONLY),     open ("/", O_RDONLY),        open ("/dev/ptmx", O_RDWR | O_NOCTTY),
     open (self_path, O_PATH),       eventfd (0, EFD_CLOEXEC),    pipes[0],
@@ -40,33 +40,33 @@ ask_strangers (void *error_of_fstatfs)
   filter_the_ioctl (FILTER_KILL);
   if (error_of_fstatfs)
     without_fstatfs (*(int *) error_of_fstatfs);
-  for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
-    if (strangers[i] >= 0)
-      CHECK_ERRNO (pidfd_getpid (strangers[i]), EBADF);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (others[i] >= 0)
+      CHECK_ERRNO (pidfd_getpid (others[i]), EBADF);
   CHECK_ERRNO (pidfd_getpid (-1), EBADF);
   _exit (FINE);
 }
 
 static void
-check_strangers (int *error_of_fstatfs)
+check_others (int *error_of_fstatfs)
 {
   struct rlimit none = { 0, 0 };
   CHECK (setrlimit (RLIMIT_CORE, &none) == 0);
-  int status = in_fork (ask_strangers, error_of_fstatfs);
+  int status = in_fork (ask_others, error_of_fstatfs);
   if (WIFSIGNALED (status) && WTERMSIG (status) == SIGSYS)
     FAIL ("the ioctl was sent to something that is no pidfd");
   CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
 }
 
-TEST (strangers_do_not_get_it)
+TEST (what_is_no_pidfd_does_not_get_it)
 {
-  check_strangers (NULL);
+  check_others (NULL);
 }
 
-TEST (strangers_do_not_get_it_where_fstatfs_is_refused)
+TEST (what_is_no_pidfd_does_not_get_it_where_fstatfs_is_refused)
 {
-  check_strangers (&(int) { EPERM });
-  check_strangers (&(int) { ENOSYS });
+  check_others (&(int) { EPERM });
+  check_others (&(int) { ENOSYS });
 }
 
 /* As Linux 6.13 does it: ESRCH for a process that has no number here as well. */

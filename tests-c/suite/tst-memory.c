@@ -147,7 +147,8 @@ thread_pointer (void)
 }
 #endif
 
-/* What a called function may write of its caller's frame: there it saves registers, by the rules of the architecture. */
+/* What a called function may write of its caller's frame: there it saves registers, by the rules of the architecture.
+   */
 #if defined __powerpc64__
 enum { CALLEES_PART = 32 };
 #elif defined __s390x__
@@ -478,7 +479,8 @@ protect_object (struct dl_phdr_info *info, size_t size, void *argument)
   for (int i = 0; i < info->dlpi_phnum; i++)
     {
       const ElfW (Phdr) *part = &info->dlpi_phdr[i];
-      uintptr_t start = (info->dlpi_addr + part->p_vaddr) & -page, end = info->dlpi_addr + part->p_vaddr + part->p_memsz;
+      uintptr_t start = (info->dlpi_addr + part->p_vaddr) & -page;
+      uintptr_t end = info->dlpi_addr + part->p_vaddr + part->p_memsz;
       if (part->p_type != PT_LOAD || !(part->p_flags & PF_W))
         continue;
       /* What the loader has made read-only stays so. */
@@ -510,7 +512,8 @@ TEST (no_page_of_the_library_is_written)
       int pidfd = -1;
       CHECK_EQ (SPAWN (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ), 0);
       CHECK_EXIT (pidfd, 4);
-      CHECK_ERROR (SPAWNP (&pidfd, "no-such-program", NULL, NULL, child_argv ("exit_with", "4", NULL), environ), ENOENT);
+      CHECK_ERROR (SPAWNP (&pidfd, "no-such-program", NULL, NULL, child_argv ("exit_with", "4", NULL), environ),
+                   ENOENT);
       for (int flags = 0; flags <= (int) PIDFDFORK_ASYNCSAFE; flags += (int) PIDFDFORK_ASYNCSAFE)
         {
           pidfd = pidfd_fork ((unsigned int) flags);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A program from before glibc 2.15 knows posix_spawn and posix_spawnp by an older version of the symbols, whose meaning
- * was another: a file of no known format is handed to the shell.  With the library it is not: a symbol without a version
- * answers to all versions, and the way is the newer one's. */
+ * was another: a file of no known format is handed to the shell.  With the library it is not: a symbol without a
+ * version answers to all versions, and the way is the newer one's. */
 
 #include "runner.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_fork: fork (flags 0) or _Fork (PIDFDFORK_ASYNCSAFE) that gives the parent a pidfd.  What the two sides get, which
- * handlers run, and the asynchronous-signal-safe kind in a signal handler.  What the child's libc knows of it is in
- * tst-fork-libc-state.c, and each other tst-fork-*.c has a theme of its own. */
+ * pidfd_fork: fork (flags 0) or _Fork (PIDFDFORK_ASYNCSAFE) that gives the parent a pidfd.  What the two sides get,
+ * which handlers run, and the asynchronous-signal-safe kind in a signal handler.  What the child's libc knows of it is
+ * in tst-fork-libc-state.c, and each other tst-fork-*.c has a theme of its own. */
 
 #include "fork.h"
 
@@ -12,7 +12,7 @@ enum { CHILDREN = 200 };
 
 /* What the two sides get. */
 
-EACH_WAY (the_child_gets_0_and_the_parent_its_pidfd)
+EACH_CALLER (the_child_gets_0_and_the_parent_its_pidfd)
 {
   struct witness witness = fork_witness (flags);
   CHECK (witness.pidfd > 0);
@@ -24,7 +24,7 @@ EACH_WAY (the_child_gets_0_and_the_parent_its_pidfd)
   CHECK_EQ (info.si_status, FINE);
 }
 
-EACH_WAY (the_child_is_a_process_of_its_own)
+EACH_CALLER (the_child_is_a_process_of_its_own)
 {
   static volatile int variable;
   static __thread volatile int of_the_thread;
@@ -48,7 +48,7 @@ EACH_WAY (the_child_is_a_process_of_its_own)
   CHECK_EQ (of_the_thread, 1);
 }
 
-EACH_WAY (the_pidfd_is_close_on_exec)
+EACH_CALLER (the_pidfd_is_close_on_exec)
 {
   int pidfd = fork_by (flags);
   if (pidfd == 0)
@@ -57,7 +57,7 @@ EACH_WAY (the_pidfd_is_close_on_exec)
   CHECK_EXIT (pidfd, FINE);
 }
 
-EACH_WAY (errno_is_kept)
+EACH_CALLER (errno_is_kept)
 {
   errno = EXDEV;
   int pidfd = pidfd_fork (flags);
@@ -79,7 +79,7 @@ BOTH_KINDS (the_end_of_the_child_sends_SIGCHLD)
   CHECK_EQ (chld_pid, witness.pid);
 }
 
-EACH_WAY (waitpid_knows_the_child)
+EACH_CALLER (waitpid_knows_the_child)
 {
   /* Without __WALL or __WCLONE: the exit signal is SIGCHLD. */
   struct witness witness = fork_witness (flags);
@@ -91,7 +91,7 @@ EACH_WAY (waitpid_knows_the_child)
   CHECK_EQ (WEXITSTATUS (status), FINE);
 }
 
-EACH_WAY (the_child_can_fork_again)
+EACH_CALLER (the_child_can_fork_again)
 {
   int pidfd = fork_by (flags);
   if (pidfd == 0)
@@ -299,7 +299,7 @@ fork_beyond_the_limit (void *flags)
     CHECK_STR (journal, " prepare2 prepare1 parent1 parent2");
 }
 
-BOTH_KINDS (no_process_to_be_had_is_EAGAIN_and_leaves_nothing)
+BOTH_KINDS (no_process_can_be_made_is_EAGAIN_and_leaves_nothing)
 {
   need_root ();
   CHECK_EQ (in_fork (fork_beyond_the_limit, &flags), 0);
@@ -320,7 +320,7 @@ fork_beyond_the_limit_beside_a_thread (void *flags)
   CHECK_EQ (pthread_join (thread, NULL), 0);
 }
 
-BOTH_KINDS (no_process_to_be_had_is_EAGAIN_in_a_thread)
+BOTH_KINDS (no_process_can_be_made_is_EAGAIN_in_a_thread)
 {
   need_root ();
   CHECK_EQ (in_fork (fork_beyond_the_limit_beside_a_thread, &flags), 0);
@@ -448,7 +448,7 @@ check_mask (unsigned int flags, const sigset_t *mask)
   CHECK_EXIT (pidfd, FINE);
 }
 
-EACH_WAY (the_mask_is_the_callers)
+EACH_CALLER (the_mask_is_the_callers)
 {
   sigset_t mask;
   sigemptyset (&mask);
@@ -461,7 +461,7 @@ EACH_WAY (the_mask_is_the_callers)
   check_mask (flags, &mask);
 }
 
-EACH_WAY (the_dispositions_are_the_callers)
+EACH_CALLER (the_dispositions_are_the_callers)
 {
   /* Unlike in a spawned program, handlers stay. */
   handle_by_forking (SIGUSR1);

@@ -181,7 +181,7 @@ TEST (file_action_that_fails)
 }
 
 /* The error is clone's here: there is no child that could report one. */
-TEST_LEAVING (no_process_is_to_be_had)
+TEST_LEAVING (no_process_can_be_made)
 {
   allow_no_more_processes ();
   CHECK_FAILS (self_path, EAGAIN);

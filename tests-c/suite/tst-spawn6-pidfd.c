@@ -173,7 +173,8 @@ check_foreground (char **argv, int status, enum owner owner)
       siginfo_t info = reap (pidfd);
       CHECK_EQ (info.si_code, CLD_EXITED);
       CHECK_EQ (info.si_status, status);
-      CHECK_EQ (tcgetpgrp (pty.terminal), owner == CALLER ? getpgrp () : owner == SOMEBODY ? pty.somebody : info.si_pid);
+      pid_t wanted = owner == CALLER ? getpgrp () : owner == SOMEBODY ? pty.somebody : info.si_pid;
+      CHECK_EQ (tcgetpgrp (pty.terminal), wanted);
       give_foreground_to_somebody ();
     }
 }
