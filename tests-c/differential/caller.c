@@ -669,20 +669,6 @@ take_snapshot (struct text *snapshot, int state, int type)
 }
 
 static void
-say_missing (const char *what, const char *lines, const char *others)
-{
-  for (const char *line = lines; *line;)
-    {
-      size_t length = strcspn (line, "\n");
-      char *copy = strndup (line, length);
-      if (!has_line (others, copy))
-        add (result, "changed, %s: %s\n", what, copy);
-      free (copy);
-      line += length + 1;
-    }
-}
-
-static void
 say_end (void)
 {
   siginfo_t info;
@@ -760,8 +746,8 @@ call (void *unused)
   say_pidfd (error, pidfd);
   say_end ();
   take_snapshot (&after, state, type);
-  say_missing ("before", before.data, after.data);
-  say_missing ("after", after.data, before.data);
+  add_missing (result, "changed, before: ", before.data, after.data);
+  add_missing (result, "changed, after: ", after.data, before.data);
 
   /* A request that came before must still be there. */
   pthread_setcancelstate (PTHREAD_CANCEL_ENABLE, NULL);

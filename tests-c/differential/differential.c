@@ -4,6 +4,7 @@
  * compares the results.  README.md says how it is used. */
 
 #include "differential.h"
+#include "tap.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -199,21 +200,6 @@ shrink (enum family family, struct text *test_case)
   free (attempt.data);
 }
 
-/* The lines of one that the other does not have. */
-static void
-add_missing (struct text *to, char sign, const char *text, const char *other)
-{
-  for (const char *line = text; *line;)
-    {
-      size_t length = strcspn (line, "\n");
-      char *copy = strndup (line, length);
-      if (!has_line (other, copy))
-        add (to, "    %c %s\n", sign, copy);
-      free (copy);
-      line += length + (line[length] == '\n');
-    }
-}
-
 static void
 show_failure (enum family family, const char *name, const struct text *test_case)
 {
@@ -223,15 +209,15 @@ show_failure (enum family family, const char *name, const struct text *test_case
   if (fails (family, &small))
     shrink (family, &small);
   ask (&small, family, family, &ours, reference);
-  add (&message, "FAILED  %s, against %s; again: make differential CASE=%s\n  the smallest case that fails:\n", name,
+  add (&message, "# %s, against %s; again: make differential CASE=%s\n#   the smallest case that fails:\n", name,
        family_names[family], name);
   for (char *line = strtok (small.data, "\n"); line; line = strtok (NULL, "\n"))
-    add (&message, "    %s\n", line);
-  add (&message, "  the library (+) and the reference (-):\n");
-  add_missing (&message, '+', ours.data, reference[family].data);
-  add_missing (&message, '-', reference[family].data, ours.data);
-  if (strstr (message.data, "\n    + ") == NULL && strstr (message.data, "\n    - ") == NULL)
-    add (&message, "    the same now: what differed does not happen each time\n");
+    add (&message, "#     %s\n", line);
+  add (&message, "#   the library (+) and the reference (-):\n");
+  add_missing (&message, "#     + ", ours.data, reference[family].data);
+  add_missing (&message, "#     - ", reference[family].data, ours.data);
+  if (strstr (message.data, "\n#     + ") == NULL && strstr (message.data, "\n#     - ") == NULL)
+    add (&message, "#     the same now: what differed does not happen each time\n");
   fputs (message.data, stdout);
   fflush (stdout);
   free (small.data);
@@ -341,27 +327,25 @@ run_one (void)
 static int
 summary (double seconds, const char *skipped)
 {
-  long passed = 0, failed = 0;
-  printf ("seed %llu: %ld cases in %.1f s, %ld of them started a program, %ld took over %d s once\n",
+  printf ("# seed %llu: %ld cases in %.1f s, %ld of them started a program, %ld took over %d s once\n",
           (unsigned long long) options.seed, options.cases, seconds, (long) counts->started, (long) counts->late,
           TIME_LIMIT);
   for (int family = 0; family < FAMILIES; family++)
     {
       if (!takes_part (family))
         {
-          printf ("against %s: skipped: %s\n", family_names[family], skipped);
+          tap_report (TAP_SKIPPED, skipped, "differential against %s", family_names[family]);
           continue;
         }
-      printf ("against %s: %ld equal, %ld explained, %ld different\n", family_names[family],
-              (long) counts->equal[family], (long) counts->explained[family], (long) counts->different[family]);
+      long equal = counts->equal[family], explained = counts->explained[family], different = counts->different[family];
+      tap_report (different == 0 && equal + explained > 0 ? TAP_PASSED : TAP_FAILED, "",
+                  "differential against %s: %ld equal, %ld explained, %ld different", family_names[family], equal,
+                  explained, different);
       for (int rule = 0; rule < RULES; rule++)
         if (counts->rules[family][rule])
-          printf ("  explained by %s: %ld\n", rule_names[rule], (long) counts->rules[family][rule]);
-      passed += counts->equal[family] + counts->explained[family];
-      failed += counts->different[family];
+          printf ("#   explained by %s: %ld\n", rule_names[rule], (long) counts->rules[family][rule]);
     }
-  printf ("%ld passed, %ld failed, %ld skipped\n", passed, failed, takes_part (AGAINST_LIBC) ? 0 : options.cases);
-  return failed || passed == 0;
+  return tap_end ();
 }
 
 static void
@@ -441,6 +425,7 @@ main (int argc, char **argv)
   struct timespec start, end;
   clock_gettime (CLOCK_MONOTONIC, &start);
   bool complete = true;
+  tap_begin ();
   if (options.single || options.file)
     run_one ();
   else
@@ -448,7 +433,7 @@ main (int argc, char **argv)
   clock_gettime (CLOCK_MONOTONIC, &end);
 
   if (!complete)
-    fputs ("FAILED  a worker came to an early end\n", stdout);
+    tap_report (TAP_FAILED, "a worker came to an early end", "differential workers");
   int result = summary ((double) (end.tv_sec - start.tv_sec) + (double) (end.tv_nsec - start.tv_nsec) / 1e9, skipped);
-  return complete ? result : 1;
+  return result;
 }

@@ -43,6 +43,8 @@ void clear (struct text *text);
    length is stored.  NULL when there is none. */
 const char *find_line (const char *text, const char *from, const char *key, size_t *length);
 bool has_line (const char *text, const char *line);
+/* Adds the lines of one text that the other does not have, each after these words. */
+void add_missing (struct text *to, const char *words, const char *text, const char *other);
 
 /* What a string in a case stands for: `@` the root of the case's files, `%41` a byte, `%(5000x)` a run of one.
    Allocated. */

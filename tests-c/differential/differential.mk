@@ -1,7 +1,8 @@
 # The differential tester; tests-c/differential/README.md says what it is.
 
 DIFFERENTIAL := build/differential
-DIFFERENTIAL_SOURCES := $(filter-out %/reporter.c,$(wildcard tests-c/differential/*.c)) tests-c/harness/procfs.c
+DIFFERENTIAL_SOURCES := $(filter-out %/reporter.c,$(wildcard tests-c/differential/*.c)) \
+  tests-c/harness/procfs.c tests-c/harness/tap.c
 CASES ?= 100000
 
 .PHONY: differential

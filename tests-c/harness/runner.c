@@ -207,6 +207,33 @@ check_no_child_at (const char *file, int line)
 
 spawn_call *both_calls[2];
 
+void
+check_spawn_fails_at (const char *file, int line, const char *path, const posix_spawn_file_actions_t *actions,
+                      const posix_spawnattr_t *attributes, char *const argv[], int error, int other)
+{
+  enum { UNTOUCHED = -7 };
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = UNTOUCHED, descriptors = open_descriptors ();
+      errno = EXDEV;
+      int got = both_calls[call](&pidfd, path, actions, attributes, argv, environ), got_errno = errno;
+      if (got == 0)
+        {
+          sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0);
+          reap (pidfd);
+        }
+      if (got != error && got != other)
+        test_fail (file, line, "the result is %d (%s), wanted %d (%s)", got, strerror (got), error, strerror (error));
+      if (HAVE_LIBRARY && got_errno != got)
+        test_fail (file, line, "errno is %d, the result %d", got_errno, got);
+      if (pidfd != UNTOUCHED)
+        test_fail (file, line, "the failed call stored %d", pidfd);
+      check_no_child_at (file, line);
+      if (open_descriptors () != descriptors)
+        test_fail (file, line, "%d descriptors became %d", descriptors, open_descriptors ());
+    }
+}
+
 struct process_state
 state_of (pid_t pid)
 {

@@ -173,6 +173,11 @@ typedef int spawn_call (int *, const char *, const posix_spawn_file_actions_t *,
                         char *const[], char *const[]);
 extern spawn_call *both_calls[2];
 
+/* Both calls must fail with this error, or with the other one, say so in errno too, and leave nothing: no child, no
+   descriptor, *pidfd as it was. */
+void check_spawn_fails_at (const char *file, int line, const char *path, const posix_spawn_file_actions_t *actions,
+                           const posix_spawnattr_t *attributes, char *const argv[], int error, int other);
+
 /* The state of a living process; a failure if it cannot be read. */
 struct process_state state_of (pid_t pid);
 /* The process ID that the pidfd stands for, found without the library. */

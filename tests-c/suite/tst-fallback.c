@@ -77,30 +77,8 @@ check_works_at (int line, const posix_spawn_file_actions_t *actions, const posix
 }
 #define CHECK_WORKS(actions, attributes) check_works_at (__LINE__, actions, attributes)
 
-static void
-check_fails_at (int line, const char *path, const posix_spawn_file_actions_t *actions,
-                const posix_spawnattr_t *attributes, int wanted)
-{
-  for (int call = 0; call < 2; call++)
-    {
-      int descriptors = open_descriptors (), pidfd = UNTOUCHED;
-      errno = EXDEV;
-      int error = both_calls[call](&pidfd, path, actions, attributes, exit_4 (), environ), after = errno;
-      if (error == 0)
-        reap (pidfd);
-      if (error != wanted)
-        test_fail (__FILE__, line, "the result is %d (%s), wanted %d (%s)", error, strerror (error), wanted,
-                   strerror (wanted));
-      if (after != wanted)
-        test_fail (__FILE__, line, "errno is %d, wanted %d", after, wanted);
-      if (pidfd != UNTOUCHED)
-        test_fail (__FILE__, line, "the failed call stored %d", pidfd);
-      check_no_child_at (__FILE__, line);
-      if (open_descriptors () != descriptors)
-        test_fail (__FILE__, line, "%d descriptors became %d", descriptors, open_descriptors ());
-    }
-}
-#define CHECK_FAILS(path, actions, attributes, wanted) check_fails_at (__LINE__, path, actions, attributes, wanted)
+#define CHECK_FAILS(path, actions, attributes, wanted)                                                                \
+  check_spawn_fails_at (__FILE__, __LINE__, path, actions, attributes, exit_4 (), wanted, wanted)
 
 /* ---- Each refusal ---- */
 

@@ -88,19 +88,7 @@ check_child_at (int line, char **argv)
 static void
 check_failure_at (int line, int error)
 {
-  for (int call = 0; call < 2; call++)
-    {
-      int pidfd = UNTOUCHED;
-      int result = both_calls[call](&pidfd, self_path, &actions, NULL, child_argv ("sees", NULL), environ);
-      if (result == 0)
-        reap (pidfd);
-      if (result != error)
-        test_fail (__FILE__, line, "the result is %d (%s), wanted %d (%s)", result, strerror (result), error,
-                   strerror (error));
-      if (pidfd != UNTOUCHED)
-        test_fail (__FILE__, line, "the failed call stored %d", pidfd);
-      check_no_child_at (__FILE__, line);
-    }
+  check_spawn_fails_at (__FILE__, line, self_path, &actions, NULL, child_argv ("sees", NULL), error, error);
   CHECK_EQ (posix_spawn_file_actions_destroy (&actions), 0);
 }
 #define CHECK_FAILS(error) check_failure_at (__LINE__, error)
