@@ -6,47 +6,26 @@
 #define _GNU_SOURCE
 
 #include "bench.h"
+#include "seccomp.h"
 
 #include <errno.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-
-#if defined __has_include && __has_include (<linux/seccomp.h>)
-
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 
 static void
 enter_sandbox (void)
 {
   static int entered;
   enum { CLONE3 = 435 };
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, CLONE3, 1, 0),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 1, 2),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  static const struct filter_rule rules[] = {
+    { .call = CLONE3, .action = FILTER_ERROR (ENOSYS) },
+    { .call = SYS_unshare, .action = FILTER_ERROR (EPERM) },
   };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
   if (entered)
     return;
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+  if (install_filter (rules, 2, FILTER_PLAIN) != 0)
     die ("no seccomp filter", errno);
   entered = 1;
 }
-
-#else
-
-static void
-enter_sandbox (void)
-{
-  die ("built without the kernel's headers, so without a sandbox", 0);
-}
-
-#endif
 
 enum { LIBRARY, FORK };
 

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 
 #include "bench.h"
+#include "request.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,22 +164,10 @@ static posix_spawn_file_actions_t actions;
 static void
 set_up_attributes (void)
 {
-  sigset_t none, some;
+  sigset_t none;
   sigemptyset (&none);
-  sigemptyset (&some);
-  sigaddset (&some, SIGPIPE);
-  sigaddset (&some, SIGTERM);
   find_libc_pidfd_spawn ();
-  posix_spawnattr_init (&attributes);
-  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  posix_spawnattr_setsigmask (&attributes, &none);
-  posix_spawnattr_setsigdefault (&attributes, &some);
-  posix_spawn_file_actions_init (&actions);
-  posix_spawn_file_actions_addopen (&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen (&actions, 10, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2 (&actions, 10, 1);
-  posix_spawn_file_actions_adddup2 (&actions, 10, 2);
-  posix_spawn_file_actions_addclose (&actions, 10);
+  fill_request (&attributes, &actions, &none);
 }
 
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What a test calls, for each way of use.  Exactly one of these is defined by the build:
+ * What a test calls, for each mode of use.  Exactly one of these is defined by the build:
  *
  *   MODE_LINKED     linked with libpidfd_spawn.so; everything comes from <pidfd_spawn.h>
  *   MODE_STATIC     the same, linked with libpidfd_spawn.a

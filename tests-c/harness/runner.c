@@ -376,6 +376,16 @@ give_back_descriptors (void)
   close (filled_from);
 }
 
+sigset_t
+signal_set (const int signals[])
+{
+  sigset_t set;
+  sigemptyset (&set);
+  for (; *signals; signals++)
+    sigaddset (&set, *signals);
+  return set;
+}
+
 void
 need_root (void)
 {

@@ -219,6 +219,10 @@ rlim_t limit_descriptors (rlim_t limit);
 int use_up_descriptors (void);
 void give_back_descriptors (void);
 
+/* The set of these signals. */
+sigset_t signal_set (const int signals[]);
+#define SIGNALS(...) signal_set ((const int[]) { __VA_ARGS__, 0 })
+
 /* Skips the test unless it runs as root. */
 void need_root (void);
 

@@ -97,9 +97,7 @@ TEST (child_is_in_the_cgroup_before_its_exec)
 {
   int fd = make_own_cgroup ();
   posix_spawnattr_t attributes = attributes_with (fd, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
+  sigset_t set = SIGNALS (SIGUSR1);
   posix_spawnattr_setsigmask (&attributes, &set);
   char *fifo = test_path ("fifo");
   CHECK (mkfifo (fifo, 0600) == 0);

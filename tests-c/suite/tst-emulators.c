@@ -315,6 +315,17 @@ COPYING (actions_see_their_numbers_free)
   posix_spawn_file_actions_destroy (&actions);
 }
 
+/* One action, which this call adds. */
+# define CHECK_ALONE_FAILS(actions_, add_)                                                                             \
+   do                                                                                                                  \
+     {                                                                                                                 \
+       posix_spawn_file_actions_init (actions_);                                                                       \
+       CHECK_EQ (add_, 0);                                                                                             \
+       check_fails (self_path, actions_, EBADF);                                                                       \
+       posix_spawn_file_actions_destroy (actions_);                                                                    \
+     }                                                                                                                 \
+   while (0)
+
 /* It is not open for the actions that want a descriptor of a special kind either. */
 COPYING (actions_find_nothing_at_their_numbers)
 {
@@ -324,21 +335,12 @@ COPYING (actions_find_nothing_at_their_numbers)
         continue;
       posix_spawn_file_actions_t actions;
 # ifndef NO_CHDIR
-      posix_spawn_file_actions_init (&actions);
-      posix_spawn_file_actions_addfchdir_np (&actions, fd);
-      check_fails (self_path, &actions, EBADF);
-      posix_spawn_file_actions_destroy (&actions);
+      CHECK_ALONE_FAILS (&actions, posix_spawn_file_actions_addfchdir_np (&actions, fd));
 # endif
 # ifndef NO_TCSETPGRP
-      posix_spawn_file_actions_init (&actions);
-      posix_spawn_file_actions_addtcsetpgrp_np (&actions, fd);
-      check_fails (self_path, &actions, EBADF);
-      posix_spawn_file_actions_destroy (&actions);
+      CHECK_ALONE_FAILS (&actions, posix_spawn_file_actions_addtcsetpgrp_np (&actions, fd));
 # endif
-      posix_spawn_file_actions_init (&actions);
-      posix_spawn_file_actions_adddup2 (&actions, fd, fd);
-      check_fails (self_path, &actions, EBADF);
-      posix_spawn_file_actions_destroy (&actions);
+      CHECK_ALONE_FAILS (&actions, posix_spawn_file_actions_adddup2 (&actions, fd, fd));
     }
 }
 

@@ -106,9 +106,7 @@ check_all (const char *list)
   uint64_t before, after;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_t actions;
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
+  sigset_t set = SIGNALS (SIGUSR1);
   posix_spawnattr_init (&attributes);
   posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
   posix_spawnattr_setsigdefault (&attributes, &set);

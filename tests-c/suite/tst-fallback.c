@@ -607,9 +607,7 @@ TEST (masks_without_clone3)
   posix_spawnattr_t attributes;
   posix_spawnattr_init (&attributes);
   posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGTERM);
+  sigset_t set = SIGNALS (SIGTERM);
   posix_spawnattr_setsigmask (&attributes, &set);
   posix_spawnattr_setsigdefault (&attributes, &set);
   signal (SIGTERM, SIG_IGN);

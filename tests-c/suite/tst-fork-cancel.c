@@ -140,9 +140,7 @@ jump_away (void)
 TEST_LEAVING (a_jump_out_of_a_prepare_handler)
 {
   enum { JUMPS = 3, HELPERS = 3 };
-  sigset_t mask;
-  sigemptyset (&mask);
-  sigaddset (&mask, SIGUSR2);
+  sigset_t mask = SIGNALS (SIGUSR2);
   CHECK_EQ (pthread_atfork (jump_away, NULL, NULL), 0);
   CHECK_EQ (pthread_sigmask (SIG_SETMASK, &mask, NULL), 0);
   int descriptors = open_descriptors ();

@@ -224,19 +224,14 @@ TEST (a_slow_parent_with_SA_NOCLDWAIT)
 static void
 unblock_usr1 (void)
 {
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
+  sigset_t set = SIGNALS (SIGUSR1);
   pthread_sigmask (SIG_UNBLOCK, &set, NULL);
 }
 
 static void
 block_both (void)
 {
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
-  sigaddset (&set, SIGUSR2);
+  sigset_t set = SIGNALS (SIGUSR1, SIGUSR2);
   CHECK_EQ (pthread_sigmask (SIG_SETMASK, &set, NULL), 0);
 }
 

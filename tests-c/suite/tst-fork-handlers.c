@@ -68,9 +68,7 @@ ALONE_AND_AMONG_THREADS (handlers_run_with_the_callers_mask)
 static void
 change_mask (int block, int unblock)
 {
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, block);
+  sigset_t set = SIGNALS (block);
   CHECK_EQ (pthread_sigmask (SIG_BLOCK, &set, NULL), 0);
   sigemptyset (&set);
   sigaddset (&set, unblock);

@@ -265,9 +265,7 @@ ALONE_AND_AMONG_THREADS (a_parent_handler_reaps_and_forks_again)
 static void
 unblock_chld_for_a_moment (void)
 {
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGCHLD);
+  sigset_t set = SIGNALS (SIGCHLD);
   CHECK_EQ (pthread_sigmask (SIG_UNBLOCK, &set, NULL), 0);
   usleep (100000);
 }

@@ -35,9 +35,7 @@ CHILD (idle)
 /* Tells when it is ready for SIGUSR1, and then what came with it. */
 CHILD (receive)
 {
-  sigset_t awaited;
-  sigemptyset (&awaited);
-  sigaddset (&awaited, SIGUSR1);
+  sigset_t awaited = SIGNALS (SIGUSR1);
   sigprocmask (SIG_BLOCK, &awaited, NULL);
   say_ready (argv[0]);
   siginfo_t info;

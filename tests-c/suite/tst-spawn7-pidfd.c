@@ -68,9 +68,7 @@ TEST (ignored_stays_ignored)
 TEST (ignored_with_SETSIGDEF_becomes_default)
 {
   set (SIGUSR1, SIG_IGN);
-  sigset_t signals;
-  sigemptyset (&signals);
-  sigaddset (&signals, SIGUSR1);
+  sigset_t signals = SIGNALS (SIGUSR1);
   posix_spawnattr_t attributes;
   posix_spawnattr_init (&attributes);
   CHECK_EQ (posix_spawnattr_setsigdefault (&attributes, &signals), 0);
