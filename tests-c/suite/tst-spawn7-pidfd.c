@@ -19,6 +19,12 @@ CHILD (disposition_of)
   return handler == SIG_DFL ? IS_DEFAULT : handler == SIG_IGN ? IS_IGNORED : HAS_HANDLER;
 }
 
+/* For a child of which no status is kept. */
+CHILD (write_whether_ignored)
+{
+  return write (atoi (argv[1]), disposition (atoi (argv[0])) == SIG_IGN ? "i" : "-", 1) != 1;
+}
+
 static void
 handler (int signal)
 {
@@ -74,4 +80,21 @@ TEST (ignored_with_SETSIGDEF_becomes_default)
   CHECK_EQ (posix_spawnattr_setsigdefault (&attributes, &signals), 0);
   CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGDEF), 0);
   check_disposition (&attributes, IS_DEFAULT);
+}
+
+TEST (SIGCHLD_ignored_stays_ignored)
+{
+  int ends[2];
+  CHECK (pipe (ends) == 0);
+  set (SIGCHLD, SIG_IGN);
+  char **argv = child_argv ("write_whether_ignored", format ("%d", SIGCHLD), format ("%d", ends[1]), NULL);
+  /* A NULL pidfd: posix_spawn's child may be gone before it can be given one. */
+  CHECK_EQ (SPAWN (NULL, self_path, NULL, NULL, argv, environ), 0);
+  close (ends[1]);
+  char answer = 0;
+  CHECK_EQ (read (ends[0], &answer, 1), 1);
+  CHECK_EQ (answer, 'i');
+  close (ends[0]);
+  /* Waits until there is none. */
+  CHECK_ERRNO (waitid (P_ALL, 0, &(siginfo_t) { 0 }, WEXITED), ECHILD);
 }
