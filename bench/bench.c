@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * The benchmark: the library's functions against other ways to the same end, all in one process. In each round every
- * contestant of a group has one turn, in random order, so that whatever disturbs the machine disturbs all alike. The
- * times themselves say more about the machine than about the library; the ratios are the result. */
+ * implementation of a group has one turn, in random order, so that whatever disturbs the machine disturbs all alike.
+ * The times themselves say more about the machine than about the library; the ratios are the result. */
 
 #define _GNU_SOURCE
 
@@ -20,10 +20,11 @@
 enum { WARM_UP = 50, DEFAULT_ROUNDS = 8000 };
 
 static const struct group *const groups[] = {
-  &spawn_group,      &attributes_group, &search_group,       &descriptors_group,  &throughput_group,
-  &getpid_group,     &fork_group,       &fork_threads_group, &load_group,         &burden_groups[0],
-  &burden_groups[1], &burden_groups[2], &burden_groups[3],   &burden_groups[4],   &burden_groups[5],
-  &sandbox_fork_group, &sandbox_spawn_group,
+  &spawn_group,           &attributes_group,      &search_group,          &descriptors_group,
+  &throughput_group,      &getpid_group,          &fork_group,            &fork_threads_group,
+  &load_group,            &parent_size_groups[0], &parent_size_groups[1], &parent_size_groups[2],
+  &parent_size_groups[3], &parent_size_groups[4], &parent_size_groups[5], &sandbox_fork_group,
+  &sandbox_spawn_group,
 };
 
 enum { GROUPS = sizeof groups / sizeof *groups };
@@ -54,18 +55,18 @@ microseconds_between (const struct timespec *from, const struct timespec *to)
 
 /* Returns an error number; the time goes to *sample. */
 static int
-take_sample (const struct group *group, const struct contestant *contestant, double *sample)
+take_sample (const struct group *group, const struct implementation *implementation, double *sample)
 {
   struct timespec before, after;
   int result = -1;
   if (group->measure)
     {
-      int error = group->measure (contestant, &result);
+      int error = group->measure (implementation, &result);
       *sample = result / 1e3;
       return error;
     }
   clock_gettime (CLOCK_MONOTONIC, &before);
-  int error = contestant->call (&result);
+  int error = implementation->call (&result);
   clock_gettime (CLOCK_MONOTONIC, &after);
   if (error != 0)
     return error;
@@ -86,15 +87,15 @@ shuffle (int *order, int count)
     }
 }
 
-/* Leaves out the contestants that fail now; returns how many are left, by index in order. */
+/* Leaves out the implementations that fail now; returns how many are left, by index in order. */
 static int
 find_missing (const struct group *group, struct result *result, int *order)
 {
   int count = 0;
-  for (int i = 0; i < group->contestant_count; i++)
+  for (int i = 0; i < group->implementation_count; i++)
     {
       double sample;
-      result->missing[i] = take_sample (group, &group->contestants[i], &sample);
+      result->missing[i] = take_sample (group, &group->implementations[i], &sample);
       if (result->missing[i] == 0)
         order[count++] = i;
     }
@@ -112,9 +113,9 @@ run_rounds (const struct group *group, int *order, int count, double **samples, 
         {
           double ignored;
           double *sample = round < 0 ? &ignored : &samples[order[i]][round];
-          int error = take_sample (group, &group->contestants[order[i]], sample);
+          int error = take_sample (group, &group->implementations[order[i]], sample);
           if (error != 0)
-            die (group->contestants[order[i]].name, error);
+            die (group->implementations[order[i]].name, error);
         }
     }
 }
@@ -123,7 +124,7 @@ static void
 evaluate (struct result *result, double **samples)
 {
   const struct group *group = result->group;
-  for (int i = 0; i < group->contestant_count; i++)
+  for (int i = 0; i < group->implementation_count; i++)
     if (result->missing[i] == 0)
       {
         result->summaries[i] = summarise (samples[i], result->rounds);
@@ -155,10 +156,10 @@ run_group (const struct group *group, int rounds, struct result *result)
 {
   rounds = group->slowness > 1 ? rounds / group->slowness : rounds;
   rounds = rounds < 10 ? 10 : rounds;
-  int order[MAX_CONTESTANTS];
-  double *samples[MAX_CONTESTANTS];
+  int order[MAX_IMPLEMENTATIONS];
+  double *samples[MAX_IMPLEMENTATIONS];
   *result = (struct result) { .group = group, .rounds = rounds };
-  for (int i = 0; i < group->contestant_count; i++)
+  for (int i = 0; i < group->implementation_count; i++)
     samples[i] = allocate ((size_t) rounds, sizeof **samples);
 
   if (group->pinned)
@@ -173,7 +174,7 @@ run_group (const struct group *group, int rounds, struct result *result)
     pin (0);
 
   evaluate (result, samples);
-  for (int i = 0; i < group->contestant_count; i++)
+  for (int i = 0; i < group->implementation_count; i++)
     free (samples[i]);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the files of the benchmark share. A group is a set of contestants that do the same work and are measured in
+ * What the files of the benchmark share. A group is a set of implementations that do the same work and are measured in
  * turns; to add rows write another group, declare it here and name it in the list in bench.c. */
 
 #ifndef BENCH_H
@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { MAX_CONTESTANTS = 8, MAX_COMPARISONS = 12, PERCENTILES = 99 };
+enum { MAX_IMPLEMENTATIONS = 8, MAX_COMPARISONS = 12, PERCENTILES = 99 };
 
-struct contestant
+struct implementation
 {
   const char *name;
   /* The timed work: 0 and a result, or an error number. An error in the first call says that it is missing here. */
@@ -21,7 +21,7 @@ struct contestant
 
 struct comparison
 {
-  int of, to; /* indexes of contestants */
+  int of, to; /* indexes of implementations */
 };
 
 struct group
@@ -30,19 +30,19 @@ struct group
   void (*set_up) (void); /* may be NULL, as may tear_down */
   void (*finish) (int result); /* after each call, not timed: checks the result and clears away what the call made */
   /* In place of the two: takes the time itself, because the work is done elsewhere, and gives nanoseconds. */
-  int (*measure) (const struct contestant *, int *nanoseconds);
+  int (*measure) (const struct implementation *, int *nanoseconds);
   int pinned; /* stays on one processor; see README.md */
   int slowness; /* how many times fewer rounds than usual; 0 is 1 */
   void (*tear_down) (void);
-  int contestant_count;
-  struct contestant contestants[MAX_CONTESTANTS];
+  int implementation_count;
+  struct implementation implementations[MAX_IMPLEMENTATIONS];
   int comparison_count;
   struct comparison comparisons[MAX_COMPARISONS];
 };
 
 extern const struct group spawn_group, attributes_group, search_group, descriptors_group, getpid_group, fork_group,
-  fork_threads_group, throughput_group, load_group, sandbox_fork_group, sandbox_spawn_group, burden_groups[];
-enum { BURDEN_GROUPS = 6 };
+  fork_threads_group, throughput_group, load_group, sandbox_fork_group, sandbox_spawn_group, parent_size_groups[];
+enum { PARENT_SIZE_GROUPS = 6 };
 
 /* What was measured */
 
@@ -60,9 +60,9 @@ struct result
 {
   const struct group *group;
   int rounds;
-  int missing[MAX_CONTESTANTS]; /* the error number, 0 if measured */
-  struct summary summaries[MAX_CONTESTANTS];
-  double percentiles[MAX_CONTESTANTS][PERCENTILES]; /* of 1 % to 99 % */
+  int missing[MAX_IMPLEMENTATIONS]; /* the error number, 0 if measured */
+  struct summary summaries[MAX_IMPLEMENTATIONS];
+  double percentiles[MAX_IMPLEMENTATIONS][PERCENTILES]; /* of 1 % to 99 % */
   struct ratio ratios[MAX_COMPARISONS]; /* where neither side is missing */
 };
 

@@ -1,7 +1,9 @@
 # The benchmark; see README.md.
 
 BENCH := build/bench
-BENCH_SOURCES := $(filter-out bench/child.c,$(wildcard bench/*.c))
+BENCH_SOURCES := $(filter-out bench/child.c,$(wildcard bench/*.c)) tests-c/harness/seccomp.c
+BENCH_HEADERS := bench/bench.h tests-c/harness/seccomp.h tests-c/harness/request.h $(HEADERS)
+BENCH_FLAGS := $(EXAMPLE_FLAGS) -std=gnu11 -Ibuild/include -Itests-c/harness
 ROUNDS ?= 8000
 
 .PHONY: bench
@@ -17,14 +19,15 @@ build-bench-musl:
 .PHONY: build-bench
 build-bench: $(BENCH)/bench $(BENCH)/child $(BENCH)/empty.so
 
-$(BENCH)/bench: $(BENCH_SOURCES) bench/bench.h $(SO) $(HEADERS)
+$(BENCH)/bench: $(BENCH_SOURCES) $(BENCH_HEADERS) $(SO)
 	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -o $@ $(BENCH_SOURCES) -L$(LIB) -lpidfd_spawn -pthread -ldl -Wl,-rpath,'$$ORIGIN/../lib'
+	$(CC) $(BENCH_FLAGS) -o $@ $(BENCH_SOURCES) -L$(LIB) -lpidfd_spawn -pthread -ldl \
+	  -Wl,-rpath,'$$ORIGIN/../lib'
 
 # For another C library: the same sources, with the archive.
-$(BENCH)/bench-musl: $(BENCH_SOURCES) bench/bench.h $(ARCHIVE) $(HEADERS)
+$(BENCH)/bench-musl: $(BENCH_SOURCES) $(BENCH_HEADERS) $(ARCHIVE)
 	@mkdir -p $(@D)
-	musl-gcc $(EXAMPLE_FLAGS) -static -Ibuild/include -o $@ $(BENCH_SOURCES) $(ARCHIVE) -pthread
+	musl-gcc $(BENCH_FLAGS) -static -idirafter build/tests/musl/kernel -o $@ $(BENCH_SOURCES) $(ARCHIVE) -pthread
 
 $(BENCH)/child: bench/child.c
 	@mkdir -p $(@D)

@@ -25,10 +25,10 @@ def draw(path, commands, *blocks):
     subprocess.run(["gnuplot"], input=f"{STYLE}\nset output '{path}'\n{data}{commands}\n", text=True, check=True)
 
 
-def contestants(results, libc, group_name):
+def implementations(results, libc, group_name):
     for group in results.get(libc, {}).get("groups", []):
         if group["name"] == group_name:
-            return {one["name"]: one for one in group["contestants"] if "missing" not in one}
+            return {one["name"]: one for one in group["implementations"] if "missing" not in one}
     return {}
 
 
@@ -47,7 +47,7 @@ def draw_resident(results, folder):
     ]
     blocks, plots = [], []
     for index, (title, colour, libc, name) in enumerate(ways):
-        points = [(size, contestants(results, libc, f"resident-{size}").get(name)) for size in (1, 64, 512)]
+        points = [(size, implementations(results, libc, f"resident-{size}").get(name)) for size in (1, 64, 512)]
         lines = "".join(f"{size} {one['median_us']}\n" for size, one in points if one)
         if lines:
             blocks.append((f"D{index}", lines))
@@ -66,7 +66,7 @@ def draw_distribution(results, folder):
     ]
     blocks, plots = [], []
     for index, (title, colour, libc, name) in enumerate(ways):
-        one = contestants(results, libc, "spawn").get(name)
+        one = implementations(results, libc, "spawn").get(name)
         if one:
             text = "".join(f"{value} {percent + 1}\n" for percent, value in enumerate(one["percentiles_us"]))
             blocks.append((f"D{index}", text))
@@ -98,11 +98,14 @@ def draw_calls(results, guard, folder):
                      count_calls(tracer, loader, "--library-path", pathlib.Path(loader).parent, driver,
                                  "libc-pidfd_spawn")))
     if (guard / "driver-musl").exists():
-        bars.append(("musl's posix_spawn\\n+ pidfd_open", "musl", count_calls(tracer, guard / "driver-musl", "posix_spawn")))
-    bars.append((f"{this_libc(results)}'s posix_spawn\\n+ pidfd_open", "posix_spawn", count_calls(tracer, driver, "posix_spawn")))
+        bars.append(("musl's posix_spawn\\n+ pidfd_open", "musl",
+                     count_calls(tracer, guard / "driver-musl", "posix_spawn")))
+    bars.append((f"{this_libc(results)}'s posix_spawn\\n+ pidfd_open", "posix_spawn",
+                 count_calls(tracer, driver, "posix_spawn")))
     lines = "".join(f'"{name}" {count} {int(COLOURS[colour][1:], 16)}\n' for name, colour, count in bars if count)
     draw(folder / "system-calls.svg",
-         "set title 'System calls of one plain spawn, parent and child'\nset logscale y\nset yrange [1:300]\nunset key\n"
+         "set title 'System calls of one plain spawn, parent and child'\n"
+          "set logscale y\nset yrange [1:300]\nunset key\n"
          "set style fill solid\nset boxwidth 0.6\nset ylabel 'system calls'\nset xrange [-0.6:*]\n"
          "plot $D using 0:2:3:xtic(1) with boxes lc rgb variable, $D using 0:($2*1.2):2 with labels", ("D", lines))
 

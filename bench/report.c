@@ -54,17 +54,17 @@ print_result (const struct result *result)
   const struct group *group = result->group;
   printf ("\n%s (%d rounds)\n", group->title, result->rounds);
   printf ("  %-36s %9s %9s %9s\n", "microseconds", "minimum", "median", "90th pct");
-  for (int i = 0; i < group->contestant_count; i++)
+  for (int i = 0; i < group->implementation_count; i++)
     if (result->missing[i] != 0)
-      printf ("  %-36s missing here: %s\n", group->contestants[i].name, strerror (result->missing[i]));
+      printf ("  %-36s missing here: %s\n", group->implementations[i].name, strerror (result->missing[i]));
     else
-      printf ("  %-36s %9.2f %9.2f %9.2f\n", group->contestants[i].name, result->summaries[i].minimum,
+      printf ("  %-36s %9.2f %9.2f %9.2f\n", group->implementations[i].name, result->summaries[i].minimum,
               result->summaries[i].median, result->summaries[i].p90);
   printf ("  ratio of medians [95 %% confidence interval]\n");
   for (int i = 0; i < group->comparison_count; i++)
     {
       int of = group->comparisons[i].of, to = group->comparisons[i].to;
-      printf ("    %-32s / %-32s ", group->contestants[of].name, group->contestants[to].name);
+      printf ("    %-32s / %-32s ", group->implementations[of].name, group->implementations[to].name);
       if (result->missing[of] != 0 || result->missing[to] != 0)
         printf ("%s side missing\n", result->missing[to] != 0 ? "other" : "this");
       else
@@ -113,11 +113,11 @@ write_context (FILE *file)
 }
 
 static void
-write_contestant (FILE *file, const struct result *result, int index)
+write_implementation (FILE *file, const struct result *result, int index)
 {
   const struct summary *summary = &result->summaries[index];
   fprintf (file, "        { ");
-  write_member (file, "name", result->group->contestants[index].name);
+  write_member (file, "name", result->group->implementations[index].name);
   fprintf (file, ", ");
   if (result->missing[index] != 0)
     write_member (file, "missing", strerror (result->missing[index]));
@@ -138,9 +138,9 @@ write_ratio (FILE *file, const struct result *result, int index)
   int of = result->group->comparisons[index].of, to = result->group->comparisons[index].to;
   const struct ratio *ratio = &result->ratios[index];
   fprintf (file, "        { ");
-  write_member (file, "of", result->group->contestants[of].name);
+  write_member (file, "of", result->group->implementations[of].name);
   fprintf (file, ", ");
-  write_member (file, "to", result->group->contestants[to].name);
+  write_member (file, "to", result->group->implementations[to].name);
   if (result->missing[of] != 0 || result->missing[to] != 0)
     fprintf (file, ", \"ratio\": null }");
   else
@@ -173,7 +173,7 @@ write_json (FILE *file, const struct result *results, int count)
       fprintf (file, ", ");
       write_member (file, "title", result->group->title);
       fprintf (file, ", \"rounds\": %d", result->rounds);
-      write_list (file, "contestants", result, result->group->contestant_count, write_contestant);
+      write_list (file, "implementations", result, result->group->implementation_count, write_implementation);
       write_list (file, "ratios", result, result->group->comparison_count, write_ratio);
       fprintf (file, " }%s\n", result + 1 < results + count ? "," : "");
     }

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 
 #include "bench.h"
+#include "request.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,8 +146,8 @@ const struct group spawn_group = {
   .title = "starting a program, until the call returns",
   .set_up = find_libc_pidfd_spawn,
   .finish = expect_exit,
-  .contestant_count = 5,
-  .contestants = { [LIBRARY] = { "pidfd_spawn", spawn_by_library },
+  .implementation_count = 5,
+  .implementations = { [LIBRARY] = { "pidfd_spawn", spawn_by_library },
                    [POSIX_SPAWN] = { "posix_spawn + pidfd_open", spawn_by_posix_spawn },
                    [VFORK_EXEC] = { "vfork + execve + pidfd_open", spawn_by_vfork },
                    [LIBC] = { "the C library's own pidfd_spawn", spawn_by_libc },
@@ -163,22 +164,10 @@ static posix_spawn_file_actions_t actions;
 static void
 set_up_attributes (void)
 {
-  sigset_t none, some;
+  sigset_t none;
   sigemptyset (&none);
-  sigemptyset (&some);
-  sigaddset (&some, SIGPIPE);
-  sigaddset (&some, SIGTERM);
   find_libc_pidfd_spawn ();
-  posix_spawnattr_init (&attributes);
-  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  posix_spawnattr_setsigmask (&attributes, &none);
-  posix_spawnattr_setsigdefault (&attributes, &some);
-  posix_spawn_file_actions_init (&actions);
-  posix_spawn_file_actions_addopen (&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen (&actions, 10, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2 (&actions, 10, 1);
-  posix_spawn_file_actions_adddup2 (&actions, 10, 2);
-  posix_spawn_file_actions_addclose (&actions, 10);
+  fill_request (&attributes, &actions, &none);
 }
 
 static void
@@ -218,8 +207,8 @@ const struct group attributes_group = {
   .set_up = set_up_attributes,
   .tear_down = clear_attributes,
   .finish = expect_exit,
-  .contestant_count = 3,
-  .contestants = { [OURS] = { "pidfd_spawn", furnished_by_library },
+  .implementation_count = 3,
+  .implementations = { [OURS] = { "pidfd_spawn", furnished_by_library },
                    [LIBCS] = { "the C library's own pidfd_spawn", furnished_by_libc },
                    [POSIX] = { "posix_spawn + pidfd_open", furnished_by_posix_spawn } },
   .comparison_count = 2,
@@ -285,8 +274,8 @@ const struct group search_group = {
   .set_up = set_up_search,
   .tear_down = clear_search,
   .finish = expect_exit,
-  .contestant_count = 3,
-  .contestants = { [OURS] = { "pidfd_spawnp", searched_by_library },
+  .implementation_count = 3,
+  .implementations = { [OURS] = { "pidfd_spawnp", searched_by_library },
                    [LIBCS] = { "the C library's own pidfd_spawnp", searched_by_libc },
                    [POSIX] = { "posix_spawnp + pidfd_open", searched_by_posix_spawnp } },
   .comparison_count = 2,
@@ -325,8 +314,8 @@ const struct group descriptors_group = {
   .tear_down = close_descriptors,
   .finish = expect_exit,
   .slowness = 4,
-  .contestant_count = 2,
-  .contestants = { { "pidfd_spawn", spawn_by_library }, { "bare clone3 + execve (the floor)", by_bare_calls } },
+  .implementation_count = 2,
+  .implementations = { { "pidfd_spawn", spawn_by_library }, { "bare clone3 + execve (the floor)", by_bare_calls } },
   .comparison_count = 1,
   .comparisons = { { 0, 1 } },
 };

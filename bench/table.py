@@ -44,12 +44,12 @@ ROWS = [
      "socketpair + fork + SCM_RIGHTS", "<=", 0.90),
     ("starting /bin/true with the library preloaded", "with an empty .so preloaded", "native", "load",
      "with the library preloaded", "with an empty .so preloaded", "<=", 1.015),
-    ("pidfd_fork(0), one thread, unshare refused", "fork + pidfd_open", "sandbox-fork", "sandbox-fork", "pidfd_fork (0)",
-     "fork + pidfd_open", "<=", 1.08),
-    ("plain pidfd_spawn, clone3 refused", "vfork + execve + pidfd_open", "sandbox-spawn", "sandbox-spawn", OURS, VFORK, "<=",
-     1.32),
-    ("plain pidfd_spawn, clone3 refused", "posix_spawn + pidfd_open", "sandbox-spawn", "sandbox-spawn", OURS, POSIX_SPAWN,
-     "<=", 0.70),
+    ("pidfd_fork(0), one thread, unshare refused", "fork + pidfd_open", "sandbox-fork", "sandbox-fork",
+     "pidfd_fork (0)", "fork + pidfd_open", "<=", 1.08),
+    ("plain pidfd_spawn, clone3 refused", "vfork + execve + pidfd_open", "sandbox-spawn", "sandbox-spawn",
+     OURS, VFORK, "<=", 1.32),
+    ("plain pidfd_spawn, clone3 refused", "posix_spawn + pidfd_open", "sandbox-spawn", "sandbox-spawn",
+     OURS, POSIX_SPAWN, "<=", 0.70),
 ]
 
 

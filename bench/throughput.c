@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Two threads that start programs at once. A sample is the time that both take for their share, waiting included; so the
- * ratio of the other to the library is that of calls per second. */
+ * Two threads that start programs at once. A sample is the time that both take for their share, waiting included; so
+ * the ratio of the other to the library is that of calls per second. */
 
 #define _GNU_SOURCE
 
@@ -13,9 +13,9 @@
 enum { THREADS = 2, SHARE = 20 };
 
 static void *
-spawn_share (void *contestant)
+spawn_share (void *implementation)
 {
-  int (*call) (int *) = ((const struct contestant *) contestant)->call;
+  int (*call) (int *) = ((const struct implementation *) implementation)->call;
   for (int i = 0; i < SHARE; i++)
     {
       int pidfd, error = call (&pidfd);
@@ -27,7 +27,7 @@ spawn_share (void *contestant)
 }
 
 static int
-spawn_at_once (const struct contestant *contestant, int *nanoseconds)
+spawn_at_once (const struct implementation *implementation, int *nanoseconds)
 {
   struct timespec before, after;
   pthread_t threads[THREADS];
@@ -35,7 +35,7 @@ spawn_at_once (const struct contestant *contestant, int *nanoseconds)
   clock_gettime (CLOCK_MONOTONIC, &before);
   for (int i = 0; i < THREADS; i++)
     {
-      int error = pthread_create (&threads[i], NULL, spawn_share, (void *) contestant);
+      int error = pthread_create (&threads[i], NULL, spawn_share, (void *) implementation);
       if (error != 0)
         die ("pthread_create", error);
     }
@@ -56,8 +56,8 @@ const struct group throughput_group = {
   .set_up = find_libc_pidfd_spawn,
   .measure = spawn_at_once,
   .slowness = 20,
-  .contestant_count = 3,
-  .contestants = { { "pidfd_spawn", spawn_by_library },
+  .implementation_count = 3,
+  .implementations = { { "pidfd_spawn", spawn_by_library },
                    { "the C library's own pidfd_spawn", spawn_by_libc },
                    { "posix_spawn + pidfd_open", spawn_by_posix_spawn } },
   .comparison_count = 2,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The caller of a case: a process of its own that makes itself what the case says, calls the contestant's function and
- * writes down what came of it: the answer, the child's end, and what of the caller is not as before. */
+ * The caller of a case: a process of its own that makes itself what the case says, calls the implementation's function
+ * and writes down what came of it: the answer, the child's end, and what of the caller is not as before. */
 
 #include "differential.h"
 
@@ -57,16 +57,16 @@ reference_spawnp (int *pidfd, const char *file, const posix_spawn_file_actions_t
 }
 
 bool
-find_functions (enum contestant contestant, const char *library)
+find_functions (enum implementation implementation, const char *library)
 {
   /* Cancellation loads this; it must not need a descriptor then. */
   dlopen ("libgcc_s.so.1", RTLD_NOW);
   spawn_path = reference_spawn;
   spawn_search = reference_spawnp;
-  if (contestant == POSIX_SPAWN)
+  if (implementation == POSIX_SPAWN)
     return true;
-  /* By its handle, so that each contestant's function is its own whatever else is loaded. */
-  void *handle = contestant == LIBRARY ? dlopen (library, RTLD_NOW | RTLD_LOCAL) : dlopen ("libc.so.6", RTLD_NOW);
+  /* By its handle, so that each implementation's function is its own whatever else is loaded. */
+  void *handle = implementation == LIBRARY ? dlopen (library, RTLD_NOW | RTLD_LOCAL) : dlopen ("libc.so.6", RTLD_NOW);
   if (!handle)
     return false;
   spawn_path = (spawn_function *) dlsym (handle, "pidfd_spawn");
@@ -669,20 +669,6 @@ take_snapshot (struct text *snapshot, int state, int type)
 }
 
 static void
-say_missing (const char *what, const char *lines, const char *others)
-{
-  for (const char *line = lines; *line;)
-    {
-      size_t length = strcspn (line, "\n");
-      char *copy = strndup (line, length);
-      if (!has_line (others, copy))
-        add (result, "changed, %s: %s\n", what, copy);
-      free (copy);
-      line += length + 1;
-    }
-}
-
-static void
 say_end (void)
 {
   siginfo_t info;
@@ -760,8 +746,8 @@ call (void *unused)
   say_pidfd (error, pidfd);
   say_end ();
   take_snapshot (&after, state, type);
-  say_missing ("before", before.data, after.data);
-  say_missing ("after", after.data, before.data);
+  add_missing (result, "changed, before: ", before.data, after.data);
+  add_missing (result, "changed, after: ", after.data, before.data);
 
   /* A request that came before must still be there. */
   pthread_setcancelstate (PTHREAD_CANCEL_ENABLE, NULL);

@@ -4,6 +4,7 @@
  * compares the results.  README.md says how it is used. */
 
 #include "differential.h"
+#include "tap.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -25,8 +26,8 @@ static const char *const family_names[FAMILIES] = { "posix_spawn of this libc", 
 static struct {
   uint64_t seed;
   long cases, jobs;
-  /* `oracle` is the loader of the other libc; NULL: that comparison is skipped. */
-  const char *library, *folder, *oracle, *single, *file;
+  /* `reference` is the loader of the other libc; NULL: that comparison is skipped. */
+  const char *library, *folder, *reference, *single, *file;
   bool verbose;
 } options = { .cases = 2000 };
 
@@ -39,18 +40,18 @@ static struct counts {
 
 static char *self;
 
-/* ---- The contestants of a worker ---- */
+/* ---- The implementations of a worker ---- */
 
 static struct server library, references[FAMILIES];
 
 static bool
 takes_part (enum family family)
 {
-  return family == AGAINST_POSIX_SPAWN || options.oracle;
+  return family == AGAINST_POSIX_SPAWN || options.reference;
 }
 
 static bool
-start_contestant (struct server *server, int worker, const char *kind, const char *loader)
+start_implementation (struct server *server, int worker, const char *kind, const char *loader)
 {
   struct text base = { NULL, 0, 0 }, path = { NULL, 0, 0 }, reporter = { NULL, 0, 0 };
   /* Names of the same length, for the sake of what depends on a path's. */
@@ -80,18 +81,18 @@ start_contestant (struct server *server, int worker, const char *kind, const cha
 }
 
 static void
-start_contestants (int worker)
+start_implementations (int worker)
 {
-  if (!start_contestant (&library, worker, "library", NULL))
+  if (!start_implementation (&library, worker, "library", NULL))
     die ("cannot load the library");
-  if (!start_contestant (&references[AGAINST_POSIX_SPAWN], worker, "posix_spawn", NULL))
-    die ("cannot start a contestant");
-  if (options.oracle && !start_contestant (&references[AGAINST_LIBC], worker, "glibc", options.oracle))
-    die ("cannot start the other libc's contestant");
+  if (!start_implementation (&references[AGAINST_POSIX_SPAWN], worker, "posix_spawn", NULL))
+    die ("cannot start an implementation");
+  if (options.reference && !start_implementation (&references[AGAINST_LIBC], worker, "glibc", options.reference))
+    die ("cannot start the other libc's implementation");
 }
 
 static void
-stop_contestants (void)
+stop_implementations (void)
 {
   server_stop (&library);
   for (int family = 0; family < FAMILIES; family++)
@@ -103,7 +104,7 @@ static void
 receive (const struct server *server, struct text *result)
 {
   if (!server_receive (server, result))
-    die ("a contestant is gone");
+    die ("an implementation is gone");
 }
 
 /* ---- Comparing ---- */
@@ -199,21 +200,6 @@ shrink (enum family family, struct text *test_case)
   free (attempt.data);
 }
 
-/* The lines of one that the other does not have. */
-static void
-add_missing (struct text *to, char sign, const char *text, const char *other)
-{
-  for (const char *line = text; *line;)
-    {
-      size_t length = strcspn (line, "\n");
-      char *copy = strndup (line, length);
-      if (!has_line (other, copy))
-        add (to, "    %c %s\n", sign, copy);
-      free (copy);
-      line += length + (line[length] == '\n');
-    }
-}
-
 static void
 show_failure (enum family family, const char *name, const struct text *test_case)
 {
@@ -223,15 +209,15 @@ show_failure (enum family family, const char *name, const struct text *test_case
   if (fails (family, &small))
     shrink (family, &small);
   ask (&small, family, family, &ours, reference);
-  add (&message, "FAILED  %s, against %s; again: make differential CASE=%s\n  the smallest case that fails:\n", name,
+  add (&message, "# %s, against %s; again: make differential CASE=%s\n#   the smallest case that fails:\n", name,
        family_names[family], name);
   for (char *line = strtok (small.data, "\n"); line; line = strtok (NULL, "\n"))
-    add (&message, "    %s\n", line);
-  add (&message, "  the library (+) and the reference (-):\n");
-  add_missing (&message, '+', ours.data, reference[family].data);
-  add_missing (&message, '-', reference[family].data, ours.data);
-  if (strstr (message.data, "\n    + ") == NULL && strstr (message.data, "\n    - ") == NULL)
-    add (&message, "    the same now: what differed does not happen each time\n");
+    add (&message, "#     %s\n", line);
+  add (&message, "#   the library (+) and the reference (-):\n");
+  add_missing (&message, "#     + ", ours.data, reference[family].data);
+  add_missing (&message, "#     - ", reference[family].data, ours.data);
+  if (strstr (message.data, "\n#     + ") == NULL && strstr (message.data, "\n#     - ") == NULL)
+    add (&message, "#     the same now: what differed does not happen each time\n");
   fputs (message.data, stdout);
   fflush (stdout);
   free (small.data);
@@ -279,14 +265,14 @@ work (int worker)
 {
   struct text test_case = { NULL, 0, 0 };
   char name[64];
-  start_contestants (worker);
+  start_implementations (worker);
   for (long i = worker; i < options.cases; i += options.jobs)
     {
       snprintf (name, sizeof name, "%llu:%ld", (unsigned long long) options.seed, i);
       generate (options.seed, (uint64_t) i, &test_case);
       try_case (name, &test_case);
     }
-  stop_contestants ();
+  stop_implementations ();
 }
 
 /* True when every worker came to its end. */
@@ -333,41 +319,39 @@ run_one (void)
     }
   options.cases = 1;
   options.verbose = true;
-  start_contestants (0);
+  start_implementations (0);
   try_case (options.single ? options.single : options.file, &test_case);
-  stop_contestants ();
+  stop_implementations ();
 }
 
 static int
 summary (double seconds, const char *skipped)
 {
-  long passed = 0, failed = 0;
-  printf ("seed %llu: %ld cases in %.1f s, %ld of them started a program, %ld took over %d s once\n",
+  printf ("# seed %llu: %ld cases in %.1f s, %ld of them started a program, %ld took over %d s once\n",
           (unsigned long long) options.seed, options.cases, seconds, (long) counts->started, (long) counts->late,
           TIME_LIMIT);
   for (int family = 0; family < FAMILIES; family++)
     {
       if (!takes_part (family))
         {
-          printf ("against %s: skipped: %s\n", family_names[family], skipped);
+          tap_report (TAP_SKIPPED, skipped, "differential against %s", family_names[family]);
           continue;
         }
-      printf ("against %s: %ld equal, %ld explained, %ld different\n", family_names[family],
-              (long) counts->equal[family], (long) counts->explained[family], (long) counts->different[family]);
+      long equal = counts->equal[family], explained = counts->explained[family], different = counts->different[family];
+      tap_report (different == 0 && equal + explained > 0 ? TAP_PASSED : TAP_FAILED, "",
+                  "differential against %s: %ld equal, %ld explained, %ld different", family_names[family], equal,
+                  explained, different);
       for (int rule = 0; rule < RULES; rule++)
         if (counts->rules[family][rule])
-          printf ("  explained by %s: %ld\n", rule_names[rule], (long) counts->rules[family][rule]);
-      passed += counts->equal[family] + counts->explained[family];
-      failed += counts->different[family];
+          printf ("#   explained by %s: %ld\n", rule_names[rule], (long) counts->rules[family][rule]);
     }
-  printf ("%ld passed, %ld failed, %ld skipped\n", passed, failed, takes_part (AGAINST_LIBC) ? 0 : options.cases);
-  return failed || passed == 0;
+  return tap_end ();
 }
 
 static void
 usage (void)
 {
-  fputs ("usage: differential --library FILE --folder FOLDER [--oracle LOADER | --no-oracle WHY]\n"
+  fputs ("usage: differential --library FILE --folder FOLDER [--reference LOADER | --no-reference WHY]\n"
          "                    [--cases N] [--seed S] [--jobs J] [--case SEED:INDEX | --file FILE] [--verbose]\n"
          "FOLDER has the reporter in it; the cases make their files there.\n",
          stderr);
@@ -389,8 +373,8 @@ main (int argc, char **argv)
   static const struct option long_options[] = {
     { "cases", required_argument, NULL, 'n' },   { "seed", required_argument, NULL, 's' },
     { "jobs", required_argument, NULL, 'j' },    { "library", required_argument, NULL, 'l' },
-    { "folder", required_argument, NULL, 'd' },  { "oracle", required_argument, NULL, 'o' },
-    { "no-oracle", required_argument, NULL, 'x' }, { "verbose", no_argument, NULL, 'v' },
+    { "folder", required_argument, NULL, 'd' },  { "reference", required_argument, NULL, 'o' },
+    { "no-reference", required_argument, NULL, 'x' }, { "verbose", no_argument, NULL, 'v' },
     { "case", required_argument, NULL, 'c' },    { "file", required_argument, NULL, 'f' },
     { NULL, 0, NULL, 0 },
   };
@@ -407,7 +391,7 @@ main (int argc, char **argv)
       case 'j': options.jobs = atol (optarg); break;
       case 'l': options.library = optarg; break;
       case 'd': options.folder = optarg; break;
-      case 'o': options.oracle = optarg; break;
+      case 'o': options.reference = optarg; break;
       case 'x': skipped = optarg; break;
       case 'v': options.verbose = true; break;
       case 'c': options.single = optarg; break;
@@ -427,13 +411,13 @@ main (int argc, char **argv)
   self = absolute ("/proc/self/exe");
   /* A program is not always able to run on another libc than it was built with. */
   struct server trial;
-  if (options.oracle)
+  if (options.reference)
     {
-      bool started = start_contestant (&trial, (int) options.jobs, "glibc", options.oracle);
+      bool started = start_implementation (&trial, (int) options.jobs, "glibc", options.reference);
       server_stop (&trial);
       if (!started)
         {
-          options.oracle = NULL;
+          options.reference = NULL;
           skipped = "this program cannot run on that libc, or it has no pidfd_spawn";
         }
     }
@@ -441,6 +425,7 @@ main (int argc, char **argv)
   struct timespec start, end;
   clock_gettime (CLOCK_MONOTONIC, &start);
   bool complete = true;
+  tap_begin ();
   if (options.single || options.file)
     run_one ();
   else
@@ -448,7 +433,7 @@ main (int argc, char **argv)
   clock_gettime (CLOCK_MONOTONIC, &end);
 
   if (!complete)
-    fputs ("FAILED  a worker came to an early end\n", stdout);
+    tap_report (TAP_FAILED, "a worker came to an early end", "differential workers");
   int result = summary ((double) (end.tv_sec - start.tv_sec) + (double) (end.tv_nsec - start.tv_nsec) / 1e9, skipped);
-  return complete ? result : 1;
+  return result;
 }

@@ -3,8 +3,8 @@
  * What the parts of the differential tester share.
  *
  * A case is a text: one setting, attribute or file action in a line, applied from top to bottom.  Every line can be
- * left out, which is all that shrinking needs to know.  A result is a text as well, in which two contestants that did
- * the same have the same lines. */
+ * left out, which is all that shrinking needs to know.  A result is a text as well, in which two implementations that
+ * did the same have the same lines. */
 
 #ifndef DIFFERENTIAL_H
 #define DIFFERENTIAL_H
@@ -43,6 +43,8 @@ void clear (struct text *text);
    length is stored.  NULL when there is none. */
 const char *find_line (const char *text, const char *from, const char *key, size_t *length);
 bool has_line (const char *text, const char *line);
+/* Adds the lines of one text that the other does not have, each after these words. */
+void add_missing (struct text *to, const char *words, const char *text, const char *other);
 
 /* What a string in a case stands for: `@` the root of the case's files, `%41` a byte, `%(5000x)` a run of one.
    Allocated. */
@@ -56,16 +58,17 @@ void generate (uint64_t seed, uint64_t index, struct text *test_case);
 
 /* ---- caller.c ---- */
 
-/* One of the contestants: its function with the signature of pidfd_spawn, for each kind of call. */
-enum contestant { LIBRARY, POSIX_SPAWN, LIBC };
-bool find_functions (enum contestant contestant, const char *library);
+/* One of the implementations: its function with the signature of pidfd_spawn, for each kind of call. */
+enum implementation { LIBRARY, POSIX_SPAWN, LIBC };
+bool find_functions (enum implementation implementation, const char *library);
 
 /* Does what the case says and adds what came of it to the result.  Called in a process of its own. */
 void run_case (const char *test_case, const char *root, int cgroup, struct text *result);
 
 /* ---- server.c ---- */
 
-/* A contestant at work in a process of its own, in folder BASE, which it creates: cases come in, results go out. */
+/* An implementation at work in a process of its own, in folder BASE, which it creates: cases come in, results go out.
+   */
 struct server {
   int to, from;
   int pid;
@@ -76,11 +79,11 @@ void server_send (const struct server *server, const struct text *test_case);
 /* False when the server is gone. */
 bool server_receive (const struct server *server, struct text *result);
 void server_stop (struct server *server);
-int serve (enum contestant contestant, const char *library, const char *base, const char *reporter);
+int serve (enum implementation implementation, const char *library, const char *base, const char *reporter);
 
 /* ---- rules.c ---- */
 
-/* A contestant that the library is compared with. */
+/* An implementation that the library is compared with. */
 enum family { AGAINST_POSIX_SPAWN, AGAINST_LIBC, FAMILIES };
 
 enum { RULES = 10 };

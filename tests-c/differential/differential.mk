@@ -1,7 +1,8 @@
 # The differential tester; tests-c/differential/README.md says what it is.
 
 DIFFERENTIAL := build/differential
-DIFFERENTIAL_SOURCES := $(filter-out %/reporter.c,$(wildcard tests-c/differential/*.c))
+DIFFERENTIAL_SOURCES := $(filter-out %/reporter.c,$(wildcard tests-c/differential/*.c)) \
+  tests-c/harness/procfs.c tests-c/harness/tap.c
 CASES ?= 100000
 
 .PHONY: differential
@@ -16,7 +17,7 @@ check-differential: build-differential ## A short run of the same, always with t
 .PHONY: build-differential
 build-differential: $(DIFFERENTIAL)/differential $(DIFFERENTIAL)/reporter $(SO)
 
-$(DIFFERENTIAL)/differential: $(DIFFERENTIAL_SOURCES) tests-c/differential/differential.h
+$(DIFFERENTIAL)/differential: $(DIFFERENTIAL_SOURCES) tests-c/differential/differential.h $(HARNESS)
 	@scripts/need cc
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $(DIFFERENTIAL_SOURCES) -pthread -ldl

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A contestant at work: takes cases from a pipe, does each in a new process with new files and under a time limit, and
- * sends back the result in which the numbers that must differ (process IDs, inodes, folders) have names. */
+ * An implementation at work: takes cases from a pipe, does each in a new process with new files and under a time limit,
+ * and sends back the result in which the numbers that must differ (process IDs, inodes, folders) have names. */
 
 #include "differential.h"
+#include "procfs.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -223,27 +224,6 @@ add_report (const char *path, struct text *result)
   close (fd);
 }
 
-/* The server inherits what a case leaves behind. */
-static int
-end_strays (void)
-{
-  int strays = 0, pid;
-  char path[64];
-  snprintf (path, sizeof path, "/proc/self/task/%d/children", (int) getpid ());
-  for (;;)
-    {
-      FILE *list = fopen (path, "re");
-      bool found = list && fscanf (list, "%d", &pid) == 1;
-      if (list)
-        fclose (list);
-      if (!found)
-        return strays;
-      kill (pid, SIGKILL);
-      waitpid (pid, NULL, __WALL);
-      strays++;
-    }
-}
-
 /* Puts names in the place of numbers that are different each time. */
 static void
 add_normalised (const char *raw, pid_t caller, struct text *result)
@@ -317,7 +297,7 @@ do_case (const struct text *test_case, int cgroup, const char *report, struct te
   int status;
   kill (caller, SIGKILL);
   waitpid (caller, &status, 0);
-  int strays = end_strays ();
+  int strays = end_children ();
 
   add_bytes (&raw, shared->data, shared->length);
   if (!in_time)
@@ -354,7 +334,7 @@ open_cgroup (void)
 }
 
 int
-serve (enum contestant contestant, const char *library, const char *folder, const char *reporter_path)
+serve (enum implementation implementation, const char *library, const char *folder, const char *reporter_path)
 {
   char report[4096];
   reporter = reporter_path;
@@ -370,7 +350,7 @@ serve (enum contestant contestant, const char *library, const char *folder, cons
   if (shared == MAP_FAILED)
     die ("mmap");
   int cgroup = open_cgroup ();
-  if (!find_functions (contestant, library))
+  if (!find_functions (implementation, library))
     return 1;
 
   struct text test_case = { NULL, 0, 0 }, result = { NULL, 0, 0 };

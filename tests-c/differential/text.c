@@ -110,3 +110,17 @@ decode (const char *string, const char *root)
     }
   return text.data;
 }
+
+void
+add_missing (struct text *to, const char *words, const char *text, const char *other)
+{
+  for (const char *line = text; *line;)
+    {
+      size_t length = strcspn (line, "\n");
+      char *copy = strndup (line, length);
+      if (!has_line (other, copy))
+        add (to, "%s%s\n", words, copy);
+      free (copy);
+      line += length + (line[length] == '\n');
+    }
+}

@@ -6,15 +6,13 @@
  * descriptor, no mapping, no changed signal mask, disposition, directory, umask or cancel state; and the next call
  * must work.
  *
- *   fault [-v] [CASE...]
+ *   fault [CASE...]
  *
  * Each fault is tried twice: for one call alone, as when memory is short for a moment, and for all further calls of the
  * same number, as in a sandbox. */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -39,12 +37,16 @@
 
 #include "child.h"
 #include "inject.h"
+#include "procfs.h"
+#include "seccomp.h"
+#include "snapshot.h"
+#include "tap.h"
 
 static const char NOT_RETURNED[] = "a wrong success: the child did not return";
 
 #define LENGTH(array) (sizeof (array) / sizeof *(array))
 
-enum { SKIPPED = 77, MESSAGE = 256, DESCRIPTORS = 64, NONE = -7, BEFORE = EXDEV, ENOUGH = 2 };
+enum { SKIPPED = 77, MESSAGE = 256, NONE = -7, BEFORE = EXDEV, ENOUGH = 2 };
 
 #define P_PIDFD_ ((idtype_t) 3)
 
@@ -77,79 +79,15 @@ fail (const char *format, ...)
   while (0)
 
 /* What a call must leave as it was. */
-
-struct snapshot {
-  struct {
-    int flags;
-    dev_t device;
-    ino_t inode;
-  } descriptors[DESCRIPTORS];
-  struct {
-    void *handler;
-    unsigned long flags;
-    void *restorer;
-    unsigned long mask;
-  } dispositions[65];
-  unsigned long mask;
-  char directory[256], mappings[32768];
-  mode_t umask;
-  int cancel_state, cancel_type, group, policy;
-};
-
-static void
-read_mappings (char *text, size_t size)
-{
-  int fd = open ("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  CHECK (fd >= 0);
-  size_t length = 0;
-  ssize_t got;
-  while ((got = read (fd, text + length, size - 1 - length)) > 0)
-    length += (size_t) got;
-  text[length] = 0;
-  close (fd);
-}
-
-static void
-take_snapshot (struct snapshot *snapshot)
-{
-  for (int fd = 0; fd < DESCRIPTORS; fd++)
-    {
-      struct stat status = { .st_ino = 0 };
-      fstat (fd, &status);
-      snapshot->descriptors[fd].flags = fcntl (fd, F_GETFD);
-      snapshot->descriptors[fd].device = status.st_dev;
-      snapshot->descriptors[fd].inode = status.st_ino;
-    }
-  for (int signal = 1; signal <= 64; signal++)
-    syscall (SYS_rt_sigaction, signal, NULL, &snapshot->dispositions[signal], 8);
-  syscall (SYS_rt_sigprocmask, SIG_SETMASK, NULL, &snapshot->mask, 8);
-  CHECK (getcwd (snapshot->directory, sizeof snapshot->directory));
-  umask (snapshot->umask = umask (0));
-  pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &snapshot->cancel_state);
-  pthread_setcancelstate (snapshot->cancel_state, NULL);
-  pthread_setcanceltype (PTHREAD_CANCEL_DEFERRED, &snapshot->cancel_type);
-  pthread_setcanceltype (snapshot->cancel_type, NULL);
-  snapshot->group = getpgrp ();
-  snapshot->policy = sched_getscheduler (0);
-}
-
-static void
-compare (const struct snapshot *before, const struct snapshot *after)
-{
-  for (int fd = 0; fd < DESCRIPTORS; fd++)
-    if (memcmp (&before->descriptors[fd], &after->descriptors[fd], sizeof before->descriptors[fd]) != 0)
-      fail ("descriptor %d was left %s", fd, after->descriptors[fd].flags == -1 ? "closed" : "open or changed");
-  CHECK (memcmp (before->dispositions, after->dispositions, sizeof before->dispositions) == 0);
-  CHECK (before->mask == after->mask);
-  CHECK (strcmp (before->directory, after->directory) == 0);
-  CHECK (before->umask == after->umask);
-  CHECK (before->cancel_state == after->cancel_state && before->cancel_type == after->cancel_type);
-  CHECK (before->group == after->group && before->policy == after->policy);
-  if (strcmp (before->mappings, after->mappings) != 0)
-    fail ("a mapping was left or is gone");
-}
-
 static struct snapshot before, after;
+
+static void
+compare (void)
+{
+  const char *difference = compare_snapshots (&before, &after);
+  if (difference)
+    fail ("%s", difference);
+}
 
 /* The marks for the tracer; not made around the second call, which is left alone. */
 
@@ -172,16 +110,9 @@ end (void)
 /* Preparations, in the process that is going to call. */
 
 static void
-refuse (unsigned int number, unsigned int error)
+refuse (long call, int error)
 {
-  struct sock_filter filter[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (unsigned int) offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { LENGTH (filter), filter };
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+  if (install_filter (&(struct filter_rule) { .call = call, .action = FILTER_ERROR (error) }, 1, FILTER_PLAIN) != 0)
     _exit (SKIPPED);
 }
 
@@ -339,27 +270,15 @@ be_forked_child (void)
   end ();
   shared->child_returned = true;
   CHECK (errno == BEFORE);
-  take_snapshot (&after);
-  memcpy (after.mappings, before.mappings, sizeof after.mappings);
+  take_snapshot (&after, true);
+  after.mappings = before.mappings;
   after.group = before.group;
-  compare (&before, &after);
+  compare ();
   pid_t self = getpid ();
   char byte;
   CHECK (write (tell[1], &self, sizeof self) == sizeof self);
   CHECK (read (go[0], &byte, 1) == 1);
   _exit (RIGHT);
-}
-
-static pid_t
-pid_by_procfs (int pidfd)
-{
-  char path[64], text[512] = "";
-  snprintf (path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-  CHECK (fd >= 0 && read (fd, text, sizeof text - 1) > 0);
-  close (fd);
-  char *line = strstr (text, "\nPid:");
-  return line ? atoi (line + 5) : -2;
 }
 
 static void
@@ -373,7 +292,7 @@ check_forked_child (int pidfd)
   if (!wanted[0].revents)
     fail ("%s", NOT_RETURNED);
   CHECK (read (tell[0], &child, sizeof child) == sizeof child);
-  CHECK (pid_by_procfs (pidfd) == child);
+  CHECK (pid_in_fdinfo (pidfd) == child);
   CHECK (write (go[1], "", 1) == 1);
   /* Where children are ignored, the wait lasts until the child is gone and then has nothing to tell. */
   if (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED) == 0)
@@ -522,9 +441,8 @@ static void
 check_nothing_left (void)
 {
   check_no_child ();
-  take_snapshot (&after);
-  read_mappings (after.mappings, sizeof after.mappings);
-  compare (&before, &after);
+  take_snapshot (&after, true);
+  compare ();
 }
 
 static void
@@ -556,8 +474,7 @@ make_call (void *run_)
       if (run->test->call == ask)
         refuse (SYS_ioctl, ENOTTY);
     }
-  take_snapshot (&before);
-  read_mappings (before.mappings, sizeof before.mappings);
+  take_snapshot (&before, true);
 
   if (ptrace (PTRACE_TRACEME, 0, NULL, NULL) != 0)
     _exit (SKIPPED);
@@ -672,12 +589,26 @@ judge (const struct run *run, const struct outcome *outcome, const struct fault 
 
 static const int errors[] = { ENOSYS, EPERM, EINVAL, ENOMEM, EMFILE, EAGAIN, EBADF, EINTR };
 
-static int passed, failed, skipped;
-static bool verbose;
+/* What went wrong in a case, a line each. */
+static char wrongs[4096];
 
-/* False when the case cannot be had here. */
+static void
+add_wrong (const struct fault *fault, long number, const char *wrong)
+{
+  size_t length = strlen (wrongs);
+  snprintf (wrongs + length, sizeof wrongs - length, "call %ld failing %s with %s: system call %ld of the %s: %s\n",
+            fault->nth, fault->all ? "from then on" : "once", strerrorname_np (fault->error), number,
+            fault->of_child ? "child" : "caller", wrong);
+}
+
+struct tally {
+  int tried, failed;
+  long steps[2];
+};
+
+/* False when the case is unavailable here. */
 static bool
-try_fault (const struct run *run, const struct fault *fault, long *number)
+try_fault (const struct run *run, const struct fault *fault, long *number, struct tally *tally)
 {
   memset (shared, 0, sizeof *shared);
   struct outcome outcome = run_with_fault (make_call, (void *) run, *fault);
@@ -686,62 +617,55 @@ try_fault (const struct run *run, const struct fault *fault, long *number)
   *number = outcome.number;
   if (fault->nth > 0 && outcome.number < 0)
     return true;
+  tally->tried++;
   const char *wrong = judge (run, &outcome, fault);
   if (wrong)
     {
-      failed++;
-      printf ("FAILED  fault %s, %s: call %ld failing %s with %s: system call %ld of the %s: %s\n", run->test->name,
-              path_names[run->path], fault->nth, fault->all ? "from then on" : "once", strerrorname_np (fault->error),
-              outcome.number, fault->of_child ? "child" : "caller", wrong);
+      tally->failed++;
+      add_wrong (fault, outcome.number, wrong);
     }
-  else
-    passed++;
   return true;
 }
 
 /* One error at one call after the other, until the call under test goes through. */
-static long
-try_each_call (const struct run *run, struct fault fault)
+static void
+try_each_call (const struct run *run, struct fault fault, struct tally *tally)
 {
   long number;
-  int failed_before = failed;
-  for (fault.nth = 1; try_fault (run, &fault, &number) && number >= 0; fault.nth++)
-    if (failed - failed_before == ENOUGH)
+  for (fault.nth = 1; try_fault (run, &fault, &number, tally) && number >= 0; fault.nth++)
+    if (tally->failed == ENOUGH)
       break;
-  return fault.nth - 1;
+  if (fault.nth - 1 > tally->steps[fault.of_child])
+    tally->steps[fault.of_child] = fault.nth - 1;
 }
 
 static void
 try_case (const struct run *run)
 {
-  long number, steps[2] = { 0, 0 };
-  int passed_before = passed, failed_before = failed;
+  long number;
+  struct tally tally = { .tried = 0 };
   struct fault fault = { .copies = run->path == COPYING };
-  if (!try_fault (run, &fault, &number))
+  wrongs[0] = 0;
+  if (!try_fault (run, &fault, &number, &tally))
     {
-      skipped++;
-      printf ("skipped fault %s, %s\n", run->test->name, path_names[run->path]);
+      tap_report (TAP_SKIPPED, "this path is unavailable here", "fault %s, %s", run->test->name, path_names[run->path]);
       return;
     }
-  for (int way = 0; way < 4; way++)
-    for (size_t i = 0; i < LENGTH (errors) && failed == failed_before; i++)
+  for (int kind = 0; kind < 4; kind++)
+    for (size_t i = 0; i < LENGTH (errors) && tally.failed == 0; i++)
       {
-        fault.of_child = way & 1;
-        fault.all = way & 2;
+        fault.of_child = kind & 1;
+        fault.all = kind & 2;
         fault.error = errors[i];
         /* The library is right to try such a call again and again. */
         if (fault.all && (fault.error == EINTR || fault.error == EAGAIN))
           continue;
         /* What the child does with each of 64 signals need not be tried with every error. */
         fault.sparse = fault.all || i > 0;
-        long tried = try_each_call (run, fault);
-        if (tried > steps[fault.of_child])
-          steps[fault.of_child] = tried;
+        try_each_call (run, fault, &tally);
       }
-  if (verbose)
-    printf ("%s fault %s, %s: %ld + %ld calls, %d faults\n", failed == failed_before ? "ok     " : "FAILED ",
-            run->test->name, path_names[run->path], steps[0], steps[1],
-            passed + failed - passed_before - failed_before);
+  tap_report (tally.failed ? TAP_FAILED : TAP_PASSED, wrongs, "fault %s, %s: %ld + %ld calls, %d faults",
+              run->test->name, path_names[run->path], tally.steps[0], tally.steps[1], tally.tried);
 }
 
 /* The search's program is behind a directory that does not exist and one that does not have it. */
@@ -761,19 +685,13 @@ find_child (void)
 int
 main (int argc, char **argv)
 {
-  if (argc > 1 && strcmp (argv[1], "-v") == 0)
-    {
-      verbose = true;
-      argc--;
-      argv++;
-    }
-  setlinebuf (stdout);
   find_child ();
-  for (int fd = 3; fd < DESCRIPTORS; fd++)
+  for (int fd = 3; fd < LOW_DESCRIPTORS; fd++)
     close (fd);
   shared = mmap (NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED)
     return 2;
+  tap_begin ();
   for (size_t i = 0; i < LENGTH (tests); i++)
     for (enum path path = PLAIN; path <= tests[i].last_path; path++)
       {
@@ -783,6 +701,5 @@ main (int argc, char **argv)
         if (wanted)
           try_case (&(struct run) { &tests[i], path });
       }
-  printf ("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
-  return failed ? 1 : passed ? 0 : SKIPPED;
+  return tap_end ();
 }

@@ -4,9 +4,13 @@
 check-faults: build/fault/fault build/fault/child ## Fail every system call of the library, one at a time
 	build/fault/fault
 
-build/fault/fault: tests-c/fault/fault.c tests-c/fault/inject.c $(wildcard tests-c/fault/*.h) $(SO) $(HEADERS)
+FAULT_HARNESS := $(addprefix tests-c/harness/,procfs.c seccomp.c snapshot.c tap.c)
+
+build/fault/fault: tests-c/fault/fault.c tests-c/fault/inject.c $(FAULT_HARNESS) $(wildcard tests-c/fault/*.h) \
+  $(HARNESS) $(SO) $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $(filter %.c,$^) -L$(LIB) -lpidfd_spawn -pthread -Wl,-rpath,'$$ORIGIN/../lib'
+	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $(filter %.c,$^) -L$(LIB) -lpidfd_spawn -pthread \
+	  -Wl,-rpath,'$$ORIGIN/../lib'
 
 build/fault/child: tests-c/fault/child.c tests-c/fault/child.h
 	@mkdir -p $(@D)

@@ -3,6 +3,7 @@
  * The tracer. */
 
 #include "inject.h"
+#include "procfs.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -216,17 +217,13 @@ at_stop (pid_t tid, pid_t main, int status)
 static void
 kill_all (void)
 {
-  char name[64];
-  int pid;
+  enum { MOST = 64 };
+  pid_t children[MOST];
   for (struct task *task = tasks; task < tasks + MOST_TASKS; task++)
     if (task->tid)
       kill (task->tid, SIGKILL);
-  snprintf (name, sizeof name, "/proc/self/task/%d/children", (int) getpid ());
-  FILE *list = fopen (name, "re");
-  while (list && fscanf (list, "%d", &pid) == 1)
-    kill (pid, SIGKILL);
-  if (list)
-    fclose (list);
+  for (int i = list_children (getpid (), getpid (), children, MOST); i-- > 0;)
+    kill (children[i], SIGKILL);
 }
 
 static void

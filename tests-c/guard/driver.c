@@ -3,6 +3,7 @@
  * Does one thing, once to warm up and once between two marks that the tracer sees: `driver CASE`. */
 
 #include "guard.h"
+#include "request.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -30,23 +31,11 @@ static int pidfd;
 static pid_t pid;
 static uintptr_t first, last;
 
+/* The mask and the set of default signals are the same one. */
 static void
 set_up_attributes (void)
 {
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGPIPE);
-  sigaddset (&set, SIGTERM);
-  posix_spawnattr_init (&attributes);
-  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  posix_spawnattr_setsigmask (&attributes, &set);
-  posix_spawnattr_setsigdefault (&attributes, &set);
-  posix_spawn_file_actions_init (&actions);
-  posix_spawn_file_actions_addopen (&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen (&actions, 10, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2 (&actions, 10, 1);
-  posix_spawn_file_actions_adddup2 (&actions, 10, 2);
-  posix_spawn_file_actions_addclose (&actions, 10);
+  fill_request (&attributes, &actions, NULL);
 }
 
 static void *

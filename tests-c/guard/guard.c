@@ -7,8 +7,8 @@
  *   CASE parent instructions: 123
  *   CASE child instructions: 45
  *
- * the system calls of both processes until the call returns or the program is executed, and how many instructions of the
- * library they carry out.  A debugger's way: the traced programs stop at each system call in one run, and at each
+ * the system calls of both processes until the call returns or the program is executed, and how many instructions of
+ * the library they carry out.  A debugger's way: the traced programs stop at each system call in one run, and at each
  * instruction in another.  No tool that emulates the processor would do, for these lack clone3. */
 
 #include "guard.h"
@@ -25,19 +25,6 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef PTRACE_GET_SYSCALL_INFO
-# define PTRACE_GET_SYSCALL_INFO 0x420e
-#endif
-
-/* What the kernel says of a system call, as far as it is read; the C libraries' headers differ about this one. */
-struct call_information {
-  uint8_t op, padding[3];
-  uint32_t architecture;
-  uint64_t instruction_pointer, stack_pointer;
-  uint64_t number, arguments[6];
-};
-enum { ENTRY = 1 };
 
 static const struct call_name {
   long number;
@@ -77,8 +64,8 @@ static struct role {
 
 static uint64_t code_first, code_last;
 
-/* A child that is a copy goes on when the parent's call is done: what it finds then does not depend on luck.  One that the
-   parent is suspended for goes on at once. */
+/* A child that is a copy goes on when the parent's call is done: what it finds then does not depend on luck.  One that
+   the parent is suspended for goes on at once. */
 static struct {
   int event; /* how it came into being, 0 while that is not known */
   bool held;

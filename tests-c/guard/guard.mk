@@ -3,7 +3,7 @@
 GUARD := build/guard
 
 .PHONY: check-guards
-check-guards: $(GUARD)/guard $(GUARD)/driver ## The system calls and the instructions of each function against what is written down
+check-guards: $(GUARD)/guard $(GUARD)/driver ## The system calls and instructions of each function, against what is written down
 	tests-c/guard/run $(GUARD) compare
 
 .PHONY: update-guards
@@ -15,7 +15,7 @@ $(GUARD)/guard: tests-c/guard/guard.c tests-c/guard/guard.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $<
 
-$(GUARD)/driver: tests-c/guard/driver.c tests-c/guard/guard.h $(SO) $(HEADERS)
+$(GUARD)/driver: tests-c/guard/driver.c tests-c/guard/guard.h tests-c/harness/request.h $(SO) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $< -L$(LIB) -lpidfd_spawn -ldl -pthread -Wl,-rpath,'$$ORIGIN/../lib'
 

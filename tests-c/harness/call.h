@@ -15,7 +15,7 @@
 
 #include "interface.h"
 
-#ifdef WAY_PRELOADED
+#ifdef MODE_PRELOADED
 extern int posix_spawnattr_getcgroup_np (const posix_spawnattr_t *, int *) __attribute__ ((weak));
 extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *, int) __attribute__ ((weak));
 #endif
@@ -65,7 +65,7 @@ call_by_name (const char *name, char *const envp[])
     error = posix_spawnp (&pid, "true", NULL, NULL, argv, envp);
   else if (strcmp (name, "setflags") == 0)
     {
-#if HAVE_LIBRARY && !defined WAY_STATIC
+#if HAVE_LIBRARY && !defined MODE_STATIC
       wanted |= POSIX_SPAWN_SETCGROUP;
 #endif
       if (posix_spawnattr_init (&attributes) != 0)
@@ -77,7 +77,7 @@ call_by_name (const char *name, char *const envp[])
       return flags == wanted ? NULL : "the flags were not kept";
     }
 #if HAVE_LIBRARY
-# ifndef WAY_STATIC
+# ifndef MODE_STATIC
   else if (strcmp (name, "setcgroup") == 0)
     {
       if (posix_spawnattr_init (&attributes) != 0)

@@ -1,65 +1,58 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the tests of pidfd_fork share: company for the thread that forks, and a line over which a child tells the parent
- * that code of the program ran in it. */
+ * What the tests of pidfd_fork share: idle threads beside the one that forks, a line over which a child tells the
+ * parent that code of the program ran in it, and children that wait to be looked at. */
 
 #ifndef FORK_H
 #define FORK_H
 
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 
 #include "runner.h"
 
-#if __has_include (<linux/filter.h>) && __has_include (<linux/seccomp.h>)
-# include <linux/filter.h>
-# include <linux/seccomp.h>
-#endif
-#ifndef SECCOMP_RET_ERRNO
-# define SECCOMP_RET_ERRNO 0x00050000U
-#endif
-#ifndef SECCOMP_RET_KILL_PROCESS
-# define SECCOMP_RET_KILL_PROCESS 0x80000000U
-#endif
-
 #define SHARED __attribute__ ((unused)) static
+
+enum { SYS_PIDFD_OPEN = 434 };
 
 enum {
   FINE = 40,
+  LONG = 10000, /* milliseconds in which a thing that happens at all has happened */
   PROMPT = 5000, /* milliseconds in which a thing has happened that happens at once, on a busy machine too */
 };
 
-/* A thread that only waits. */
-static int stay[2];
-static pthread_t companion;
+/* Threads that only wait. */
+enum { SOME = 7 };
+static pthread_mutex_t idle_until = PTHREAD_MUTEX_INITIALIZER;
+static pthread_t idle_threads[SOME];
+static int idle_count;
 
 static void *
 wait_for_the_end (void *unused)
 {
-  char byte;
-  while (read (stay[0], &byte, 1) < 0)
-    continue;
+  pthread_mutex_lock (&idle_until);
+  pthread_mutex_unlock (&idle_until);
   return unused;
 }
 
 SHARED void
-get_company (void)
+start_idle_threads (int count)
 {
-  CHECK (pipe2 (stay, O_CLOEXEC) == 0);
-  CHECK_EQ (pthread_create (&companion, NULL, wait_for_the_end, NULL), 0);
+  pthread_mutex_lock (&idle_until);
+  for (idle_count = 0; idle_count < count; idle_count++)
+    CHECK_EQ (pthread_create (&idle_threads[idle_count], NULL, wait_for_the_end, NULL), 0);
 }
 
 SHARED void
-end_company (void)
+end_idle_threads (void)
 {
-  CHECK (close (stay[1]) == 0);
-  CHECK_EQ (pthread_join (companion, NULL), 0);
-  CHECK (close (stay[0]) == 0);
+  pthread_mutex_unlock (&idle_until);
+  while (idle_count > 0)
+    CHECK_EQ (pthread_join (idle_threads[--idle_count], NULL), 0);
 }
 
 /* A claim that holds whether the process has one thread or several. */
-#define ALONE_AND_NOT(name_)                                                                                           \
+#define ALONE_AND_AMONG_THREADS(name_)                                                                                 \
   static void name_ (void);                                                                                            \
   TEST (name_##_alone)                                                                                                 \
   {                                                                                                                    \
@@ -67,20 +60,103 @@ end_company (void)
   }                                                                                                                    \
   TEST (name_##_among_threads)                                                                                         \
   {                                                                                                                    \
-    get_company ();                                                                                                    \
+    start_idle_threads (1);                                                                                            \
     name_ ();                                                                                                          \
-    end_company ();                                                                                                    \
+    end_idle_threads ();                                                                                               \
   }                                                                                                                    \
   static void name_ (void)
 
-/* All 64 signals, those that the libc keeps for itself included. */
-SHARED uint64_t
-mask_now (void)
+struct call {
+  void (*body) (unsigned int flags);
+  unsigned int flags;
+};
+
+SHARED void *
+make_call (void *call_)
 {
-  uint64_t mask = 0;
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8) == 0);
-  return mask;
+  const struct call *call = call_;
+  call->body (call->flags);
+  return NULL;
 }
+
+/* The body in a thread that is not the first, among others. */
+SHARED void
+in_a_thread (void (*body) (unsigned int flags), unsigned int flags)
+{
+  struct call call = { body, flags };
+  pthread_t thread;
+  start_idle_threads (SOME);
+  CHECK_EQ (pthread_create (&thread, NULL, make_call, &call), 0);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  end_idle_threads ();
+}
+
+SHARED void
+among_threads (void (*body) (unsigned int flags), unsigned int flags)
+{
+  start_idle_threads (SOME);
+  body (flags);
+  end_idle_threads ();
+}
+
+/* A claim that holds for both kinds of fork, whoever calls. */
+#define EACH_CALLER(name_)                                                                                             \
+  static void name_ (unsigned int flags);                                                                              \
+  TEST (name_##_plain)                                                                                                 \
+  {                                                                                                                    \
+    name_ (0);                                                                                                         \
+  }                                                                                                                    \
+  TEST (name_##_plain_among_threads)                                                                                   \
+  {                                                                                                                    \
+    among_threads (name_, 0);                                                                                          \
+  }                                                                                                                    \
+  TEST (name_##_plain_in_a_thread)                                                                                     \
+  {                                                                                                                    \
+    in_a_thread (name_, 0);                                                                                            \
+  }                                                                                                                    \
+  TEST (name_##_asyncsafe)                                                                                             \
+  {                                                                                                                    \
+    name_ (PIDFDFORK_ASYNCSAFE);                                                                                       \
+  }                                                                                                                    \
+  TEST (name_##_asyncsafe_among_threads)                                                                               \
+  {                                                                                                                    \
+    among_threads (name_, PIDFDFORK_ASYNCSAFE);                                                                        \
+  }                                                                                                                    \
+  TEST (name_##_asyncsafe_in_a_thread)                                                                                 \
+  {                                                                                                                    \
+    in_a_thread (name_, PIDFDFORK_ASYNCSAFE);                                                                          \
+  }                                                                                                                    \
+  static void name_ (unsigned int flags)
+
+/* A claim about flags 0 alone: the child may do whatever it likes. */
+#define PLAIN(name_)                                                                                                   \
+  static void name_ (unsigned int flags);                                                                              \
+  TEST (name_)                                                                                                         \
+  {                                                                                                                    \
+    name_ (0);                                                                                                         \
+  }                                                                                                                    \
+  TEST (name_##_among_threads)                                                                                         \
+  {                                                                                                                    \
+    among_threads (name_, 0);                                                                                          \
+  }                                                                                                                    \
+  TEST (name_##_in_a_thread)                                                                                           \
+  {                                                                                                                    \
+    in_a_thread (name_, 0);                                                                                            \
+  }                                                                                                                    \
+  static void name_ (unsigned int flags)
+
+/* A claim about both kinds that brings threads of its own, or none. */
+#define BOTH_KINDS(name_)                                                                                              \
+  static void name_ (unsigned int flags);                                                                              \
+  TEST (name_##_plain)                                                                                                 \
+  {                                                                                                                    \
+    name_ (0);                                                                                                         \
+  }                                                                                                                    \
+  TEST (name_##_asyncsafe)                                                                                             \
+  {                                                                                                                    \
+    name_ (PIDFDFORK_ASYNCSAFE);                                                                                       \
+  }                                                                                                                    \
+  static void name_ (unsigned int flags)
 
 /* The line.  The first act of a child is to tell. */
 static int line[2] = { -1, -1 };
@@ -168,31 +244,14 @@ clone_with_number (pid_t number)
   return pid;
 }
 
-/* From now on WHAT happens when this process opens a pidfd on another one; see seccomp(2) for FLAGS and the result. */
+/* From now on this happens when this process opens a pidfd on another one. */
 SHARED int
-filter_pidfds_of_others (uint32_t what, unsigned int flags)
+filter_pidfds_of_others (uint32_t action, enum filter_flags flags)
 {
-#ifdef BPF_JUMP
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 434 /* pidfd_open */, 0, 4),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + LOW_HALF),
-    /* A number below 0 is that of no process. */
-    BPF_JUMP (BPF_JMP | BPF_JGT | BPF_K, INT_MAX, 2, 0),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) getpid (), 1, 0),
-    BPF_STMT (BPF_RET | BPF_K, what),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  int result = prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (result == 0)
-    result = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-  if (result < 0)
-    SKIP ("no seccomp filter of that kind: %s", strerror (errno));
-  return result;
-#else
-  SKIP ("built without the kernel's headers (%u, %u)", (unsigned int) what, flags);
-#endif
+  return SET_FILTER_WITH (flags, { SYS_PIDFD_OPEN, 0, ALL_BITS, (uint32_t) getpid (), FILTER_ALLOW },
+                          /* A number below 0 is that of no process. */
+                          { SYS_PIDFD_OPEN, 0, 1U << 31, 1U << 31, FILTER_ALLOW },
+                          { .call = SYS_PIDFD_OPEN, .action = action });
 }
 
 /* The call under test.  A child that returns from it tells and ends. */
@@ -209,6 +268,145 @@ fork_telling (unsigned int flags)
   armed = false;
   return pidfd;
 }
+
+/* SIGCHLDs that came, and whose. */
+static volatile sig_atomic_t chld_count, chld_pid;
+
+SHARED void
+note_chld (int signal, siginfo_t *info, void *context)
+{
+  (void) signal, (void) context;
+  chld_count++;
+  chld_pid = info->si_pid;
+}
+
+SHARED void
+count_chld (void)
+{
+  struct sigaction noting = { .sa_sigaction = note_chld, .sa_flags = SA_SIGINFO | SA_RESTART };
+  chld_count = chld_pid = 0;
+  CHECK (sigaction (SIGCHLD, &noting, NULL) == 0);
+}
+
+/* A handler that reaps whatever has ended, as many programs have one. */
+static volatile sig_atomic_t reaped;
+
+SHARED void
+reap_everything (int signal)
+{
+  (void) signal;
+  int error = errno;
+  while (waitpid (-1, NULL, WNOHANG) > 0)
+    reaped = reaped + 1;
+  errno = error;
+}
+
+/* A prepare handler that says that one ran. */
+static int prepared;
+
+SHARED void
+count_prepare (void)
+{
+  prepared++;
+}
+
+/* A child that should not exist ends at once. */
+#define CHECK_NO_FORK(flags, error)                                                                                    \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      errno = 0;                                                                                                       \
+      int result_ = pidfd_fork (flags), errno_ = errno;                                                                \
+      if (result_ == 0)                                                                                                \
+        _exit (FINE);                                                                                                  \
+      CHECK_EQ (result_, -1);                                                                                          \
+      CHECK_EQ (errno_, error);                                                                                        \
+      CHECK_NO_CHILD ();                                                                                               \
+    }                                                                                                                  \
+  while (0)
+
+/* Work inside malloc and stdio. */
+SHARED void
+allocate_and_print (void)
+{
+  char *text = NULL;
+  size_t size;
+  FILE *memory = open_memstream (&text, &size);
+  for (int i = 0; i < 50; i++)
+    {
+      free (malloc ((size_t) i * 97));
+      fprintf (memory, "%d", i);
+    }
+  fclose (memory);
+  free (text);
+}
+
+#if HAVE_LIBRARY
+
+SHARED int
+fork_by (unsigned int flags)
+{
+  int pidfd = pidfd_fork (flags);
+  CHECK (pidfd >= 0);
+  return pidfd;
+}
+
+/* A child that tells its ID and then lives until it is allowed to end. */
+struct witness {
+  int pidfd, go;
+  pid_t pid;
+};
+
+SHARED struct witness
+fork_witness (unsigned int flags)
+{
+  struct witness witness;
+  int tell[2], go[2];
+  CHECK (pipe2 (tell, O_CLOEXEC) == 0);
+  CHECK (pipe2 (go, O_CLOEXEC) == 0);
+  witness.pidfd = fork_by (flags);
+  if (witness.pidfd == 0)
+    {
+      pid_t self = getpid ();
+      char byte;
+      CHECK_EQ (write (tell[1], &self, sizeof self), sizeof self);
+      CHECK_EQ (read (go[0], &byte, 1), 1);
+      _exit (FINE);
+    }
+  CHECK_EQ (read (tell[0], &witness.pid, sizeof witness.pid), sizeof witness.pid);
+  close (tell[0]);
+  close (tell[1]);
+  close (go[0]);
+  witness.go = go[1];
+  return witness;
+}
+
+SHARED void
+check_witness (struct witness witness)
+{
+  CHECK_EQ (pidfd_getpid (witness.pidfd), witness.pid);
+  CHECK_EQ (pid_of (witness.pidfd), witness.pid);
+}
+
+SHARED void
+let_go (struct witness witness)
+{
+  CHECK_EQ (write (witness.go, "", 1), 1);
+  close (witness.go);
+}
+
+SHARED void
+wait_for_end (int pidfd)
+{
+  struct pollfd wanted = { .fd = pidfd, .events = POLLIN };
+  int result;
+  do
+    result = poll (&wanted, 1, LONG);
+  while (result == -1 && errno == EINTR);
+  if (result != 1)
+    FAIL ("the process behind the pidfd does not end: it is none of ours");
+}
+
+#endif
 
 /* The outcome where the child cannot have a name any more. */
 SHARED void

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What a test calls, for each way of use.  Exactly one of these is defined by the build:
+ * What a test calls, for each mode of use.  Exactly one of these is defined by the build:
  *
- *   WAY_LINKED     linked with libpidfd_spawn.so; everything comes from <pidfd_spawn.h>
- *   WAY_STATIC     the same, linked with libpidfd_spawn.a
- *   WAY_PRELOADED  built without knowing the library: weak declarations, run with LD_PRELOAD
- *   WAY_REFERENCE  the libc's own posix_spawn stands in for pidfd_spawn, to show that a test is right
+ *   MODE_LINKED     linked with libpidfd_spawn.so; everything comes from <pidfd_spawn.h>
+ *   MODE_STATIC     the same, linked with libpidfd_spawn.a
+ *   MODE_PRELOADED  built without knowing the library: weak declarations, run with LD_PRELOAD
+ *   MODE_REFERENCE  the libc's own posix_spawn stands in for pidfd_spawn, to show that a test is right
  *
- * SPAWN and SPAWNP are the call under test; FORK is pidfd_fork, for which fork and pidfd_open stand in.  HAVE_LIBRARY guards
- * what these cannot express. */
+ * SPAWN and SPAWNP are the call under test; FORK is pidfd_fork, for which fork and pidfd_open stand in.  HAVE_LIBRARY
+ * guards what these cannot express. */
 
 #ifndef INTERFACE_H
 #define INTERFACE_H
@@ -16,19 +16,19 @@
 #include <spawn.h>
 #include <sys/types.h>
 
-#if defined WAY_LINKED
-# define WAY "linked"
-#elif defined WAY_STATIC
-# define WAY "static"
-#elif defined WAY_PRELOADED
-# define WAY "preloaded"
-#elif defined WAY_REFERENCE
-# define WAY "reference"
+#if defined MODE_LINKED
+# define MODE "linked"
+#elif defined MODE_STATIC
+# define MODE "static"
+#elif defined MODE_PRELOADED
+# define MODE "preloaded"
+#elif defined MODE_REFERENCE
+# define MODE "reference"
 #else
-# error "define one of WAY_LINKED, WAY_STATIC, WAY_PRELOADED, WAY_REFERENCE"
+# error "define one of MODE_LINKED, MODE_STATIC, MODE_PRELOADED, MODE_REFERENCE"
 #endif
 
-#if defined WAY_REFERENCE
+#if defined MODE_REFERENCE
 
 # define HAVE_LIBRARY 0
 int reference_spawn (int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
@@ -44,7 +44,7 @@ int reference_fork (unsigned int flags);
 #else
 
 # define HAVE_LIBRARY 1
-# if defined WAY_PRELOADED
+# if defined MODE_PRELOADED
 extern int pidfd_spawn (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
                         char *const[], char *const[]) __attribute__ ((weak));
 extern int pidfd_spawnp (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,

@@ -18,7 +18,7 @@
   __asm__ (".pushsection .rodata\n"                                                                                    \
            ".hidden tst_" #name "_start\n.hidden tst_" #name "_end\n"                                                  \
            ".globl tst_" #name "_start\n.globl tst_" #name "_end\n"                                                    \
-           "tst_" #name "_start:\n.incbin \"" OBJECTS #name ".so\"\n"                                                 \
+           "tst_" #name "_start:\n.incbin \"" OBJECTS #name ".so\"\n"                                                  \
            "tst_" #name "_end:\n.byte 0\n"                                                                             \
            ".popsection\n");                                                                                           \
   extern const char tst_##name##_start[] __attribute__ ((visibility ("hidden")));                                      \

@@ -3,22 +3,16 @@
  * The harness: runs the tests of one program, each in a process of its own, and checks what they leave behind. */
 
 #include "runner.h"
+#include "tap.h"
 
 #include <dirent.h>
 #include <ftw.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 
-#if __has_include (<linux/filter.h>) && __has_include (<linux/seccomp.h>)
-# include <linux/filter.h>
-# include <linux/seccomp.h>
-# define HAVE_FILTERS 1
-#endif
-
-enum { SKIPPED = 77, MESSAGE = 1024, DESCRIPTORS = 8192 };
+enum { SKIPPED = 77, MESSAGE = 1024 };
 
 /* In seconds, for one test; TEST_TIME_LIMIT in the environment sets another. */
 static int time_limit = 30;
@@ -159,7 +153,7 @@ reap (int pidfd)
   memset (&info, 0, sizeof info);
   if (pidfd < 0)
     FAIL ("not a pidfd: %d", pidfd);
-  while (waitid ((idtype_t) 3 /* P_PIDFD */, (id_t) pidfd, &info, WEXITED) != 0)
+  while (waitid (PIDFD, (id_t) pidfd, &info, WEXITED) != 0)
     if (errno != EINTR)
       FAIL ("waitid on pidfd %d: %s", pidfd, strerror (errno));
   CHECK (close (pidfd) == 0);
@@ -201,68 +195,6 @@ in_fork (void (*body) (void *), void *argument)
   return status;
 }
 
-bool
-is_open (int fd)
-{
-  return fcntl (fd, F_GETFD) != -1;
-}
-
-/* Which descriptors are open, as a map of bits.  By poll, which tells of many in one call: some tests run under a tracer
-   that stops at each.  It takes as many at a time as the descriptor limit allows, whatever their numbers. */
-static void
-find_open (unsigned char map[DESCRIPTORS / 8])
-{
-  enum { MOST = 256 };
-  struct pollfd asked[MOST];
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  int most = limit.rlim_cur < MOST ? (int) limit.rlim_cur : MOST;
-  if (most == 0)
-    most = 1;
-  memset (map, 0, DESCRIPTORS / 8);
-  for (int first = 0; first < DESCRIPTORS; first += most)
-    {
-      int count = DESCRIPTORS - first < most ? DESCRIPTORS - first : most;
-      for (int i = 0; i < count; i++)
-        asked[i] = (struct pollfd) { .fd = first + i };
-      if (limit.rlim_cur > 0)
-        CHECK (poll (asked, (nfds_t) count, 0) >= 0);
-      else
-        asked[0].revents = (short) (is_open (first) ? 0 : POLLNVAL);
-      for (int i = 0; i < count; i++)
-        if (!(asked[i].revents & POLLNVAL))
-          map[(first + i) / 8] |= (unsigned char) (1 << (first + i) % 8);
-    }
-}
-
-int
-open_descriptors (void)
-{
-  unsigned char map[DESCRIPTORS / 8];
-  find_open (map);
-  int count = 0;
-  for (int fd = 0; fd < DESCRIPTORS; fd++)
-    count += map[fd / 8] >> fd % 8 & 1;
-  return count;
-}
-
-char *
-descriptor_table (void)
-{
-  char *text = format ("%s", "");
-  for (int fd = 0; fd < DESCRIPTORS; fd++)
-    {
-      struct stat status;
-      if (fstat (fd, &status) != 0)
-        continue;
-      char *longer = format ("%s%d: %llx:%llu flags %x %x; ", text, fd, (unsigned long long) status.st_dev,
-                             (unsigned long long) status.st_ino, fcntl (fd, F_GETFD), fcntl (fd, F_GETFL));
-      free (text);
-      text = longer;
-    }
-  return text;
-}
-
 void
 check_no_child_at (const char *file, int line)
 {
@@ -275,101 +207,78 @@ check_no_child_at (const char *file, int line)
 
 spawn_call *both_calls[2];
 
+void
+check_spawn_fails_at (const char *file, int line, const char *path, const posix_spawn_file_actions_t *actions,
+                      const posix_spawnattr_t *attributes, char *const argv[], int error, int other)
+{
+  enum { UNTOUCHED = -7 };
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = UNTOUCHED, descriptors = open_descriptors ();
+      errno = EXDEV;
+      int got = both_calls[call](&pidfd, path, actions, attributes, argv, environ), got_errno = errno;
+      if (got == 0)
+        {
+          sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0);
+          reap (pidfd);
+        }
+      if (got != error && got != other)
+        test_fail (file, line, "the result is %d (%s), wanted %d (%s)", got, strerror (got), error, strerror (error));
+      if (HAVE_LIBRARY && got_errno != got)
+        test_fail (file, line, "errno is %d, the result %d", got_errno, got);
+      if (pidfd != UNTOUCHED)
+        test_fail (file, line, "the failed call stored %d", pidfd);
+      check_no_child_at (file, line);
+      if (open_descriptors () != descriptors)
+        test_fail (file, line, "%d descriptors became %d", descriptors, open_descriptors ());
+    }
+}
+
 struct process_state
 state_of (pid_t pid)
 {
   struct process_state state;
-  memset (&state, 0, sizeof state);
-  char *text = read_file (format ("/proc/%d/status", (int) pid));
-  unsigned long long set;
-  for (char *line = text; line; line = strchr (line, '\n'))
-    {
-      line += *line == '\n';
-      sscanf (line, "Uid: %u %u", &state.uid, &state.euid);
-      sscanf (line, "Gid: %u %u", &state.gid, &state.egid);
-      if (sscanf (line, "SigBlk: %llx", &set) == 1)
-        state.blocked = set;
-      if (sscanf (line, "SigIgn: %llx", &set) == 1)
-        state.ignored = set;
-      if (sscanf (line, "SigCgt: %llx", &set) == 1)
-        state.caught = set;
-    }
+  CHECK (read_process_state (pid, &state));
 #if !HAVE_LIBRARY
   /* glibc's posix_spawn has its own two signals ignored in every child, which the interface under test must not. */
   state.ignored &= ~(3ULL << 31);
 #endif
-  free (text);
-  text = read_file (format ("/proc/%d/stat", (int) pid));
-  char *rest = strrchr (text, ')');
-  CHECK (rest != NULL);
-  /* The fields are counted from 1 in proc(5); the third comes after the parenthesis. */
-  int field = 3;
-  char *place;
-  strtok_r (rest + 1, " ", &place);
-  for (char *word; (word = strtok_r (NULL, " ", &place));)
-    switch (++field)
-      {
-      case 5:
-        state.group = atoi (word);
-        break;
-      case 6:
-        state.session = atoi (word);
-        break;
-      case 40:
-        state.priority = atoi (word);
-        break;
-      case 41:
-        state.policy = atoi (word);
-        break;
-      }
-  CHECK (field >= 41);
-  free (text);
-  state.pid = pid;
   return state;
 }
 
 pid_t
 pid_of (int pidfd)
 {
-  char *path = format ("/proc/self/fdinfo/%d", pidfd);
-  /* Before Linux 5.14 a process that changed its IDs must first say that it has no secrets. */
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-  if (fd >= 0)
-    close (fd);
-  else if (errno == EACCES)
-    prctl (PR_SET_DUMPABLE, 1);
-  char *text = read_file (path);
-  free (path);
-  char *line = strstr (text, "\nPid:");
-  if (!line)
+  pid_t pid = pid_in_fdinfo (pidfd);
+  if (pid == NO_PIDFD)
+    {
+      /* Before Linux 5.14 a process that changed its IDs must first say that it has no secrets. */
+      prctl (PR_SET_DUMPABLE, 1);
+      pid = pid_in_fdinfo (pidfd);
+    }
+  if (pid == NO_PIDFD)
     FAIL ("descriptor %d is no pidfd", pidfd);
-  int pid = atoi (line + 5);
-  free (text);
   return pid;
 }
 
-/* A child of this task that sleeps, or 0. */
-static pid_t
-sleeper_of (pid_t process, const char *task)
+void
+need_list_of_children (void)
 {
-  char name[PATH_MAX], line[512];
-  snprintf (name, sizeof name, "/proc/%d/task/%s/children", (int) process, task);
-  FILE *list = fopen (name, "re");
-  int pid;
-  pid_t found = 0;
-  while (list && !found && fscanf (list, "%d", &pid) == 1)
-    {
-      snprintf (name, sizeof name, "/proc/%d/stat", pid);
-      FILE *stat = fopen (name, "re");
-      const char *end = stat && fgets (line, sizeof line, stat) ? strrchr (line, ')') : NULL;
-      if (end && end[1] == ' ' && end[2] == 'S')
-        found = pid;
-      if (stat)
-        fclose (stat);
-    }
-  if (list)
-    fclose (list);
-  return found;
+  if (list_children (getpid (), getpid (), NULL, 0) < 0)
+    SKIP ("the kernel does not list children");
+}
+
+/* A child of this thread that sleeps, or 0. */
+static pid_t
+sleeper_of (pid_t process, pid_t thread)
+{
+  enum { MOST = 64 };
+  pid_t children[MOST];
+  int count = list_children (process, thread, children, MOST);
+  for (int i = 0; i < count; i++)
+    if (activity_of (children[i]) == 'S')
+      return children[i];
+  return 0;
 }
 
 pid_t
@@ -388,7 +297,7 @@ sleeping_child_of (pid_t process)
       pid_t found = 0;
       for (struct dirent *entry; !found && (entry = readdir (tasks));)
         if (entry->d_name[0] != '.')
-          found = sleeper_of (process, entry->d_name);
+          found = sleeper_of (process, (pid_t) atoi (entry->d_name));
       closedir (tasks);
       if (found)
         return found;
@@ -408,73 +317,54 @@ processes_made (int proc_stat)
   return atol (line + 11);
 }
 
-#ifdef HAVE_FILTERS
-
-static void
-install_filter (struct sock_filter *code, unsigned short length)
+int
+set_filter (const struct filter_rule rules[], size_t count, enum filter_flags flags)
 {
-  struct sock_fprog program = { length, code };
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-    SKIP ("no seccomp filters: %s", strerror (errno));
+  int result = install_filter (rules, count, flags);
+  if (result < 0)
+    SKIP ("no seccomp %s: %s", flags ? "listener" : "filters", strerror (errno));
+  return result;
 }
 
 void
 refuse_call (long call, int error)
 {
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) call, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t) error),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  install_filter (code, sizeof code / sizeof *code);
+  SET_FILTER ({ .call = call, .action = FILTER_ERROR (error) });
 }
 
 void
 refuse_call_when (long call, unsigned int argument, uint32_t value, int error)
 {
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) call, 0, 3),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + 8 * argument + LOW_HALF),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t) error),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  install_filter (code, sizeof code / sizeof *code);
-}
-
-#else
-
-void
-refuse_call (long call, int error)
-{
-  SKIP ("built without the kernel's headers (call %ld, error %d)", call, error);
+  SET_FILTER ({ call, argument, ALL_BITS, value, FILTER_ERROR (error) });
 }
 
 void
-refuse_call_when (long call, unsigned int argument, uint32_t value, int error)
+filter_the_ioctl (uint32_t action)
 {
-  (void) argument, (void) value;
-  refuse_call (call, error);
+  SET_FILTER ({ SYS_ioctl, 1, 0xffff, 0xff0b, action });
 }
-
-#endif
 
 /* The last descriptor that is not beyond the limit, and the limit before. */
 static int filled_from;
 static rlim_t limit_before;
 
-int
-use_up_descriptors (void)
+rlim_t
+limit_descriptors (rlim_t new_limit)
 {
   struct rlimit limit;
   CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit_before = limit.rlim_cur;
+  rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = new_limit;
+  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  return before;
+}
+
+int
+use_up_descriptors (void)
+{
   filled_from = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   CHECK (filled_from >= 0);
-  limit.rlim_cur = (rlim_t) filled_from + 1;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_before = limit_descriptors ((rlim_t) filled_from + 1);
   CHECK_ERRNO (dup (filled_from), EMFILE);
   return filled_from;
 }
@@ -482,11 +372,18 @@ use_up_descriptors (void)
 void
 give_back_descriptors (void)
 {
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = limit_before;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_descriptors (limit_before);
   close (filled_from);
+}
+
+sigset_t
+signal_set (const int signals[])
+{
+  sigset_t set;
+  sigemptyset (&set);
+  for (; *signals; signals++)
+    sigaddset (&set, *signals);
+  return set;
 }
 
 void
@@ -574,53 +471,19 @@ reference_fork (unsigned int flags)
 }
 #endif
 
-/* What a test must not change. */
-struct snapshot {
-  unsigned char open[DESCRIPTORS / 8];
-  sigset_t mask;
-  mode_t umask;
-  int cancel_state;
-  char cwd[PATH_MAX];
-};
-
-static void
-take_snapshot (struct snapshot *now)
-{
-  memset (now, 0, sizeof *now);
-  find_open (now->open);
-  syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &now->mask, 8);
-  now->umask = umask (0);
-  umask (now->umask);
-  pthread_setcancelstate (PTHREAD_CANCEL_ENABLE, &now->cancel_state);
-  pthread_setcancelstate (now->cancel_state, NULL);
-  if (!getcwd (now->cwd, sizeof now->cwd))
-    now->cwd[0] = 0;
-}
-
-static void
-compare_snapshots (const struct snapshot *before, const struct snapshot *after)
-{
-  for (int fd = 0; fd < DESCRIPTORS; fd++)
-    if ((before->open[fd / 8] ^ after->open[fd / 8]) >> fd % 8 & 1)
-      FAIL ("descriptor %d was left %s", fd, after->open[fd / 8] >> fd % 8 & 1 ? "open" : "closed");
-  if (memcmp (&before->mask, &after->mask, 8) != 0)
-    FAIL ("the signal mask was changed");
-  CHECK_EQ (after->umask, before->umask);
-  CHECK_EQ (after->cancel_state, before->cancel_state);
-  CHECK_STR (after->cwd, before->cwd);
-}
-
 _Noreturn static void
 run_body (const struct test *test)
 {
   static struct snapshot before, after;
-  take_snapshot (&before);
+  take_snapshot (&before, false);
   test->body ();
   CHECK_NO_CHILD ();
   if (!test->leaves)
     {
-      take_snapshot (&after);
-      compare_snapshots (&before, &after);
+      take_snapshot (&after, false);
+      const char *difference = compare_snapshots (&before, &after);
+      if (difference)
+        FAIL ("%s", difference);
     }
   fflush (stdout);
   _exit (0);
@@ -647,34 +510,8 @@ wait_until (pid_t pid, int *status, time_t deadline)
     }
 }
 
-/* Children that outlived their test come to the harness, a subreaper. */
-static int
-end_strays (void)
-{
-  int strays = 0;
-  for (;;)
-    {
-      char name[64];
-      snprintf (name, sizeof name, "/proc/self/task/%d/children", (int) getpid ());
-      FILE *list = fopen (name, "re");
-      int pid = 0;
-      if (list)
-        {
-          if (fscanf (list, "%d", &pid) != 1)
-            pid = 0;
-          fclose (list);
-        }
-      if (pid == 0)
-        return strays;
-      kill (pid, SIGKILL);
-      /* One that nobody waits for is listed for a moment more, when it is gone already. */
-      strays += waitpid (pid, NULL, __WALL) == pid;
-    }
-}
-
-/* 0 passed, 1 failed, 77 skipped */
-static int
-run_test (const struct test *test, const char *program)
+static void
+run_test (const struct test *test, const char *mode, const char *program)
 {
   memset (report, 0, sizeof *report);
   if (!mkdtemp (strcpy (directory, format ("%s/tst-XXXXXX", getenv ("TMPDIR") ? getenv ("TMPDIR") : "/tmp"))))
@@ -704,7 +541,8 @@ run_test (const struct test *test, const char *program)
       waitpid (pid, &status, 0);
       snprintf (report->message, sizeof report->message, "not done after %d s", time_limit);
     }
-  int strays = end_strays ();
+  /* Children that outlived their test come to the harness, a subreaper. */
+  int strays = end_children ();
   nftw (directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 
   int result = WIFEXITED (status) ? WEXITSTATUS (status) : 1;
@@ -712,12 +550,10 @@ run_test (const struct test *test, const char *program)
     snprintf (report->message, sizeof report->message, "killed by signal %d", WTERMSIG (status));
   if (result != SKIPPED && strays && !report->message[0])
     snprintf (report->message, sizeof report->message, "%d processes were left behind", strays);
-  if (result != SKIPPED && report->message[0])
-    result = 1;
-  const char *word = result == 0 ? "ok" : result == SKIPPED ? "skipped" : "FAILED";
-  printf ("%-7s %-9s %s: %s%s%s\n", word, WAY, program, test->name, report->message[0] ? ": " : "", report->message);
-  fflush (stdout);
-  return result == 0 || result == SKIPPED ? result : 1;
+  tap_report (result == SKIPPED                           ? TAP_SKIPPED
+              : result == 0 && !report->message[0]         ? TAP_PASSED
+                                                           : TAP_FAILED,
+              report->message, "%s %s: %s", mode, program, test->name);
 }
 
 static int
@@ -731,8 +567,8 @@ run_child (int argc, char **argv)
 }
 
 /* The tests start from the same state whatever started them: make, for one, leaves signals 32 and 33 ignored.  By the
-   system calls themselves, because the libc does not let go of those two.  An older one has handlers of its own for them
-   by now. */
+   system calls themselves, because the libc does not let go of those two.  An older one has handlers of its own for
+   them by now. */
 static void
 reset_signals (void)
 {
@@ -768,21 +604,15 @@ main (int argc, char **argv)
     return 2;
   prctl (PR_SET_CHILD_SUBREAPER, 1);
 
-  int count[3] = { 0, 0, 0 };
+  const char *mode = getenv ("TEST_MODE") ? getenv ("TEST_MODE") : MODE;
+  tap_begin ();
   for (struct test *test = tests; test; test = test->next)
     {
       bool wanted = argc < 2;
       for (int i = 1; i < argc; i++)
         wanted |= strcmp (argv[i], test->name) == 0;
-      if (!wanted)
-        continue;
-      int result = run_test (test, program);
-      count[result == SKIPPED ? 2 : result]++;
+      if (wanted)
+        run_test (test, mode, program);
     }
-  if (count[0] + count[1] + count[2] == 0)
-    {
-      fprintf (stderr, "%s: no such test\n", program);
-      return 2;
-    }
-  return count[1] ? 1 : count[0] ? 0 : SKIPPED;
+  return tap_end ();
 }

@@ -7,10 +7,10 @@
  * directory, umask or cancel state.  A failed CHECK ends the test.  CHILD is a body for the program when it is started
  * anew as somebody's child (see child_argv).
  *
- * The same text is built for several ways of use; see interface.h. */
+ * The same text is built for several modes of use; see interface.h. */
 
-#ifndef TEST_H
-#define TEST_H
+#ifndef RUNNER_H
+#define RUNNER_H
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +33,9 @@
 #include <unistd.h>
 
 #include "interface.h"
+#include "procfs.h"
+#include "seccomp.h"
+#include "snapshot.h"
 
 struct test {
   const char *name;
@@ -146,6 +149,9 @@ char *read_file (const char *path);
 /* printf into an allocated string. */
 char *format (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
 
+/* P_PIDFD, which older headers do not have. */
+#define PIDFD ((idtype_t) 3)
+
 /* Waits for the child that the descriptor names, closes the descriptor, and gives what waitid said. */
 siginfo_t reap (int pidfd);
 void check_exit_at (const char *file, int line, int pidfd, int status);
@@ -157,11 +163,6 @@ void check_killed_at (const char *file, int line, int pidfd, int signal);
    the body skips the test. */
 int in_fork (void (*body) (void *), void *argument);
 
-/* How many descriptors are open. */
-int open_descriptors (void);
-bool is_open (int fd);
-/* What each open descriptor is (file and flags) as text, allocated; takes no descriptor itself. */
-char *descriptor_table (void);
 /* Fails the test unless no child is left, waited for or not. */
 void check_no_child_at (const char *file, int line);
 #define CHECK_NO_CHILD() check_no_child_at (__FILE__, __LINE__)
@@ -172,14 +173,12 @@ typedef int spawn_call (int *, const char *, const posix_spawn_file_actions_t *,
                         char *const[], char *const[]);
 extern spawn_call *both_calls[2];
 
-/* What /proc says about a living process.  Bit n - 1 of the sets stands for signal n. */
-struct process_state {
-  pid_t pid, group, session;
-  uid_t uid, euid;
-  gid_t gid, egid;
-  int policy, priority; /* priority is that of the real-time policies */
-  uint64_t blocked, ignored, caught;
-};
+/* Both calls must fail with this error, or with the other one, say so in errno too, and leave nothing: no child, no
+   descriptor, *pidfd as it was. */
+void check_spawn_fails_at (const char *file, int line, const char *path, const posix_spawn_file_actions_t *actions,
+                           const posix_spawnattr_t *attributes, char *const argv[], int error, int other);
+
+/* The state of a living process; a failure if it cannot be read. */
 struct process_state state_of (pid_t pid);
 /* The process ID that the pidfd stands for, found without the library. */
 pid_t pid_of (int pidfd);
@@ -188,22 +187,41 @@ pid_t pid_of (int pidfd);
 pid_t sleeping_child (void);
 pid_t sleeping_child_of (pid_t process);
 
-/* How many processes and threads the system has made since it was started, by an open /proc/stat, for when no descriptor is
-   free.  Skips the test where that is not counted. */
+/* How many processes and threads the system has made since it was started, by an open /proc/stat, for when no
+   descriptor is free.  Skips the test where that is not counted. */
 long processes_made (int proc_stat);
 
-/* From now on the system call fails with the error in this process and its children, by a seccomp filter; the second
-   only when the low half of its argument (counted from 0) is the value.  Skips where filters are not to be had. */
+/* Skips the test unless list_children works. */
+void need_list_of_children (void);
+
+/* install_filter of seccomp.h, which skips the test where there are no filters of that kind. */
+int set_filter (const struct filter_rule rules[], size_t count, enum filter_flags flags);
+#define SET_FILTER_WITH(flags, ...)                                                                                    \
+  set_filter ((const struct filter_rule[]) { __VA_ARGS__ },                                                            \
+              sizeof (struct filter_rule[]) { __VA_ARGS__ } / sizeof (struct filter_rule), flags)
+#define SET_FILTER(...) ((void) SET_FILTER_WITH (FILTER_PLAIN, __VA_ARGS__))
+/* Gives the descriptor that receive_call wants. */
+#define LISTEN(...) SET_FILTER_WITH (FILTER_LISTENER, __VA_ARGS__)
+
+/* From now on the system call fails with the error in this process and its children; the second only when the low half
+   of its argument (counted from 0) is the value. */
 void refuse_call (long call, int error);
 void refuse_call_when (long call, unsigned int argument, uint32_t value, int error);
 
-/* Where a filter finds the low half of an argument, which is 64 bits wide in its eyes. */
-enum { LOW_HALF = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0 };
+/* From now on this happens on PIDFD_GET_INFO, by its type and number: the size may be that of any kernel. */
+void filter_the_ioctl (uint32_t action);
+
+/* Sets the soft limit; gives what it was. */
+rlim_t limit_descriptors (rlim_t limit);
 
 /* Lowers the descriptor limit so that no number is free, and puts it back.  The first gives a descriptor that is no
    pidfd. */
 int use_up_descriptors (void);
 void give_back_descriptors (void);
+
+/* The set of these signals. */
+sigset_t signal_set (const int signals[]);
+#define SIGNALS(...) signal_set ((const int[]) { __VA_ARGS__, 0 })
 
 /* Skips the test unless it runs as root. */
 void need_root (void);

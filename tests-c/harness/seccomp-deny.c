@@ -2,25 +2,21 @@
  *
  * Runs a program for which chosen system calls fail, as they do on an older kernel or in a sandbox.
  *
- *   refuse RULE... -- PROGRAM [ARGUMENT...]
+ *   seccomp-deny RULE... -- PROGRAM [ARGUMENT...]
  *
  * A RULE is SYSCALL=ERROR, or SYSCALL:N=VALUE:ERROR for a call whose argument N (from 0) has that value, or
  * SYSCALL:N&BITS:ERROR for one whose argument N has all of these bits.  Only the low half of an argument is compared.
  * SYSCALL is a name known below or a number, ERROR a name known below or a number.  Example, a sandbox without clone3
  * that has no wait for pidfds either:
  *
- *   refuse clone3=ENOSYS waitid:0=3:EINVAL -- ./program */
+ *   seccomp-deny clone3=ENOSYS waitid:0=3:EINVAL -- ./program */
+
+#include "seccomp.h"
 
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,14 +58,15 @@ static const struct name errors[] = {
   ERROR (EMFILE), ERROR (ENFILE), ERROR (ENOTTY), ERROR (EBADF), ERROR (EAFNOSUPPORT), { NULL, 0 },
 };
 
-enum { MOST = 256 };
-static struct sock_filter filter[MOST];
-static unsigned short length;
+enum { MOST = 64 };
+static struct filter_rule rules[MOST];
+static size_t count;
 
 static void
 usage (const char *what)
 {
-  fprintf (stderr, "refuse: %s\nusage: refuse SYSCALL[:N=VALUE:|:N&BITS:]=ERROR... -- PROGRAM [ARGUMENT...]\n", what);
+  fprintf (stderr, "seccomp-deny: %s\nusage: seccomp-deny SYSCALL[:N=VALUE:|:N&BITS:]=ERROR... -- PROGRAM [ARGUMENT...]\n",
+           what);
   exit (2);
 }
 
@@ -87,68 +84,51 @@ value_of (const char *text, const struct name *names)
 }
 
 static void
-add (struct sock_filter instruction)
-{
-  if (length == MOST)
-    usage ("too many rules");
-  filter[length++] = instruction;
-}
-
-#define LOAD(offset) ((struct sock_filter) BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (unsigned int) (offset)))
-#define UNLESS_EQUAL(value, skip)                                                                                      \
-  ((struct sock_filter) BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (unsigned int) (value), 0, skip))
-#define RETURN(value) ((struct sock_filter) BPF_STMT (BPF_RET | BPF_K, (unsigned int) (value)))
-
-/* The half of an argument that is compared, which is a number of 64 bits to a filter. */
-enum { LOW_HALF = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0 };
-
-static void
-add_call (long number, int argument, char comparison, unsigned long value, unsigned int result)
+add_rule (struct filter_rule rule)
 {
 #ifdef __s390x__
   /* Here the stack comes before the flags. */
-  if (number == SYS_clone && argument >= 0 && argument < 2)
-    argument = 1 - argument;
+  if (rule.call == SYS_clone && rule.bits && rule.argument < 2)
+    rule.argument = 1 - rule.argument;
 #endif
-  add (LOAD (offsetof (struct seccomp_data, nr)));
-  add (UNLESS_EQUAL (number, argument < 0 ? 1 : comparison == '=' ? 3 : 4));
-  if (argument >= 0)
-    {
-      add (LOAD (offsetof (struct seccomp_data, args) + LOW_HALF + 8 * (size_t) argument));
-      if (comparison == '&')
-        add ((struct sock_filter) BPF_STMT (BPF_ALU | BPF_AND | BPF_K, (unsigned int) value));
-      add (UNLESS_EQUAL (value, 1));
-    }
-  add (RETURN (result));
+  if (count == MOST)
+    usage ("too many rules");
+  rules[count++] = rule;
 }
 
 static void
-add_rule (char *rule)
+read_rule (char *text)
 {
-  char *condition = strchr (rule, ':');
-  char *error = strrchr (rule, condition ? ':' : '=');
+  char *condition = strchr (text, ':');
+  char *error = strrchr (text, condition ? ':' : '=');
   if (!error)
-    usage (rule);
+    usage (text);
   *error++ = 0;
-  int argument = -1;
-  char comparison = 0;
-  unsigned long value = 0;
+  struct filter_rule rule = { .call = 0 };
   if (condition && condition + 1 < error)
     {
+      char comparison;
+      long long value;
       *condition++ = 0;
-      if (sscanf (condition, "%d%c%li", &argument, &comparison, (long *) &value) != 3 || !strchr ("=&", comparison))
+      if (sscanf (condition, "%u%c%lli", &rule.argument, &comparison, &value) != 3 || !strchr ("=&", comparison))
         usage (condition);
+      rule.value = (uint32_t) value;
+      rule.bits = comparison == '=' ? ALL_BITS : rule.value;
     }
-  unsigned int result = SECCOMP_RET_ERRNO | (unsigned int) value_of (error, errors);
+  rule.action = FILTER_ERROR (value_of (error, errors));
   bool named = false;
   for (const struct name *call = calls; call->name; call++)
-    if (strcmp (rule, call->name) == 0)
+    if (strcmp (text, call->name) == 0)
       {
-        add_call (call->value, argument, comparison, value, result);
+        rule.call = call->value;
+        add_rule (rule);
         named = true;
       }
   if (!named)
-    add_call (value_of (rule, calls), argument, comparison, value, result);
+    {
+      rule.call = value_of (text, calls);
+      add_rule (rule);
+    }
 }
 
 int
@@ -156,15 +136,13 @@ main (int argc, char **argv)
 {
   int i = 1;
   for (; i < argc && strcmp (argv[i], "--") != 0; i++)
-    add_rule (argv[i]);
-  if (i + 1 >= argc || length == 0)
+    read_rule (argv[i]);
+  if (i + 1 >= argc || count == 0)
     usage ("no rule or no program");
-  add (RETURN (SECCOMP_RET_ALLOW));
 
-  struct sock_fprog program = { length, filter };
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+  if (install_filter (rules, count, FILTER_PLAIN) != 0)
     {
-      perror ("refuse: no seccomp filter can be set");
+      perror ("seccomp-deny: no seccomp filter can be set");
       return 77;
     }
   execvp (argv[i + 1], argv + i + 1);

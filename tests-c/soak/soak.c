@@ -4,7 +4,7 @@
  *
  *   soak SECONDS
  *
- * The roles that do not go together play in processes of their own, the arenas:
+ * The roles that do not go together play in processes of their own, one for each scenario:
  *
  *   owners   every thread waits for its own children, so every status must be right
  *   reaper   another thread waits for any child, and the disposition of SIGCHLD changes all the time
@@ -12,10 +12,14 @@
  *   alone    a process with one thread, under a storm of timer signals
  *
  * In all of them handlers run, and the first two have threads that open and close descriptors, allocate, print, and
- * kill children at random.  An arena plays in rounds; after each one it counts what is left: descriptors, children and
- * mappings.  A child that is looked at tells its process ID first, and the pidfd must stand for that very process. */
+ * kill children at random.  A scenario process plays in rounds; after each one it counts what is left: descriptors,
+ * children and mappings.  A child that is looked at tells its process ID first, and the pidfd must stand for that very
+ * process. */
 
+#include "procfs.h"
+#include "snapshot.h"
 #include "soak.h"
+#include "tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,7 +68,7 @@ static struct counts {
 } *counts;
 
 static atomic_bool stop;
-static pid_t *arena; /* the process; 0 in its forked children, where the page is wiped */
+static pid_t *scenario_process; /* the process; 0 in its forked children, where the page is wiped */
 static bool killers, reapers;
 static char child_program[PATH_MAX];
 
@@ -114,19 +118,6 @@ is_shortage (int error)
   return error == EAGAIN || error == ENOMEM || error == ENFILE;
 }
 
-static pid_t
-pid_by_procfs (int pidfd)
-{
-  char path[64], text[512] = "";
-  snprintf (path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-  ssize_t got = fd < 0 ? -1 : read (fd, text, sizeof text - 1);
-  if (fd >= 0)
-    close (fd);
-  char *line = got > 0 ? strstr (text, "\nPid:") : NULL;
-  return line ? atoi (line + 5) : -2;
-}
-
 /* Hears from the child, compares, and lets it go.  The pipe may still hold what an earlier child told that was killed
    then. */
 static void
@@ -152,7 +143,7 @@ look_at (struct caller *caller, int pidfd)
   /* A killed child may have been waited for already. */
   if (pid != told.pid && !(pid == -1 && error == ESRCH && killers && reapers))
     wrong ("the pidfd of process %d stands for %d (errno %d)", (int) told.pid, (int) pid, error);
-  pid = roll (caller, 4) == 0 ? pid_by_procfs (pidfd) : told.pid;
+  pid = roll (caller, 4) == 0 ? pid_in_fdinfo (pidfd) : told.pid;
   if (pid != told.pid && !(pid == -1 && killers && reapers))
     wrong ("procfs says that the pidfd of process %d stands for %d", (int) told.pid, (int) pid);
   atomic_fetch_add (&counts->looked_at, 1);
@@ -349,7 +340,7 @@ static void
 handle (int signal)
 {
   int error = errno;
-  if (*arena != 0 && syscall (SYS_getpid) != *arena)
+  if (*scenario_process != 0 && syscall (SYS_getpid) != *scenario_process)
     wrong ("the handler of signal %d ran in a child", signal);
   atomic_fetch_add (&counts->signals, 1);
   errno = error;
@@ -458,48 +449,22 @@ kill_children (void *seed_)
   unsigned int seed = (unsigned int) (uintptr_t) seed_;
   for (; !stop; usleep ((unsigned int) rand_r (&seed) % 3000))
     {
-      char name[64];
-      int pid;
-      snprintf (name, sizeof name, "/proc/self/task/%d/children", callers[(unsigned int) rand_r (&seed) / 7 % CALLERS]);
-      FILE *list = fopen (name, "re");
-      while (list && fscanf (list, "%d", &pid) == 1)
+      enum { MOST = 64 };
+      pid_t children[MOST], caller = callers[(unsigned int) rand_r (&seed) / 7 % CALLERS];
+      for (int i = list_children (getpid (), caller, children, MOST); i-- > 0;)
         {
-          int pidfd = (int) syscall (SYS_pidfd_open, pid, 0);
+          int pidfd = (int) syscall (SYS_pidfd_open, children[i], 0);
           siginfo_t info;
           if (pidfd >= 0 && waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
             syscall (SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
           if (pidfd >= 0)
             close (pidfd);
         }
-      if (list)
-        fclose (list);
     }
   return NULL;
 }
 
 /* What is left. */
-
-static int
-count_descriptors (void)
-{
-  int count = 0;
-  for (int fd = 0; fd < 1024; fd++)
-    count += fcntl (fd, F_GETFD) != -1;
-  return count;
-}
-
-static int
-count_mappings (void)
-{
-  char text[4096];
-  int fd = open ("/proc/self/maps", O_RDONLY | O_CLOEXEC), count = 0;
-  ssize_t got;
-  while ((got = read (fd, text, sizeof text)) > 0)
-    for (ssize_t i = 0; i < got; i++)
-      count += text[i] == '\n';
-  close (fd);
-  return count;
-}
 
 static int
 count_children (void)
@@ -517,14 +482,15 @@ count_children (void)
 static void
 count_what_is_left (int descriptors)
 {
-  static int mappings;
-  int more = count_descriptors () - descriptors;
+  static long count;
+  static struct mappings mappings;
+  int more = open_descriptors () - descriptors;
   counts->zombies += count_children ();
   counts->descriptors += more > 0 ? more : -more;
-  int now = count_mappings ();
-  if (mappings == 0)
-    mappings = now;
-  counts->mappings = now - mappings;
+  read_mappings (&mappings);
+  if (count == 0)
+    count = mappings.count;
+  counts->mappings = mappings.count - count;
 }
 
 static double
@@ -535,14 +501,14 @@ seconds (void)
   return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
-/* The arenas. */
+/* The scenarios. */
 
 typedef void *role (void *);
 
 static void
 play (role *const *roles, double end)
 {
-  int descriptors = count_descriptors ();
+  int descriptors = open_descriptors ();
   unsigned int seed = (unsigned int) getpid ();
   for (double now; (now = seconds ()) < end;)
     {
@@ -587,7 +553,7 @@ play_reaper (double end)
 static void
 play_alone (double end)
 {
-  int descriptors = count_descriptors ();
+  int descriptors = open_descriptors ();
   struct caller caller = { .seed = (unsigned int) getpid () };
   while (seconds () < end)
     {
@@ -684,7 +650,7 @@ play_cancel (double end)
   static bool open_before[1024];
   struct victim victim = { .caller.seed = (unsigned int) getpid () };
   pthread_t signals, memory, thread;
-  int descriptors = count_descriptors ();
+  int descriptors = open_descriptors ();
   for (int fd = 0; fd < 1024; fd++)
     open_before[fd] = fcntl (fd, F_GETFD) != -1;
   while (seconds () < end)
@@ -728,7 +694,7 @@ play_cancel (double end)
 static const struct {
   const char *name;
   void (*play) (double end);
-} arenas[] = {
+} scenarios[] = {
   { "owners", play_owners },
   { "reaper", play_reaper },
   { "cancel", play_cancel },
@@ -736,7 +702,7 @@ static const struct {
 };
 
 static pid_t
-start_arena (size_t index, struct counts *shared, double end)
+start_scenario (size_t index, struct counts *shared, double end)
 {
   pid_t pid = fork ();
   if (pid < 0)
@@ -749,16 +715,16 @@ start_arena (size_t index, struct counts *shared, double end)
   setpgid (0, 0);
   prctl (PR_SET_PDEATHSIG, SIGKILL);
   counts = &shared[index];
-  arena = mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (arena == MAP_FAILED || madvise (arena, 4096, MADV_WIPEONFORK) != 0)
+  scenario_process = mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (scenario_process == MAP_FAILED || madvise (scenario_process, 4096, MADV_WIPEONFORK) != 0)
     abort ();
-  *arena = getpid ();
+  *scenario_process = getpid ();
   /* With one heap that grows in one place the number of mappings says something. */
   mallopt (M_ARENA_MAX, 1);
   mallopt (M_MMAP_THRESHOLD, 1 << 30);
   sink = fopen ("/dev/null", "we");
   handle_signals (SA_RESTART);
-  arenas[index].play (end);
+  scenarios[index].play (end);
   fclose (sink);
   exit (0);
 }
@@ -781,17 +747,17 @@ find_child (void)
     }
 }
 
-/* Waits for the arenas, and ends one that makes no progress. */
+/* Waits for the scenario processes, and ends one that makes no progress. */
 static void
 watch (struct counts *shared, pid_t *pids, bool *hung, int *statuses)
 {
-  long beats[LENGTH (arenas)] = { 0 };
-  double last[LENGTH (arenas)];
-  size_t running = LENGTH (arenas);
-  for (size_t i = 0; i < LENGTH (arenas); i++)
+  long beats[LENGTH (scenarios)] = { 0 };
+  double last[LENGTH (scenarios)];
+  size_t running = LENGTH (scenarios);
+  for (size_t i = 0; i < LENGTH (scenarios); i++)
     last[i] = seconds ();
   for (; running > 0; usleep (100000))
-    for (size_t i = 0; i < LENGTH (arenas); i++)
+    for (size_t i = 0; i < LENGTH (scenarios); i++)
       {
         if (pids[i] == 0)
           continue;
@@ -811,6 +777,14 @@ watch (struct counts *shared, pid_t *pids, bool *hung, int *statuses)
       }
 }
 
+__attribute__ ((format (printf, 3, 0))) static void
+report (const char *name, bool right, const char *format, long number)
+{
+  char what[64];
+  snprintf (what, sizeof what, format, number);
+  tap_report (right ? TAP_PASSED : TAP_FAILED, "", "soak %s: %s", name, what);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -824,35 +798,34 @@ main (int argc, char **argv)
   for (int fd = 3; fd < 1024; fd++)
     close (fd);
   struct counts *shared
-    = mmap (NULL, sizeof *shared * LENGTH (arenas), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    = mmap (NULL, sizeof *shared * LENGTH (scenarios), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED)
     return 2;
-  pid_t pids[LENGTH (arenas)];
-  bool hung[LENGTH (arenas)] = { false };
-  int statuses[LENGTH (arenas)] = { 0 };
+  pid_t pids[LENGTH (scenarios)];
+  bool hung[LENGTH (scenarios)] = { false };
+  int statuses[LENGTH (scenarios)] = { 0 };
   double end = seconds () + length;
-  for (size_t i = 0; i < LENGTH (arenas); i++)
-    pids[i] = start_arena (i, shared, end);
+  for (size_t i = 0; i < LENGTH (scenarios); i++)
+    pids[i] = start_scenario (i, shared, end);
   watch (shared, pids, hung, statuses);
 
-  int passed = 0, failed = 0;
-  for (size_t i = 0; i < LENGTH (arenas); i++)
+  tap_begin ();
+  for (size_t i = 0; i < LENGTH (scenarios); i++)
     {
       struct counts *got = &shared[i];
-      printf ("%s: %ld calls, %ld children (%ld looked at, %ld killed), %ld unnamed, %ld refused, %ld signals handled, "
-              "%ld threads cancelled\n",
-              arenas[i].name, got->calls, got->children, got->looked_at, got->killed, got->unnamed, got->refused,
-              got->signals, got->cancelled);
-      printf ("%s: left: %ld descriptors, %ld children, %ld mappings; %ld wrong results, %d hangs%s%s\n",
-              arenas[i].name, got->descriptors, got->zombies, got->mappings, got->wrong, hung[i],
-              got->wrong ? "; the first: " : "", got->first_wrong);
-      const bool right[] = { got->descriptors == 0, got->zombies == 0, got->mappings <= 0, got->wrong == 0, !hung[i],
-                             statuses[i] == 0 && got->calls > 0 };
-      for (size_t j = 0; j < LENGTH (right); j++)
-        right[j] ? passed++ : failed++;
-      if (statuses[i] != 0)
-        printf ("%s: ended with wait status %x\n", arenas[i].name, (unsigned int) statuses[i]);
+      const char *name = scenarios[i].name;
+      printf ("# %s: %ld calls, %ld children (%ld looked at, %ld killed), %ld unnamed, %ld refused, "
+              "%ld signals handled, %ld threads cancelled\n",
+              name, got->calls, got->children, got->looked_at, got->killed, got->unnamed, got->refused, got->signals,
+              got->cancelled);
+      report (name, got->descriptors == 0, "%ld descriptors are left", got->descriptors);
+      report (name, got->zombies == 0, "%ld children are left", got->zombies);
+      report (name, got->mappings <= 0, "%ld mappings are left", got->mappings);
+      tap_report (got->wrong ? TAP_FAILED : TAP_PASSED, got->first_wrong, "soak %s: %ld wrong results", name,
+                  got->wrong);
+      report (name, !hung[i], "%ld hangs", hung[i]);
+      report (name, statuses[i] == 0, "wait status %ld", statuses[i]);
+      report (name, got->calls > 0, "%ld calls", got->calls);
     }
-  printf ("%d passed, %d failed, 0 skipped\n", passed, failed);
-  return failed ? 1 : 0;
+  return tap_end ();
 }

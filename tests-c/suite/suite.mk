@@ -1,11 +1,13 @@
-# The C suite: each program of tests-c/ is built once for each way of use; interface.h says what the ways are.
+# The C suite: each program is built once for each mode of use; tests-c/harness/interface.h says what the modes are.
 
 TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra $(WERROR) -Itests-c/harness
 TEST_SOURCES := $(sort $(wildcard tests-c/suite/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
-LIBRARY_ONLY := $(addprefix tests-c/suite/tst-,$(addsuffix .c,bound cgroup cgroup-functions closefrom-fallback emulators environment fallback fallback-failures \
-  fork-company fork-failures fork-identity fork-ring fork-sandbox fork-stranger getpid-ioctl load memory pidfd_fork pidfd_getpid recognition))
+LIBRARY_ONLY := $(addprefix tests-c/suite/tst-,$(addsuffix .c,bound cgroup cgroup-functions closefrom-fallback \
+  emulators environment fallback fallback-failures fork-busy-threads fork-failures fork-identity fork-libc-state \
+  fork-others fork-recycled-pid fork-ring fork-sandbox fork-signal-handlers getpid-ioctl load memory pidfd_fork \
+  pidfd_getpid recognition))
 
 LINKED := $(TEST_SOURCES:tests-c/suite/%.c=build/tests/linked/%)
 PRELOADED := $(TEST_SOURCES:tests-c/suite/%.c=build/tests/preloaded/%)
@@ -15,7 +17,9 @@ REFERENCE := $(patsubst tests-c/suite/%.c,build/tests/reference/%,$(filter-out $
 TAKENOVER := $(REFERENCE:build/tests/reference/%=build/tests/takenover/%)
 # The linked programs once more, without clone3: see tests-c/suite/run.
 FALLBACK := $(LINKED:build/tests/linked/%=build/tests/fallback/%)
-HARNESS := $(addprefix tests-c/harness/,runner.c runner.h interface.h cgroup.h call.h object.h fork.h)
+HARNESS := $(wildcard tests-c/harness/*.h)
+# The parts of the harness that are linked with each program; the others but the first stand alone.
+HARNESS_PARTS := runner tap snapshot procfs seccomp
 
 .PHONY: check-c
 check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_spawn, without the library and with it
@@ -30,17 +34,20 @@ GENERIC := build/generic/lib/libpidfd_spawn.so.0
 $(GENERIC): $(RUST_SOURCES)
 	@scripts/need cargo cc
 	@mkdir -p $(@D)
-	RUSTFLAGS="$(RUSTFLAGS) --cfg generic_instructions" scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir target/generic
+	RUSTFLAGS="$(RUSTFLAGS) --cfg generic_instructions" \
+	  scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir target/generic
 	cp target/generic/$$(scripts/cargo --host)/release/libpidfd_spawn_c.so $@
 
 .PHONY: check-generic
-check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite with the system calls of an architecture that has no instructions here
-	@readelf --dyn-syms -W $(GENERIC) | grep -q ' UND syscall$$' || { echo "check-generic: that library has its own instructions"; exit 1; }
-	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || { echo "check-generic: the programs take another library"; exit 1; }
+check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as on an architecture without instructions of its own
+	@readelf --dyn-syms -W $(GENERIC) | grep -q ' UND syscall$$' || \
+	  { echo "check-generic: that library has its own instructions"; exit 1; }
+	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || \
+	  { echo "check-generic: the programs take another library"; exit 1; }
 	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" tests-c/suite/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
 
 .PHONY: mutants
-mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
+mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break one rule at a time: do the tests notice?  ONLY=name for one
 	@scripts/need cargo cc unshare
 	mutants/run -j2 $(ONLY)
 
@@ -52,8 +59,8 @@ build-musl-tests: $(SO) $(HEADERS)
 	@scripts/need musl-gcc
 	+@$(MAKE) --no-print-directory -s -j2 $(MUSL)
 
-.PHONY: check-hostile
-check-hostile: $(LINKED) build/tests/seccomp-deny ## The C suite where system calls are refused and privileges are missing
+.PHONY: check-restricted
+check-restricted: $(LINKED) build/tests/seccomp-deny ## The C suite with system calls refused and privileges missing
 	@scripts/need cc setpriv unshare
 	-@scripts/need valgrind qemu-$$(uname -m)
 	@tests-c/environments/restricted/run build/tests/linked build/tests/seccomp-deny
@@ -61,11 +68,11 @@ check-hostile: $(LINKED) build/tests/seccomp-deny ## The C suite where system ca
 .PHONY: build-tests
 build-tests: $(LINKED) $(PRELOADED) $(STATIC) $(REFERENCE) build/tests/seccomp-deny
 
-WAY_linked := -DWAY_LINKED -Ibuild/include
-WAY_static := -DWAY_STATIC -Ibuild/include
+MODE_linked := -DMODE_LINKED -Ibuild/include
+MODE_static := -DMODE_STATIC -Ibuild/include
 # Position-independent, so that a weak symbol that is not there at link time is looked up at load.
-WAY_preloaded := -DWAY_PRELOADED -fPIE
-WAY_reference := -DWAY_REFERENCE
+MODE_preloaded := -DMODE_PRELOADED -fPIE
+MODE_reference := -DMODE_REFERENCE
 
 LINK_linked := -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$$$ORIGIN/../../lib'
 LINK_static := $(ARCHIVE)
@@ -77,30 +84,32 @@ $(STATIC): $(ARCHIVE)
 # Carried by the programs that load them: see objects/README.md.
 OBJECTS := $(patsubst tests-c/suite/%.c,%.so,$(wildcard tests-c/suite/objects/*.c))
 CARRIERS := $(patsubst tests-c/suite/%.c,%,$(shell grep -l '^OBJECT' $(TEST_SOURCES)))
-OBJECT_FLAGS := $(TEST_FLAGS) -DWAY_PRELOADED -shared -fPIC
+OBJECT_HEADERS := tests-c/harness/call.h tests-c/harness/interface.h tests-c/guard/guard.h
+OBJECT_FLAGS := $(TEST_FLAGS) -DMODE_PRELOADED -shared -fPIC
 
-build/tests/objects/%.so: tests-c/suite/objects/%.c tests-c/harness/call.h tests-c/harness/interface.h tests-c/guard/guard.h
+build/tests/objects/%.so: tests-c/suite/objects/%.c $(OBJECT_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(OBJECT_FLAGS) -o $@ $< -pthread
 
-$(foreach way,linked preloaded reference,$(CARRIERS:%=build/tests/$(way)/%)): $(addprefix build/tests/,$(OBJECTS))
+$(foreach mode,linked preloaded reference,$(CARRIERS:%=build/tests/$(mode)/%)): $(addprefix build/tests/,$(OBJECTS))
 
-# One harness and one rule for the programs, for each way.
-define programs_of_way
-build/tests/$(1)/test.o: $(HARNESS) $(HEADERS)
+# One harness and one rule for the programs, for each mode.
+define programs_of_mode
+$(HARNESS_PARTS:%=build/tests/$(1)/harness/%.o): build/tests/$(1)/harness/%.o: tests-c/harness/%.c $(HARNESS) $(HEADERS)
 	@mkdir -p $$(@D)
-	$(CC) $(TEST_FLAGS) $(WAY_$(1)) -c -o $$@ tests-c/harness/runner.c
+	$(CC) $(TEST_FLAGS) $(MODE_$(1)) -c -o $$@ $$<
 
-build/tests/$(1)/%: tests-c/suite/%.c build/tests/$(1)/test.o
-	$(CC) $(TEST_FLAGS) $(WAY_$(1)) -o $$@ $$< build/tests/$(1)/test.o $(LINK_$(1)) -pthread
+build/tests/$(1)/%: tests-c/suite/%.c $(HARNESS_PARTS:%=build/tests/$(1)/harness/%.o)
+	$(CC) $(TEST_FLAGS) $(MODE_$(1)) -o $$@ $$(filter %.c %.o,$$^) $(LINK_$(1)) -pthread
 endef
-$(foreach way,linked static preloaded reference,$(eval $(call programs_of_way,$(way))))
+$(foreach mode,linked static preloaded reference,$(eval $(call programs_of_mode,$(mode))))
 
-build/tests/seccomp-deny: tests-c/harness/seccomp-deny.c
+build/tests/seccomp-deny: tests-c/harness/seccomp-deny.c tests-c/harness/seccomp.c tests-c/harness/seccomp.h
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -o $@ $<
+	$(CC) $(TEST_FLAGS) -o $@ $(filter %.c,$^)
 
-# musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are glibc's.
+# musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are
+# glibc's.
 MUSL_TEST_FLAGS := -Ibuild/include -idirafter build/tests/musl/kernel
 
 build/tests/musl/kernel:
@@ -108,15 +117,18 @@ build/tests/musl/kernel:
 	ln -sfn /usr/include/linux /usr/include/asm-generic $@/
 	ln -sfn /usr/include/$$($(CC) -print-multiarch)/asm $@/asm
 
-build/tests/musl/objects/%.so: tests-c/suite/objects/%.c tests-c/harness/call.h tests-c/harness/interface.h tests-c/guard/guard.h
+build/tests/musl/objects/%.so: tests-c/suite/objects/%.c $(OBJECT_HEADERS)
 	@mkdir -p $(@D)
 	musl-gcc $(OBJECT_FLAGS) -o $@ $< -pthread
 
 $(CARRIERS:%=build/tests/musl/%): $(addprefix build/tests/musl/,$(OBJECTS))
 
-build/tests/musl/test.o: $(HARNESS) $(HEADERS) | build/tests/musl/kernel
-	musl-gcc $(TEST_FLAGS) -DWAY_LINKED -fPIE $(MUSL_TEST_FLAGS) -c -o $@ tests-c/harness/runner.c
+MUSL_HARNESS := $(HARNESS_PARTS:%=build/tests/musl/harness/%.o)
 
-build/tests/musl/%: tests-c/suite/%.c build/tests/musl/test.o $(SO)
-	musl-gcc $(TEST_FLAGS) -DWAY_LINKED -DOBJECTS='"build/tests/musl/objects/"' -fPIE $(MUSL_TEST_FLAGS) -o $@ $< \
-	  build/tests/musl/test.o -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../../lib' -pthread
+$(MUSL_HARNESS): build/tests/musl/harness/%.o: tests-c/harness/%.c $(HARNESS) $(HEADERS) | build/tests/musl/kernel
+	@mkdir -p $(@D)
+	musl-gcc $(TEST_FLAGS) -DMODE_LINKED -fPIE $(MUSL_TEST_FLAGS) -c -o $@ $<
+
+build/tests/musl/%: tests-c/suite/%.c $(MUSL_HARNESS) $(SO)
+	musl-gcc $(TEST_FLAGS) -DMODE_LINKED -DOBJECTS='"build/tests/musl/objects/"' -fPIE $(MUSL_TEST_FLAGS) -o $@ \
+	  $(filter %.c %.o,$^) -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../../lib' -pthread

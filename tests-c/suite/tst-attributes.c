@@ -140,11 +140,7 @@ TEST (mask_of_the_caller_with_another_flag)
 TEST (setsigmask)
 {
   posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSIGMASK);
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
-  sigaddset (&set, SIGALRM);
-  sigaddset (&set, SIGRTMAX);
+  sigset_t set = SIGNALS (SIGUSR1, SIGALRM, SIGRTMAX);
   posix_spawnattr_setsigmask (&attributes, &set);
   static const uint64_t callers[] = { 0, BIT (SIGUSR2), BIT (SIGUSR1) | BIT (SIGUSR2), ~0ULL };
   for (size_t i = 0; i < sizeof callers / sizeof *callers; i++)
@@ -183,9 +179,7 @@ TEST (setsigmask_empty_and_full)
 TEST (setsigmask_with_file_actions)
 {
   posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSIGMASK);
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGTTOU);
+  sigset_t set = SIGNALS (SIGTTOU);
   posix_spawnattr_setsigmask (&attributes, &set);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init (&actions);
@@ -200,11 +194,7 @@ TEST (setsigmask_with_file_actions)
 TEST (setsigdef_on_ignored_signals)
 {
   posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSIGDEF);
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
-  sigaddset (&set, SIGPIPE);
-  sigaddset (&set, SIGRTMAX);
+  sigset_t set = SIGNALS (SIGUSR1, SIGPIPE, SIGRTMAX);
   posix_spawnattr_setsigdefault (&attributes, &set);
   signal (SIGUSR1, SIG_IGN);
   signal (SIGUSR2, SIG_IGN);
@@ -703,9 +693,7 @@ TEST_LEAVING (every_combination)
                                POSIX_SPAWN_USEVFORK,      POSIX_SPAWN_SETSID };
   posix_spawnattr_t attributes = attributes_with (0);
   set_scheduler (&attributes, SCHED_FIFO, 7);
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
+  sigset_t set = SIGNALS (SIGUSR1);
   posix_spawnattr_setsigdefault (&attributes, &set);
   sigaddset (&set, SIGHUP);
   posix_spawnattr_setsigmask (&attributes, &set);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The functions that place a child in a cgroup on a libc that has none, and posix_spawn and posix_spawnp, which honour the
- * flag then and are the libc's own otherwise. */
+ * The functions that place a child in a cgroup on a libc that has none, and posix_spawn and posix_spawnp, which honour
+ * the flag then and are the libc's own otherwise. */
 
 #include "runner.h"
 
-#if HAVE_LIBRARY && !defined WAY_STATIC
+#if HAVE_LIBRARY && !defined MODE_STATIC
 
 #include "cgroup.h"
 
-# ifdef WAY_PRELOADED
+# ifdef MODE_PRELOADED
 #  define WEAK __attribute__ ((weak))
 extern int posix_spawnattr_getcgroup_np (const posix_spawnattr_t *, int *) WEAK;
 extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *, int) WEAK;
@@ -110,11 +110,10 @@ TEST (posix_spawn_starts_the_child_in_the_cgroup)
   for (int i = 0; i < 2; i++)
     {
       pid_t pid = NOBODY_PID;
-      CHECK_EQ (both_functions (i) (&pid, self_path, NULL, &attributes, child_argv ("expect_cgroup", name, NULL), environ),
-                0);
+      char **argv = child_argv ("expect_cgroup", name, NULL);
+      CHECK_EQ (both_functions (i) (&pid, self_path, NULL, &attributes, argv, environ), 0);
       check_status (pid, 4);
-      CHECK_EQ (both_functions (i) (NULL, self_path, NULL, &attributes, child_argv ("expect_cgroup", name, NULL), environ),
-                0);
+      CHECK_EQ (both_functions (i) (NULL, self_path, NULL, &attributes, argv, environ), 0);
       siginfo_t info;
       CHECK (waitid (P_ALL, 0, &info, WEXITED) == 0);
       CHECK_EQ (info.si_status, 4);
@@ -197,7 +196,7 @@ TEST (without_pidfds_it_is_not_supported_or_works)
   remove_cgroup (cgroup);
 }
 
-/* Nobody asked for a pidfd, so that none has to be had. */
+/* Nobody asked for a pidfd, so that none is needed. */
 TEST (no_descriptor_is_needed)
 {
   int cgroup = make_cgroup ();
@@ -353,7 +352,7 @@ TEST (without_the_flag_it_is_the_libcs_own)
   CHECK_EQ (posix_spawn (&found, "true", NULL, NULL, name_alone, environ), ENOENT);
   CHECK_EQ (posix_spawnp (&found, "true", NULL, NULL, name_alone, environ), 0);
   check_status (found, 0);
-  /* With the last descriptor taken a pidfd is not to be had; glibc's function needs none, musl's has a pipe. */
+  /* With the last descriptor taken a pidfd is unavailable; glibc's function needs none, musl's has a pipe. */
   if (NOT_GLIBC)
     return;
   use_up_descriptors ();
@@ -371,9 +370,8 @@ TEST (an_error_of_the_program_is_returned)
   for (int i = 0; i < 2; i++)
     {
       pid_t pid = NOBODY_PID;
-      CHECK_EQ (both_functions (i) (&pid, "/nonexistent/program", NULL, &attributes, child_argv ("exit_with", "4", NULL),
-                                    environ),
-                ENOENT);
+      char **argv = child_argv ("exit_with", "4", NULL);
+      CHECK_EQ (both_functions (i) (&pid, "/nonexistent/program", NULL, &attributes, argv, environ), ENOENT);
       CHECK_EQ (pid, NOBODY_PID);
       CHECK_NO_CHILD ();
     }

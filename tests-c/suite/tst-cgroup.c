@@ -97,9 +97,7 @@ TEST (child_is_in_the_cgroup_before_its_exec)
 {
   int fd = make_own_cgroup ();
   posix_spawnattr_t attributes = attributes_with (fd, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
+  sigset_t set = SIGNALS (SIGUSR1);
   posix_spawnattr_setsigmask (&attributes, &set);
   char *fifo = test_path ("fifo");
   CHECK (mkfifo (fifo, 0600) == 0);
@@ -148,23 +146,7 @@ static void
 check_failure_at (int line, int cgroup, const char *path, int wanted, int also)
 {
   posix_spawnattr_t attributes = attributes_with (cgroup, 0);
-  for (int call = 0; call < 2; call++)
-    {
-      int pidfd = UNTOUCHED, descriptors = open_descriptors ();
-      int error = both_calls[call](&pidfd, path, NULL, &attributes, sleep_argv, environ), after = errno;
-      if (error == 0)
-        kill_and_reap (pidfd);
-      if (error != wanted && error != also)
-        test_fail (__FILE__, line, "the result is %d (%s), wanted %d (%s)", error, strerror (error), wanted,
-                   strerror (wanted));
-      if (after != error)
-        test_fail (__FILE__, line, "errno is %d, the result %d", after, error);
-      if (pidfd != UNTOUCHED)
-        test_fail (__FILE__, line, "the failed call stored %d", pidfd);
-      check_no_child_at (__FILE__, line);
-      if (open_descriptors () != descriptors)
-        test_fail (__FILE__, line, "%d descriptors became %d", descriptors, open_descriptors ());
-    }
+  check_spawn_fails_at (__FILE__, line, path, NULL, &attributes, sleep_argv, wanted, also);
   posix_spawnattr_destroy (&attributes);
 }
 # define CHECK_FAILS(cgroup, wanted) check_failure_at (__LINE__, cgroup, "/bin/sleep", wanted, wanted)
@@ -244,7 +226,7 @@ TEST (cgroup_without_clone3)
     CHECK_EQ (in_fork (check_without_clone3, &errors[i]), 0);
 }
 
-/* A refusal of clone3 is remembered, but a cgroup is to be had in no other way. */
+/* A refusal of clone3 is remembered, but only clone3 can put a child into a cgroup. */
 TEST (cgroup_after_a_refusal_of_clone3)
 {
 # ifdef SYS_clone3

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * closefrom where close_range is missing: by what procfs lists, and where that cannot be had either by trying the numbers:
- * as far as the table of descriptors reaches, for the limit may be a thousand million. */
+ * closefrom where close_range is missing: by what procfs lists, and where that is unavailable as well by trying the
+ * numbers: as far as the table of descriptors reaches, for the limit may be a thousand million. */
 
 #include "runner.h"
 
 #if HAVE_LIBRARY && !defined NO_CLOSEFROM
 
-# include <linux/filter.h>
-# include <linux/seccomp.h>
-# include <sys/ioctl.h>
-# include <sys/prctl.h>
 # include <sys/uio.h>
 
 /* The numbers below the first argument are open, the others are not. */
@@ -140,7 +136,6 @@ without_poll (void)
   refuse_call (SYS_ppoll, EPERM);
 # ifdef SYS_poll
   refuse_call (SYS_poll, EPERM);
-# endif
 }
 
 TEST_LEAVING (by_trying_the_numbers_without_select)
@@ -210,8 +205,6 @@ really_limit_to_very_many (void)
   return done;
 }
 
-# if defined SECCOMP_IOCTL_NOTIF_RECV && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
-
 static volatile int listener = -1;
 
 /* Answers this thread's neighbour and its child, which has the same memory or, in the end, that of the program. */
@@ -223,16 +216,13 @@ answer (void *unused)
     usleep (1000);
   for (;;)
     {
-      struct seccomp_notif request;
-      memset (&request, 0, sizeof request);
-      if (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0)
+      struct notified_call call;
+      if (!receive_call (listener, &call))
         continue;
-      struct seccomp_notif_resp response = { .id = request.id };
       uint64_t limit[2] = { 20000, VERY_MANY };
-      struct iovec from = { limit, sizeof limit }, to = { (void *) (uintptr_t) request.data.args[3], sizeof limit };
-      if (to.iov_base && process_vm_writev ((pid_t) request.pid, &from, 1, &to, 1, 0) != sizeof limit)
-        response.error = -errno;
-      ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+      struct iovec from = { limit, sizeof limit }, to = { (void *) (uintptr_t) call.arguments[3], sizeof limit };
+      bool written = !to.iov_base || process_vm_writev (call.pid, &from, 1, &to, 1, 0) == sizeof limit;
+      answer_call (listener, &call, written ? 0 : errno);
     }
   return NULL;
 }
@@ -243,33 +233,12 @@ say_that_the_limit_is_very_many (void)
 {
   pthread_t thread;
   CHECK_EQ (pthread_create (&thread, NULL, answer, NULL), 0);
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 0, 3),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args[1]) + LOW_HALF),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, RLIMIT_NOFILE, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  int made = -1;
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-    made = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-  if (made < 0)
-    SKIP ("no limit of %d, and no seccomp listener: %s", VERY_MANY, strerror (errno));
+  int made = LISTEN ({ SYS_prlimit64, 1, ALL_BITS, RLIMIT_NOFILE, FILTER_NOTIFY });
   listener = made;
   /* Not by getrlimit, which with 32 bits is another system call. */
   uint64_t limit[2] = { 0, 0 };
   CHECK (syscall (SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit) == 0);
   CHECK_EQ (limit[1], VERY_MANY);
-}
-
-# else
-
-static void
-say_that_the_limit_is_very_many (void)
-{
-  SKIP ("no limit of %d, and the headers know no seccomp listener", VERY_MANY);
 }
 
 # endif
@@ -301,7 +270,8 @@ time_of_closefrom (const int *more, size_t count)
   posix_spawn_file_actions_destroy (&actions);
   struct rusage usage;
   CHECK (getrusage (RUSAGE_CHILDREN, &usage) == 0);
-  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000
+         + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
 }
 
 static void
@@ -323,7 +293,8 @@ TEST_LEAVING (high_numbers_below_a_limit_of_very_many)
   check_time (time_of_closefrom (more, sizeof more / sizeof *more));
 }
 
-/* Where there is no memory for the question, the numbers are tried up to the limit; as many as here are quickly done. */
+/* Where there is no memory for the question, the numbers are tried up to the limit; as many as here are quickly done.
+   */
 TEST_LEAVING (high_numbers_without_memory)
 {
   CHECK_EQ (dup2 (0, 3000), 3000);

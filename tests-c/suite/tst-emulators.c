@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A spawn under emulators that do clone3 and clone in their own way, or clone alone: one grants CLONE_VM | CLONE_VFORK and
- * copies the memory, so that nothing which the child writes is seen by its parent; one grants CLONE_PIDFD and gives no
- * descriptor.  A tracer stands in for them: it takes the flags out of the call on its way into the kernel. */
+ * A spawn under emulators that do clone3 and clone in their own way, or clone alone: one grants CLONE_VM | CLONE_VFORK
+ * and copies the memory, so that nothing which the child writes is seen by its parent; one grants CLONE_PIDFD and gives
+ * no descriptor.  A tracer stands in for them: it takes the flags out of the call on its way into the kernel. */
 
 #include "runner.h"
 
@@ -187,11 +187,11 @@ work_under_emulation (const struct emulator *emulator, void (*body) (void))
   static void copying_##name_ (void);                                                                                  \
   TEST (copied_memory_##name_)                                                                                         \
   {                                                                                                                    \
-    work_under_emulation (&(struct emulator) { .missing = SHARE_MEMORY }, copying_##name_);                             \
+    work_under_emulation (&(struct emulator) { .missing = SHARE_MEMORY }, copying_##name_);                            \
   }                                                                                                                    \
   TEST (copied_memory_by_clone3_##name_)                                                                               \
   {                                                                                                                    \
-    work_under_emulation (&(struct emulator) { .missing = SHARE_MEMORY, .has_clone3 = true }, copying_##name_);         \
+    work_under_emulation (&(struct emulator) { .missing = SHARE_MEMORY, .has_clone3 = true }, copying_##name_);        \
   }                                                                                                                    \
   static void copying_##name_ (void)
 
@@ -315,6 +315,17 @@ COPYING (actions_see_their_numbers_free)
   posix_spawn_file_actions_destroy (&actions);
 }
 
+/* One action, which this call adds. */
+# define CHECK_ALONE_FAILS(actions_, add_)                                                                             \
+   do                                                                                                                  \
+     {                                                                                                                 \
+       posix_spawn_file_actions_init (actions_);                                                                       \
+       CHECK_EQ (add_, 0);                                                                                             \
+       check_fails (self_path, actions_, EBADF);                                                                       \
+       posix_spawn_file_actions_destroy (actions_);                                                                    \
+     }                                                                                                                 \
+   while (0)
+
 /* It is not open for the actions that want a descriptor of a special kind either. */
 COPYING (actions_find_nothing_at_their_numbers)
 {
@@ -324,21 +335,12 @@ COPYING (actions_find_nothing_at_their_numbers)
         continue;
       posix_spawn_file_actions_t actions;
 # ifndef NO_CHDIR
-      posix_spawn_file_actions_init (&actions);
-      posix_spawn_file_actions_addfchdir_np (&actions, fd);
-      check_fails (self_path, &actions, EBADF);
-      posix_spawn_file_actions_destroy (&actions);
+      CHECK_ALONE_FAILS (&actions, posix_spawn_file_actions_addfchdir_np (&actions, fd));
 # endif
 # ifndef NO_TCSETPGRP
-      posix_spawn_file_actions_init (&actions);
-      posix_spawn_file_actions_addtcsetpgrp_np (&actions, fd);
-      check_fails (self_path, &actions, EBADF);
-      posix_spawn_file_actions_destroy (&actions);
+      CHECK_ALONE_FAILS (&actions, posix_spawn_file_actions_addtcsetpgrp_np (&actions, fd));
 # endif
-      posix_spawn_file_actions_init (&actions);
-      posix_spawn_file_actions_adddup2 (&actions, fd, fd);
-      check_fails (self_path, &actions, EBADF);
-      posix_spawn_file_actions_destroy (&actions);
+      CHECK_ALONE_FAILS (&actions, posix_spawn_file_actions_adddup2 (&actions, fd, fd));
     }
 }
 
@@ -426,15 +428,15 @@ let_the_other_thread_fork (void)
 }
 
 static void *
-fork_strangers (void *strangers_)
+fork_others (void *others_)
 {
-  pid_t *strangers = strangers_;
+  pid_t *others = others_;
   char byte;
   for (int i = 0; read (go[0], &byte, 1) == 1 && byte == 0; i++)
     {
-      strangers[i] = fork ();
-      CHECK (strangers[i] >= 0);
-      while (strangers[i] == 0)
+      others[i] = fork ();
+      CHECK (others[i] >= 0);
+      while (others[i] == 0)
         pause ();
       CHECK_EQ (write (gone[1], &byte, 1), 1);
     }
@@ -442,11 +444,11 @@ fork_strangers (void *strangers_)
 }
 
 static void
-work_among_strangers (void)
+work_among_others (void)
 {
-  pid_t strangers[16] = { 0 };
+  pid_t others[16] = { 0 };
   pthread_t thread;
-  CHECK_EQ (pthread_create (&thread, NULL, fork_strangers, strangers), 0);
+  CHECK_EQ (pthread_create (&thread, NULL, fork_others, others), 0);
   int pidfd = UNTOUCHED;
   CHECK_EQ (SPAWN (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ), 0);
   CHECK_EXIT (pidfd, 4);
@@ -467,24 +469,24 @@ work_among_strangers (void)
   CHECK_EQ (pidfd, UNTOUCHED);
   /* So that was not the end of what waited. */
   int count = 0;
-  for (; strangers[count]; count++)
-    CHECK (kill (strangers[count], 0) == 0 && waitpid (strangers[count], NULL, WNOHANG) == 0);
+  for (; others[count]; count++)
+    CHECK (kill (others[count], 0) == 0 && waitpid (others[count], NULL, WNOHANG) == 0);
   CHECK (count >= 4);
   CHECK_EQ (write (go[1], "x", 1), 1);
   CHECK_EQ (pthread_join (thread, NULL), 0);
   while (count-- > 0)
-    CHECK (kill (strangers[count], SIGKILL) == 0 && waitpid (strangers[count], NULL, 0) == strangers[count]);
+    CHECK (kill (others[count], SIGKILL) == 0 && waitpid (others[count], NULL, 0) == others[count]);
   CHECK_NO_CHILD ();
 }
 
-TEST_LEAVING (copied_memory_and_strangers)
+TEST_LEAVING (copied_memory_and_others)
 {
   CHECK (pipe2 (go, O_CLOEXEC) == 0 && pipe2 (gone, O_CLOEXEC) == 0);
   work_under_emulation (&(struct emulator) { .missing = SHARE_MEMORY, .before_clone = let_the_other_thread_fork },
-                        work_among_strangers);
+                        work_among_others);
 }
 
-/* A machine with much to do lets the parent run when it has time.  The other way about, a child that has no name waits for
+/* A machine with much to do lets the parent run when it has time.  Reversed, a child that has no name waits for
    nothing in the end: the tests below take that long for each call. */
 
 static void
@@ -553,12 +555,14 @@ TEST (a_pidfd_that_is_not_given_for_copied_memory_is_ENOSYS)
 
 TEST (a_pidfd_that_clone3_does_not_give_is_ENOSYS)
 {
-  work_under_emulation (&(struct emulator) { .missing = GIVE_PIDFD, .has_clone3 = true }, without_pidfds);
+  work_under_emulation (&(struct emulator) { .missing = GIVE_PIDFD, .has_clone3 = true },
+                        without_pidfds);
 }
 
 TEST (a_pidfd_that_clone3_does_not_give_for_copied_memory_is_ENOSYS)
 {
-  work_under_emulation (&(struct emulator) { .missing = GIVE_PIDFD | SHARE_MEMORY, .has_clone3 = true }, without_pidfds);
+  work_under_emulation (&(struct emulator) { .missing = GIVE_PIDFD | SHARE_MEMORY, .has_clone3 = true },
+                        without_pidfds);
 }
 
 #else

@@ -32,7 +32,8 @@ expected (const char *call, const char *list, int usual)
     const char *name;
     int number;
   } errors[] = {
-    { "ENOSYS", ENOSYS }, { "EPERM", EPERM },   { "EINVAL", EINVAL }, { "EAGAIN", EAGAIN },         { "ENOMEM", ENOMEM },
+    { "ENOSYS", ENOSYS }, { "EPERM", EPERM },   { "EINVAL", EINVAL }, { "EAGAIN", EAGAIN },
+    { "ENOMEM", ENOMEM },
     { "ENOENT", ENOENT }, { "EMFILE", EMFILE }, { "EACCES", EACCES }, { "EOPNOTSUPP", EOPNOTSUPP }, { "0", 0 },
   };
   char *name = format (" %s=", call), *padded = format (" %s", list ? list : ""), *found = strstr (padded, name);
@@ -51,17 +52,12 @@ expected (const char *call, const char *list, int usual)
   return result;
 }
 
-/* How many mappings the process has; 0 where that is not to be learnt. */
+/* How many mappings the process has; 0 where /proc does not say. */
 static int
 mappings (void)
 {
-  FILE *maps = fopen ("/proc/self/maps", "re");
-  int count = 0;
-  for (int byte; maps && (byte = getc (maps)) != EOF;)
-    count += byte == '\n';
-  if (maps)
-    fclose (maps);
-  return count;
+  static struct mappings now;
+  return read_mappings (&now) ? (int) now.count : 0;
 }
 
 static void
@@ -110,9 +106,7 @@ check_all (const char *list)
   uint64_t before, after;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_t actions;
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
+  sigset_t set = SIGNALS (SIGUSR1);
   posix_spawnattr_init (&attributes);
   posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
   posix_spawnattr_setsigdefault (&attributes, &set);
@@ -180,7 +174,7 @@ TEST_LEAVING (standard_descriptors_are_closed)
   check_all (NULL);
 }
 
-TEST_LEAVING (no_process_is_to_be_had)
+TEST_LEAVING (no_process_can_be_made)
 {
   allow_no_more_processes ();
   /* Before Linux 5.14 this process may no longer read what procfs says of its own descriptors. */

@@ -19,14 +19,6 @@ start (int *pidfd)
   return SPAWN (pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ);
 }
 
-static uint64_t
-mask_now (void)
-{
-  uint64_t mask = 0;
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8) == 0);
-  return mask;
-}
-
 TEST (clone_fails_after_it_worked)
 {
   sigset_t mask, old;

@@ -2,21 +2,14 @@
  *
  * Kernels, emulators and sandboxes that refuse a part of what a spawn would like to use.  clone3 may be refused in four
  * ways, and each leads to clone; the rules are the same there, and they are shown once more for what the kernel does
- * not do by itself on that way.  What cannot be had at all is ENOSYS, for which callers have a plan. */
+ * not do by itself on that way.  What is unavailable is ENOSYS, for which callers have a plan. */
 
 #include "runner.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-
-#ifndef SECCOMP_RET_KILL_PROCESS
-# define SECCOMP_RET_KILL_PROCESS 0x80000000U
-#endif
 
 enum { UNTOUCHED = -7 };
 
@@ -63,15 +56,7 @@ kill_on_call (long call)
 {
   struct rlimit none = { 0, 0 };
   CHECK (setrlimit (RLIMIT_CORE, &none) == 0);
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) call, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-    SKIP ("no seccomp filters: %s", strerror (errno));
+  SET_FILTER ({ .call = call, .action = FILTER_KILL });
 }
 
 static void
@@ -92,30 +77,8 @@ check_works_at (int line, const posix_spawn_file_actions_t *actions, const posix
 }
 #define CHECK_WORKS(actions, attributes) check_works_at (__LINE__, actions, attributes)
 
-static void
-check_fails_at (int line, const char *path, const posix_spawn_file_actions_t *actions,
-                const posix_spawnattr_t *attributes, int wanted)
-{
-  for (int call = 0; call < 2; call++)
-    {
-      int descriptors = open_descriptors (), pidfd = UNTOUCHED;
-      errno = EXDEV;
-      int error = both_calls[call](&pidfd, path, actions, attributes, exit_4 (), environ), after = errno;
-      if (error == 0)
-        reap (pidfd);
-      if (error != wanted)
-        test_fail (__FILE__, line, "the result is %d (%s), wanted %d (%s)", error, strerror (error), wanted,
-                   strerror (wanted));
-      if (after != wanted)
-        test_fail (__FILE__, line, "errno is %d, wanted %d", after, wanted);
-      if (pidfd != UNTOUCHED)
-        test_fail (__FILE__, line, "the failed call stored %d", pidfd);
-      check_no_child_at (__FILE__, line);
-      if (open_descriptors () != descriptors)
-        test_fail (__FILE__, line, "%d descriptors became %d", descriptors, open_descriptors ());
-    }
-}
-#define CHECK_FAILS(path, actions, attributes, wanted) check_fails_at (__LINE__, path, actions, attributes, wanted)
+#define CHECK_FAILS(path, actions, attributes, wanted)                                                                \
+  check_spawn_fails_at (__FILE__, __LINE__, path, actions, attributes, exit_4 (), wanted, wanted)
 
 /* ---- Each refusal ---- */
 
@@ -193,7 +156,7 @@ TEST (clone_does_not_know_a_flag)
   CHECK_FAILS (self_path, NULL, NULL, ENOSYS);
 }
 
-/* No process is to be had: no reason to try another way, and no harm. */
+/* No process can be made: no reason to try another way, and no harm. */
 TEST (clone3_fails_for_good)
 {
   without_clone3 (EAGAIN);
@@ -258,10 +221,10 @@ TEST (clone3_without_a_free_descriptor_is_no_refusal)
   CHECK_WORKS (NULL, NULL);
 }
 
-/* What goes by is no refusal: when there is room again, clone3 is used again.  Another thread answers for the kernel, once
-   with the error, then as the kernel does. */
+/* What goes by is no refusal: when there is room again, clone3 is used again.  Another thread answers for the kernel,
+   once with the error, then as the kernel does. */
 
-# if defined SYS_clone3 && defined SECCOMP_IOCTL_NOTIF_RECV && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
+# ifdef SYS_clone3
 
 static volatile int listener = -1;
 
@@ -270,21 +233,13 @@ answer_once (void *error)
 {
   while (listener < 0)
     usleep (1000);
-  for (bool first = true;;)
-    {
-      struct seccomp_notif request;
-      memset (&request, 0, sizeof request);
-      if (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0)
-        continue;
-      struct seccomp_notif_resp response = { .id = request.id, .flags = 1 /* go on */ };
-      if (first)
-        {
-          response.flags = 0;
-          response.error = -*(int *) error;
-        }
-      first = false;
-      ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
-    }
+  struct notified_call call;
+  while (!receive_call (listener, &call))
+    continue;
+  answer_call (listener, &call, *(int *) error);
+  for (;;)
+    if (receive_call (listener, &call))
+      continue_call (listener, &call);
   return NULL;
 }
 
@@ -293,18 +248,7 @@ check_tried_again (void *error)
 {
   pthread_t thread;
   CHECK_EQ (pthread_create (&thread, NULL, answer_once, error), 0);
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  int made = -1;
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-    made = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-  if (made < 0)
-    SKIP ("no seccomp listener: %s", strerror (errno));
+  int made = LISTEN ({ .call = SYS_clone3, .action = FILTER_NOTIFY });
   refuse_call (SYS_clone, ENOSYS);
   listener = made;
   int pidfd = UNTOUCHED;
@@ -369,7 +313,8 @@ TEST (process_1_without_clone3)
     CHECK_EQ (in_fork (start_in_a_namespace, &errors[i]), 0);
 }
 
-/* A program that does not exist takes the number and the namespace with it, as everywhere; the error is the right one. */
+/* A program that does not exist takes the number and the namespace with it, as everywhere; the error is the right one.
+   */
 static void
 fail_in_a_namespace (void *unused)
 {
@@ -480,8 +425,8 @@ TEST (fork_without_waiting_for_pidfds)
   CHECK_EQ (in_fork (start_without_waiting_for_pidfds, (void *) "fork_is_not_supported"), 0);
 }
 
-/* The descriptor may fail once the child exists, for another reason than a full table.  What the kernel can do is known by
-   then. */
+/* The descriptor may fail once the child exists, for another reason than a full table.  What the kernel can do is known
+   by then. */
 TEST (fork_when_the_system_has_no_descriptor)
 {
   check_fork_or (0);
@@ -662,9 +607,7 @@ TEST (masks_without_clone3)
   posix_spawnattr_t attributes;
   posix_spawnattr_init (&attributes);
   posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGTERM);
+  sigset_t set = SIGNALS (SIGTERM);
   posix_spawnattr_setsigmask (&attributes, &set);
   posix_spawnattr_setsigdefault (&attributes, &set);
   signal (SIGTERM, SIG_IGN);
@@ -745,10 +688,7 @@ TEST_LEAVING (no_descriptor_without_clone3)
   int lowest = dup (STDERR_FILENO);
   CHECK (lowest >= 0);
   CHECK (close (lowest) == 0);
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = (rlim_t) lowest;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_descriptors ((rlim_t) lowest);
   sigset_t chld, pending;
   sigemptyset (&chld);
   sigaddset (&chld, SIGCHLD);

@@ -88,19 +88,7 @@ check_child_at (int line, char **argv)
 static void
 check_failure_at (int line, int error)
 {
-  for (int call = 0; call < 2; call++)
-    {
-      int pidfd = UNTOUCHED;
-      int result = both_calls[call](&pidfd, self_path, &actions, NULL, child_argv ("sees", NULL), environ);
-      if (result == 0)
-        reap (pidfd);
-      if (result != error)
-        test_fail (__FILE__, line, "the result is %d (%s), wanted %d (%s)", result, strerror (result), error,
-                   strerror (error));
-      if (pidfd != UNTOUCHED)
-        test_fail (__FILE__, line, "the failed call stored %d", pidfd);
-      check_no_child_at (__FILE__, line);
-    }
+  check_spawn_fails_at (__FILE__, line, self_path, &actions, NULL, child_argv ("sees", NULL), error, error);
   CHECK_EQ (posix_spawn_file_actions_destroy (&actions), 0);
 }
 #define CHECK_FAILS(error) check_failure_at (__LINE__, error)
@@ -142,10 +130,7 @@ TEST_LEAVING (close_beyond_the_limit)
 {
   begin ();
   add_close (300);
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = 300;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_descriptors (300);
   CHECK_FAILS (EBADF);
   begin ();
   add_close (299);
@@ -216,10 +201,7 @@ TEST_LEAVING (dup2_beyond_the_limit)
   open_as (20, "file", O_RDWR);
   begin ();
   add_dup2 (20, 300);
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = 300;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_descriptors (300);
   CHECK_FAILS (EBADF);
 }
 
@@ -259,10 +241,7 @@ TEST (open_closes_the_number_first)
 TEST_LEAVING (open_at_the_limit_of_descriptors)
 {
   write_file (test_path ("file"), "content", 0600);
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = 24;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_descriptors (24);
   while (dup (STDERR_FILENO) >= 0)
     continue;
   CHECK_EQ (errno, EMFILE);
@@ -635,10 +614,7 @@ TEST (closefrom_where_nothing_is_open)
 
 TEST_LEAVING (closefrom_with_no_descriptor_free)
 {
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = 64;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_descriptors (64);
   while (dup (STDERR_FILENO) >= 0)
     continue;
   CHECK (close (30) == 0);
@@ -651,10 +627,7 @@ TEST_LEAVING (closefrom_with_no_descriptor_free)
 TEST_LEAVING (closefrom_beyond_the_limit)
 {
   open_as (900, "far", O_RDWR);
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = 100;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+  limit_descriptors (100);
   begin ();
   add_closefrom (50);
   CHECK_SEES ("900", "closed");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Handlers of pthread_atfork that mean the end of the thread, or do not come back.  A request for cancellation that they
- * make acts after the call, and a jump out of them leaves everything as after fork. */
+ * Handlers of pthread_atfork that mean the end of the thread, or do not come back.  A request for cancellation that
+ * they make acts after the call, and a jump out of them leaves everything as after fork. */
 
 #include "fork.h"
 
@@ -62,8 +62,8 @@ TEST (a_request_of_a_parent_handler_acts_after_the_call)
 }
 
 #if HAVE_LIBRARY
-/* With one thread.  There the very first request in the life of a process is not looked for: one that a handler makes of its
-   own thread acts at the handler's next cancellation point, as under fork. */
+/* With one thread.  There the very first request in the life of a process is not looked for: one that a handler makes
+   of its own thread acts at the handler's next cancellation point, as under fork. */
 static void
 cancel_itself_and_test (void)
 {
@@ -140,9 +140,7 @@ jump_away (void)
 TEST_LEAVING (a_jump_out_of_a_prepare_handler)
 {
   enum { JUMPS = 3, HELPERS = 3 };
-  sigset_t mask;
-  sigemptyset (&mask);
-  sigaddset (&mask, SIGUSR2);
+  sigset_t mask = SIGNALS (SIGUSR2);
   CHECK_EQ (pthread_atfork (jump_away, NULL, NULL), 0);
   CHECK_EQ (pthread_sigmask (SIG_SETMASK, &mask, NULL), 0);
   int descriptors = open_descriptors ();
@@ -167,3 +165,86 @@ TEST_LEAVING (a_jump_out_of_a_prepare_handler)
   CHECK_EQ (mask_now (), BIT (SIGUSR2));
   CHECK_EXIT (pidfd, FINE);
 }
+
+#if HAVE_LIBRARY
+
+/* Requests that no handler makes, and the state and type of cancellation. */
+
+EACH_CALLER (the_cancel_state_stays)
+{
+  for (int enabled = 0; enabled < 2; enabled++)
+    {
+      int before, state = enabled ? PTHREAD_CANCEL_ENABLE : PTHREAD_CANCEL_DISABLE, after;
+      pthread_setcancelstate (state, &before);
+      int pidfd = fork_by (flags);
+      pthread_setcancelstate (before, &after);
+      if (pidfd == 0)
+        _exit (after == state ? FINE : 1);
+      CHECK_EQ (after, state);
+      CHECK_EXIT (pidfd, FINE);
+    }
+}
+
+EACH_CALLER (the_cancel_type_stays)
+{
+  int before, after;
+  pthread_setcanceltype (PTHREAD_CANCEL_ASYNCHRONOUS, &before);
+  int pidfd = pidfd_fork (flags);
+  pthread_setcanceltype (before, &after);
+  if (pidfd == 0)
+    _exit (after == PTHREAD_CANCEL_ASYNCHRONOUS ? FINE : 1);
+  CHECK_EQ (after, PTHREAD_CANCEL_ASYNCHRONOUS);
+  CHECK_EXIT (pidfd, FINE);
+}
+
+static void *
+fork_while_cancelled (void *flags)
+{
+  pthread_cancel (pthread_self ());
+  int pidfd = pidfd_fork (*(unsigned int *) flags);
+  pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, NULL);
+  if (pidfd == 0)
+    _exit (FINE);
+  return (void *) (intptr_t) pidfd;
+}
+
+BOTH_KINDS (a_pending_cancellation_does_not_act_inside)
+{
+  pthread_t thread;
+  void *result;
+  CHECK_EQ (pthread_create (&thread, NULL, fork_while_cancelled, &flags), 0);
+  CHECK_EQ (pthread_join (thread, &result), 0);
+  CHECK (result != PTHREAD_CANCELED);
+  CHECK ((intptr_t) result > 0);
+  CHECK_EXIT ((int) (intptr_t) result, FINE);
+}
+
+static void *
+fail_while_cancelled (void *flags)
+{
+  /* In this order: to cancel, a libc may have to load something. */
+  pthread_cancel (pthread_self ());
+  pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, NULL);
+  use_up_descriptors ();
+  pthread_setcancelstate (PTHREAD_CANCEL_ENABLE, NULL);
+  int pidfd = pidfd_fork (*(unsigned int *) flags);
+  int error = errno;
+  pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, NULL);
+  if (pidfd == 0)
+    _exit (FINE);
+  give_back_descriptors ();
+  CHECK_EQ (pidfd, -1);
+  return (void *) (intptr_t) error;
+}
+
+BOTH_KINDS (a_pending_cancellation_does_not_act_inside_a_failing_call)
+{
+  pthread_t thread;
+  void *result;
+  CHECK_EQ (pthread_create (&thread, NULL, fail_while_cancelled, &flags), 0);
+  CHECK_EQ (pthread_join (thread, &result), 0);
+  CHECK (result != PTHREAD_CANCELED);
+  CHECK_EQ ((intptr_t) result, EMFILE);
+}
+
+#endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Descriptors and pidfd_fork.  While handlers of pthread_atfork run there may be descriptors of the library's own.  They
- * are close-on-exec and never 0, 1 or 2: the handler of a daemon that has these closed writes to nothing.  And handlers
- * may close and open what they like. */
+ * Descriptors and pidfd_fork.  While handlers of pthread_atfork run there may be descriptors of the library's own. 
+ * They are close-on-exec and never 0, 1 or 2: the handler of a daemon that has these closed writes to nothing.  And
+ * handlers may close and open what they like. */
 
 #include "fork.h"
 
@@ -51,18 +51,24 @@ check_found (int calls)
 /* Each bit of the set says that the standard descriptor of that number is closed. */
 struct scene {
   int set;
-  bool in_company;
+  bool has_threads;
 };
+
+static void
+set_scene (const struct scene *scene)
+{
+  if (scene->has_threads)
+    start_idle_threads (1);
+  for (int fd = 0; fd < 3; fd++)
+    if (scene->set >> fd & 1)
+      close (fd);
+}
 
 static void
 look_with_closed (void *scene_)
 {
   const struct scene *scene = scene_;
-  if (scene->in_company)
-    get_company ();
-  for (int fd = 0; fd < 3; fd++)
-    if (scene->set >> fd & 1)
-      close (fd);
+  set_scene (scene);
   look_before ();
   CHECK_EQ (pthread_atfork (look, look, look), 0);
   int pidfd = FORK (0);
@@ -99,12 +105,7 @@ write_to_standard_error (void)
 static void
 fork_as_a_daemon (void *scene_)
 {
-  const struct scene *scene = scene_;
-  if (scene->in_company)
-    get_company ();
-  for (int fd = 0; fd < 3; fd++)
-    if (scene->set >> fd & 1)
-      close (fd);
+  set_scene (scene_);
   CHECK_EQ (pthread_atfork (write_to_standard_error, write_to_standard_error, write_to_standard_error), 0);
   int pidfd = FORK (0);
   if (pidfd == 0)
@@ -116,8 +117,8 @@ fork_as_a_daemon (void *scene_)
 TEST (handlers_write_to_a_closed_standard_error)
 {
   for (int set = 4; set < 8; set++)
-    for (int in_company = 0; in_company < 2; in_company++)
-      CHECK_EQ (in_fork (fork_as_a_daemon, &(struct scene) { set, in_company }), 0);
+    for (int has_threads = 0; has_threads < 2; has_threads++)
+      CHECK_EQ (in_fork (fork_as_a_daemon, &(struct scene) { set, has_threads }), 0);
 }
 
 /* A handler of the child that closes all, as those do that start a daemon. */
@@ -129,7 +130,7 @@ close_all (void)
     close (fd);
 }
 
-ALONE_AND_NOT (a_child_handler_closes_every_descriptor)
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor)
 {
   CHECK_EQ (pthread_atfork (NULL, NULL, close_all), 0);
   int pidfd = FORK (0);
@@ -146,7 +147,7 @@ ALONE_AND_NOT (a_child_handler_closes_every_descriptor)
 }
 
 /* The child may not fetch what it lost from the parent, as in most sandboxes. */
-ALONE_AND_NOT (a_child_handler_closes_every_descriptor_in_a_sandbox)
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_in_a_sandbox)
 {
   refuse_call (438 /* pidfd_getfd */, EPERM);
   a_child_handler_closes_every_descriptor ();
@@ -160,7 +161,7 @@ take_time (void)
   usleep (200000);
 }
 
-ALONE_AND_NOT (a_child_handler_closes_every_descriptor_beside_a_slow_parent)
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_beside_a_slow_parent)
 {
   CHECK_EQ (pthread_atfork (NULL, take_time, close_all), 0);
   int pidfd = pidfd_fork (0);
@@ -186,7 +187,7 @@ kill_the_child_after_a_while (void)
 }
 
 /* It does not go on before it has a name either. */
-ALONE_AND_NOT (a_child_handler_closes_every_descriptor_and_the_child_waits)
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_and_the_child_waits)
 {
   CHECK_EQ (pthread_atfork (NULL, NULL, close_all_but_the_line), 0);
   register_handlers (kill_the_child_after_a_while);
@@ -203,7 +204,7 @@ ALONE_AND_NOT (a_child_handler_closes_every_descriptor_and_the_child_waits)
   CHECK_EQ (waitpid (pid, &status, 0), pid);
   CHECK (close (other) == 0);
   if (WEXITSTATUS (status) != FINE)
-    SKIP ("descriptors of the parent are not to be had");
+    SKIP ("the parent's descriptors are unavailable");
   open_line ();
   int pidfd = fork_telling (0);
   CHECK (!was_told ());
@@ -211,9 +212,9 @@ ALONE_AND_NOT (a_child_handler_closes_every_descriptor_and_the_child_waits)
     CHECK_KILLED (pidfd, SIGKILL);
 }
 
-/* And nobody keeps the status of a child, so that its number may be another process's any time.  If there is no proof that
-   it is not there is no child. */
-ALONE_AND_NOT (a_child_handler_closes_every_descriptor_with_SIGCHLD_ignored)
+/* And nobody keeps the status of a child, so that its number may be another process's any time.  If there is no proof
+   that it is not there is no child. */
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_with_SIGCHLD_ignored)
 {
   signal (SIGCHLD, SIG_IGN);
   for (int sandboxed = 0; sandboxed < 2; sandboxed++)
@@ -254,7 +255,7 @@ open_in_place_of_all (void)
     }
 }
 
-ALONE_AND_NOT (a_child_handler_has_others_in_place_of_every_descriptor)
+ALONE_AND_AMONG_THREADS (a_child_handler_has_others_in_place_of_every_descriptor)
 {
   look_before ();
   CHECK_EQ (pthread_atfork (NULL, NULL, open_in_place_of_all), 0);
@@ -298,7 +299,7 @@ close_zero_in_parent (void)
   close_zero (1);
 }
 
-ALONE_AND_NOT (a_handler_closes_0)
+ALONE_AND_AMONG_THREADS (a_handler_closes_0)
 {
   int kept = fcntl (0, F_DUPFD_CLOEXEC, 3);
   CHECK (kept >= 0);
@@ -322,27 +323,10 @@ ALONE_AND_NOT (a_handler_closes_0)
 
 /* No descriptor. */
 
-static int prepared;
-static volatile sig_atomic_t chld_count;
-
-static void
-count_prepare (void)
-{
-  prepared++;
-}
-
-static void
-count_chld (int signal)
-{
-  (void) signal;
-  chld_count++;
-}
-
 static void
 count (void)
 {
-  struct sigaction counting = { .sa_handler = count_chld, .sa_flags = SA_RESTART };
-  CHECK (sigaction (SIGCHLD, &counting, NULL) == 0);
+  count_chld ();
   CHECK_EQ (pthread_atfork (count_prepare, NULL, NULL), 0);
   prepared = chld_count = 0;
 }
@@ -363,15 +347,6 @@ check_nothing_begun (unsigned int flags)
   CHECK_EQ (chld_count, 0);
 }
 
-static void
-limit_descriptors (rlim_t number)
-{
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = number;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
-}
-
 /* How many numbers below the limit are free. */
 static void
 leave_free (int number)
@@ -387,8 +362,8 @@ static void
 fork_with_none (void *scene_)
 {
   const struct scene *scene = scene_;
-  if (scene->in_company)
-    get_company ();
+  if (scene->has_threads)
+    start_idle_threads (1);
   count ();
   leave_free (0);
   if (scene->set == 1)
@@ -403,8 +378,8 @@ fork_with_none (void *scene_)
 static void
 try_with_none (int set)
 {
-  for (int in_company = 0; in_company < 2; in_company++)
-    CHECK_EQ (in_fork (fork_with_none, &(struct scene) { set, in_company }), 0);
+  for (int has_threads = 0; has_threads < 2; has_threads++)
+    CHECK_EQ (in_fork (fork_with_none, &(struct scene) { set, has_threads }), 0);
 }
 
 TEST (with_no_free_descriptor_no_handler_runs)
@@ -422,14 +397,14 @@ TEST (with_a_limit_of_0_no_handler_runs)
   try_with_none (2);
 }
 
-/* How many the call needs is its own affair, but it knows before it begins.  With the last of them it works. */
+/* How many the call needs is up to it, but it knows before it begins.  With the last of them it works. */
 static void
 fork_with_few (void *scene_)
 {
   enum { ENOUGH = 5 };
   const struct scene *scene = scene_;
-  if (scene->in_company)
-    get_company ();
+  if (scene->has_threads)
+    start_idle_threads (1);
   leave_free (scene->set);
   count ();
   int pidfd = pidfd_fork (0), error = errno;
@@ -467,8 +442,8 @@ static void
 fork_beside_a_taker (void *scene_)
 {
   const struct scene *scene = scene_;
-  if (scene->in_company)
-    get_company ();
+  if (scene->has_threads)
+    start_idle_threads (1);
   leave_free (20);
   if (scene->set == 0)
     CHECK_EQ (pthread_atfork (take_all_descriptors, NULL, NULL), 0);
@@ -487,6 +462,117 @@ TEST (a_handler_takes_all_descriptors)
 {
   for (int i = 0; i < 4; i++)
     CHECK_EQ (in_fork (fork_beside_a_taker, &(struct scene) { i / 2, i % 2 }), 0);
+}
+
+/* The descriptors of the two sides. */
+
+EACH_CALLER (the_child_has_the_descriptors_of_the_caller)
+{
+  char *before = descriptor_table ();
+  int pidfd = fork_by (flags);
+  if (pidfd == 0)
+    {
+      CHECK_STR (descriptor_table (), before);
+      _exit (FINE);
+    }
+  CHECK_EXIT (pidfd, FINE);
+  CHECK_STR (descriptor_table (), before);
+}
+
+EACH_CALLER (descriptor_0_is_not_used)
+{
+  int kept = fcntl (0, F_DUPFD_CLOEXEC, 3);
+  close (0);
+  char *before = descriptor_table ();
+  int pidfd = pidfd_fork (flags);
+  CHECK (pidfd != -1);
+  if (pidfd == 0)
+    {
+      CHECK (!is_open (0));
+      CHECK_STR (descriptor_table (), before);
+      _exit (FINE);
+    }
+  CHECK (!is_open (0));
+  CHECK_EXIT (pidfd, FINE);
+  CHECK_STR (descriptor_table (), before);
+  if (kept >= 0)
+    {
+      CHECK_EQ (dup2 (kept, 0), 0);
+      close (kept);
+    }
+}
+
+EACH_CALLER (descriptors_0_to_2_are_closed)
+{
+  int kept[3];
+  for (int i = 0; i < 3; i++)
+    kept[i] = fcntl (i, F_DUPFD_CLOEXEC, 3);
+  for (int i = 0; i < 3; i++)
+    close (i);
+  struct witness witness = fork_witness (flags);
+  CHECK (witness.pidfd > 0);
+  CHECK_EQ (pidfd_getpid (witness.pidfd), witness.pid);
+  let_go (witness);
+  CHECK_EXIT (witness.pidfd, FINE);
+  for (int i = 0; i < 3; i++)
+    if (kept[i] >= 0)
+      {
+        dup2 (kept[i], i);
+        close (kept[i]);
+      }
+}
+
+EACH_CALLER (no_free_descriptor_is_EMFILE_and_no_child)
+{
+  count_chld ();
+  use_up_descriptors ();
+  for (int i = 0; i < 5; i++)
+    CHECK_NO_FORK (flags, EMFILE);
+  give_back_descriptors ();
+  CHECK_EQ (chld_count, 0);
+  int pidfd = fork_by (flags);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EXIT (pidfd, FINE);
+}
+
+BOTH_KINDS (no_free_descriptor_but_0_is_EMFILE)
+{
+  int kept = fcntl (0, F_DUPFD_CLOEXEC, 3);
+  close (0);
+  /* 0 is the only hole below the limit, and no answer. */
+  int top = fcntl (2, F_DUPFD_CLOEXEC, 1);
+  CHECK (top > 0);
+  rlim_t limit = limit_descriptors ((rlim_t) top + 1);
+  CHECK_NO_FORK (flags, EMFILE);
+  CHECK (!is_open (0));
+  limit_descriptors (limit);
+  close (top);
+  if (kept >= 0)
+    {
+      dup2 (kept, 0);
+      close (kept);
+    }
+}
+
+BOTH_KINDS (with_no_free_descriptor_the_system_makes_no_process)
+{
+  int stat = open ("/proc/stat", O_RDONLY | O_CLOEXEC);
+  processes_made (stat);
+  use_up_descriptors ();
+  /* Others make processes as well; once in a while they are fewer than ours would be. */
+  enum { CALLS = 50 };
+  long made = CALLS;
+  for (int i = 0; i < 20 && made >= CALLS; i++)
+    {
+      long before = processes_made (stat);
+      for (int j = 0; j < CALLS; j++)
+        CHECK_NO_FORK (flags, EMFILE);
+      made = processes_made (stat) - before;
+    }
+  give_back_descriptors ();
+  close (stat);
+  CHECK (made < CALLS);
 }
 
 #endif

@@ -3,63 +3,11 @@
  * pidfd_fork when something goes wrong between the birth of the child and the moment when it has a name: the child must
  * not be left, and it must not go on as if it had been forked.  Also what signals can do in that moment. */
 
-#include "runner.h"
+#include "fork.h"
 
 #if HAVE_LIBRARY
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sys/prctl.h>
-
-#ifndef SECCOMP_RET_KILL_PROCESS
-# define SECCOMP_RET_KILL_PROCESS 0x80000000U
-#endif
-
-/* From now on this process can open a pidfd on itself only; for any other process this happens. */
-static void
-on_pidfds_of_others (uint32_t what)
-{
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 434 /* pidfd_open */, 0, 4),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args) + LOW_HALF),
-    /* A number below 0 is that of no process. */
-    BPF_JUMP (BPF_JMP | BPF_JGT | BPF_K, INT_MAX, 2, 0),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) getpid (), 1, 0),
-    BPF_STMT (BPF_RET | BPF_K, what),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-    SKIP ("no seccomp filters: %s", strerror (errno));
-}
-
-static int stay[2];
-static pthread_t companion;
-
-static void *
-wait_for_the_end (void *unused)
-{
-  char byte;
-  while (read (stay[0], &byte, 1) < 0)
-    continue;
-  return unused;
-}
-
-static void
-get_company (void)
-{
-  CHECK (pipe2 (stay, O_CLOEXEC) == 0);
-  CHECK_EQ (pthread_create (&companion, NULL, wait_for_the_end, NULL), 0);
-}
-
-static void
-end_company (void)
-{
-  CHECK (close (stay[1]) == 0);
-  CHECK_EQ (pthread_join (companion, NULL), 0);
-  CHECK (close (stay[0]) == 0);
-}
 
 /* A call that fails after the child was made.  A child that returns from it says so. */
 static void
@@ -90,17 +38,17 @@ check_failure (unsigned int flags, int error)
 
 TEST (a_failure_among_threads_leaves_no_child)
 {
-  get_company ();
-  on_pidfds_of_others (SECCOMP_RET_ERRNO | ENFILE);
+  start_idle_threads (1);
+  filter_pidfds_of_others (FILTER_ERROR (ENFILE), FILTER_PLAIN);
   check_failure (0, ENFILE);
   check_failure (PIDFDFORK_ASYNCSAFE, ENFILE);
-  end_company ();
+  end_idle_threads ();
 }
 
 TEST (a_failure_with_SIGCHLD_ignored_leaves_no_child)
 {
   signal (SIGCHLD, SIG_IGN);
-  on_pidfds_of_others (SECCOMP_RET_ERRNO | ENOMEM);
+  filter_pidfds_of_others (FILTER_ERROR (ENOMEM), FILTER_PLAIN);
   check_failure (0, ENOMEM);
   check_failure (PIDFDFORK_ASYNCSAFE, ENOMEM);
 }
@@ -128,7 +76,7 @@ check_no_child_is_left (int error)
 
 TEST (a_failure_leaves_no_child)
 {
-  on_pidfds_of_others (SECCOMP_RET_ERRNO | ENFILE);
+  filter_pidfds_of_others (FILTER_ERROR (ENFILE), FILTER_PLAIN);
   check_no_child_is_left (ENFILE);
 }
 
@@ -148,8 +96,8 @@ check_orphan (unsigned int flags)
     {
       struct rlimit none = { 0, 0 };
       setrlimit (RLIMIT_CORE, &none);
-      get_company ();
-      on_pidfds_of_others (SECCOMP_RET_KILL_PROCESS);
+      start_idle_threads (1);
+      filter_pidfds_of_others (FILTER_KILL, FILTER_PLAIN);
       if (pidfd_fork (flags) == 0)
         CHECK_EQ (write (told[1], "", 1), 1);
       _exit (4);
@@ -178,18 +126,6 @@ TEST (an_orphan_of_the_asyncsafe_call_ends)
 }
 
 /* A handler that reaps whatever has ended, as many programs have one. */
-
-static volatile sig_atomic_t reaped;
-
-static void
-reap_everything (int signal)
-{
-  (void) signal;
-  int error = errno;
-  while (waitpid (-1, NULL, WNOHANG) > 0)
-    reaped = reaped + 1;
-  errno = error;
-}
 
 enum { COUNT = 300 };
 
@@ -288,27 +224,14 @@ TEST (a_slow_parent_with_SA_NOCLDWAIT)
 static void
 unblock_usr1 (void)
 {
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
+  sigset_t set = SIGNALS (SIGUSR1);
   pthread_sigmask (SIG_UNBLOCK, &set, NULL);
-}
-
-static uint64_t
-mask_now (void)
-{
-  uint64_t mask = 0;
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8) == 0);
-  return mask;
 }
 
 static void
 block_both (void)
 {
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, SIGUSR1);
-  sigaddset (&set, SIGUSR2);
+  sigset_t set = SIGNALS (SIGUSR1, SIGUSR2);
   CHECK_EQ (pthread_sigmask (SIG_SETMASK, &set, NULL), 0);
 }
 
@@ -334,14 +257,6 @@ TEST_LEAVING (what_a_handler_unblocks_stays_unblocked)
 }
 
 /* Where no pidfd can be opened there is nothing to try. */
-
-static int prepared;
-
-static void
-count_prepare (void)
-{
-  prepared++;
-}
 
 CHILD (fork_without_pidfd_open)
 {

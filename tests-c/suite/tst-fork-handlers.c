@@ -50,7 +50,7 @@ check_mask_inside (const sigset_t *mask)
   CHECK_EQ (in_parent, wanted);
 }
 
-ALONE_AND_NOT (handlers_run_with_the_callers_mask)
+ALONE_AND_AMONG_THREADS (handlers_run_with_the_callers_mask)
 {
   CHECK_EQ (pthread_atfork (note_in_prepare, note_in_parent, note_in_child), 0);
   sigset_t mask;
@@ -68,9 +68,7 @@ ALONE_AND_NOT (handlers_run_with_the_callers_mask)
 static void
 change_mask (int block, int unblock)
 {
-  sigset_t set;
-  sigemptyset (&set);
-  sigaddset (&set, block);
+  sigset_t set = SIGNALS (block);
   CHECK_EQ (pthread_sigmask (SIG_BLOCK, &set, NULL), 0);
   sigemptyset (&set);
   sigaddset (&set, unblock);
@@ -97,7 +95,7 @@ change_in_child (void)
 
 #define BIT(signal) (1ULL << ((signal) -1))
 
-ALONE_AND_NOT (what_handlers_do_to_the_mask_lasts)
+ALONE_AND_AMONG_THREADS (what_handlers_do_to_the_mask_lasts)
 {
   sigset_t mask, before;
   sigemptyset (&mask);
@@ -152,7 +150,7 @@ start_in_child (void)
   start_thread (&in_child);
 }
 
-ALONE_AND_NOT (threads_that_handlers_start_have_the_callers_mask)
+ALONE_AND_AMONG_THREADS (threads_that_handlers_start_have_the_callers_mask)
 {
   CHECK_EQ (pthread_atfork (start_in_prepare, start_in_parent, start_in_child), 0);
   sigset_t mask;
@@ -282,7 +280,7 @@ raise_and_look (void)
   CHECK_EQ (taken, before + 1);
 }
 
-ALONE_AND_NOT (signals_are_taken_inside_handlers)
+ALONE_AND_AMONG_THREADS (signals_are_taken_inside_handlers)
 {
   struct sigaction taking = { .sa_handler = take_signal };
   CHECK (sigaction (SIGUSR1, &taking, NULL) == 0);
@@ -303,7 +301,7 @@ spoil_errno (void)
 }
 
 #if HAVE_LIBRARY
-ALONE_AND_NOT (errno_is_kept_whatever_handlers_do)
+ALONE_AND_AMONG_THREADS (errno_is_kept_whatever_handlers_do)
 {
   CHECK_EQ (pthread_atfork (spoil_errno, spoil_errno, spoil_errno), 0);
   errno = EXDEV;
@@ -316,11 +314,11 @@ ALONE_AND_NOT (errno_is_kept_whatever_handlers_do)
 #endif
 
 static void
-fail_beside_handlers (void *in_company)
+fail_beside_handlers (void *has_threads)
 {
   CHECK_EQ (pthread_atfork (spoil_errno, spoil_errno, spoil_errno), 0);
-  if (in_company)
-    get_company ();
+  if (has_threads)
+    start_idle_threads (1);
   allow_no_more_processes ();
   CHECK_ERRNO (FORK (0), EAGAIN);
   CHECK_NO_CHILD ();
@@ -341,7 +339,7 @@ exit_in_child (void)
   _exit (FINE);
 }
 
-ALONE_AND_NOT (a_child_handler_that_ends_the_child)
+ALONE_AND_AMONG_THREADS (a_child_handler_that_ends_the_child)
 {
   CHECK_EQ (pthread_atfork (NULL, NULL, exit_in_child), 0);
   int pidfd = FORK (0);

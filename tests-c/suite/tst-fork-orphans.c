@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_fork when one side does not come to the end of the call: the parent is killed, or another thread of it executes a
- * program, or a handler of the child lasts.  A child whose parent is gone goes away at once, with the descriptors that it
- * has; nobody waits for the other side's handlers. */
+ * pidfd_fork when one side does not come to the end of the call: the parent is killed, or another thread of it executes
+ * a program, or a handler of the child lasts.  A child whose parent is gone goes away at once, with the descriptors
+ * that it has; nobody waits for the other side's handlers. */
 
 #include "fork.h"
 
 #if HAVE_LIBRARY
 
-#include <sys/ioctl.h>
+#include <sys/prctl.h>
 
 /* Another thread executes a program. */
 
@@ -53,7 +53,8 @@ share_holder (void)
   CHECK (holder != MAP_FAILED);
 }
 
-/* Argument 0 is the line to read from, over which the child must not tell; argument 1 is a process to end afterwards. */
+/* Argument 0 is the line to read from, over which the child must not tell; argument 1 is a process to end afterwards.
+   */
 CHILD (upgraded)
 {
   int status;
@@ -143,8 +144,6 @@ TEST (another_thread_executes_a_program_beside_a_holder)
   check_upgrade (leave_a_holder_and_last_a_while, 0, 0);
 }
 
-#if defined SECCOMP_IOCTL_NOTIF_RECV && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
-
 /* The same with no handler: the caller is met when it is about to open a pidfd on its child. */
 
 static int listener;
@@ -152,10 +151,9 @@ static int listener;
 static void *
 upgrade_when_notified (void *unused)
 {
-  struct seccomp_notif request;
-  do
-    memset (&request, 0, sizeof request);
-  while (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0);
+  struct notified_call call;
+  while (!receive_call (listener, &call))
+    continue;
   in_call = true;
   return upgrade (unused);
 }
@@ -167,7 +165,7 @@ fork_asyncsafe_while_upgraded (void *unused)
   pthread_t thread;
   share_holder ();
   open_line ();
-  listener = filter_pidfds_of_others (SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+  listener = filter_pidfds_of_others (FILTER_NOTIFY, FILTER_LISTENER);
   CHECK_EQ (pthread_create (&thread, NULL, upgrade_when_notified, NULL), 0);
   fork_telling (PIDFDFORK_ASYNCSAFE);
   FAIL ("no program was executed");
@@ -194,18 +192,16 @@ tell_of_the_signal (int signal)
 static void *
 signal_and_kill_when_notified (void *unused)
 {
-  struct seccomp_notif request;
-  do
-    memset (&request, 0, sizeof request);
-  while (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0);
-  pid_t child = (pid_t) request.data.args[0];
+  struct notified_call call;
+  while (!receive_call (listener, &call))
+    continue;
+  pid_t child = (pid_t) call.arguments[0];
   CHECK (child > 1);
   usleep (50000);
   CHECK (kill (child, SIGUSR1) == 0);
   usleep (50000);
   CHECK (kill (child, SIGKILL) == 0);
-  struct seccomp_notif_resp response = { .id = request.id, .flags = 1 /* go on */ };
-  CHECK (ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0);
+  CHECK (continue_call (listener, &call));
   return unused;
 }
 
@@ -218,7 +214,7 @@ TEST_LEAVING (a_signal_for_an_asyncsafe_child_is_not_taken_before_it_has_a_name)
   pthread_t thread;
   CHECK (sigaction (SIGUSR1, &telling, NULL) == 0);
   open_line ();
-  listener = filter_pidfds_of_others (SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+  listener = filter_pidfds_of_others (FILTER_NOTIFY, FILTER_LISTENER);
   CHECK_EQ (pthread_create (&thread, NULL, signal_and_kill_when_notified, NULL), 0);
   int pidfd = pidfd_fork (PIDFDFORK_ASYNCSAFE);
   if (pidfd == 0)
@@ -229,8 +225,6 @@ TEST_LEAVING (a_signal_for_an_asyncsafe_child_is_not_taken_before_it_has_a_name)
   if (pidfd > 0)
     CHECK_KILLED (pidfd, SIGKILL);
 }
-
-#endif
 
 /* The parent is killed. */
 
@@ -256,7 +250,7 @@ struct death {
 };
 
 static void
-die_in_the_call (const struct death *death, bool in_company)
+die_in_the_call (const struct death *death, bool has_threads)
 {
   if (death->flags != 0 && NO_UNDERSCORE_FORK)
     SKIP ("the child is made together with its pidfd");
@@ -270,12 +264,12 @@ die_in_the_call (const struct death *death, bool in_company)
   CHECK (parent >= 0);
   if (parent == 0)
     {
-      if (in_company)
-        get_company ();
+      if (has_threads)
+        start_idle_threads (1);
       if (death->in_namespace && unshare (CLONE_NEWPID) != 0)
         SKIP ("no PID namespace: %s", strerror (errno));
       if (death->on_pidfd_open)
-        filter_pidfds_of_others (death->on_pidfd_open, 0);
+        filter_pidfds_of_others (death->on_pidfd_open, FILTER_PLAIN);
       fork_telling (death->flags);
       _exit (FINE);
     }
@@ -307,9 +301,9 @@ die_in_the_call (const struct death *death, bool in_company)
 DEATH (the_parent_is_killed_in_a_handler, .in_parent = be_killed)
 DEATH (the_parent_is_killed_and_a_holder_is_left, .in_parent = be_killed_and_leave_a_holder)
 DEATH (the_parent_is_killed_outside_a_namespace, .in_parent = be_killed, .in_namespace = true)
-DEATH (the_parent_is_killed_by_a_filter, .on_pidfd_open = SECCOMP_RET_KILL_PROCESS)
+DEATH (the_parent_is_killed_by_a_filter, .on_pidfd_open = FILTER_KILL)
 DEATH (the_parent_is_killed_by_a_filter_asyncsafe, .flags = PIDFDFORK_ASYNCSAFE,
-       .on_pidfd_open = SECCOMP_RET_KILL_PROCESS)
+       .on_pidfd_open = FILTER_KILL)
 
 #endif
 
@@ -327,7 +321,7 @@ wait_for_the_parents_return (void)
   parents->in_time = parents->returned;
 }
 
-ALONE_AND_NOT (a_child_handler_that_waits_for_the_parent)
+ALONE_AND_AMONG_THREADS (a_child_handler_that_waits_for_the_parent)
 {
   parents = mmap (NULL, sizeof *parents, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK (parents != MAP_FAILED);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_fork in a process with one thread that has an io_uring wait for any child: the kernel itself takes the status of a
- * child that ends, without a call of the program, and another process can have the number at once. */
+ * pidfd_fork in a process with one thread that has an io_uring wait for any child: the kernel itself takes the status
+ * of a child that ends, without a call of the program, and another process can have the number at once. */
 
 #include "fork.h"
 
@@ -62,7 +62,7 @@ take_the_number (void)
     pause ();
 }
 
-/* Lasts until the number is taken, or is not to be had. */
+/* Lasts until the number is taken, or cannot be. */
 static void
 let_it_be_taken (void)
 {
@@ -117,7 +117,7 @@ make_with_pidfd (void)
   return fork_telling (0);
 }
 
-/* What can be had here at all is seen by the libc's fork. */
+/* Whether it is available here is seen by the libc's fork. */
 static void
 need_a_ring_that_frees_numbers (void *kills)
 {

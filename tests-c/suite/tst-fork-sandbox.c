@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_fork in a sandbox that the program put on itself after it was started, as many daemons do, and maybe after it had
- * forked.  Where the call can do without what is refused nobody notices.  Where it cannot the answer is ENOSYS, and
+ * pidfd_fork in a sandbox that the program put on itself after it was started, as many daemons do, and maybe after it
+ * had forked.  Where the call can do without what is refused nobody notices.  Where it cannot the answer is ENOSYS, and
  * before there is a child, before a handler of pthread_atfork has run. */
 
 #include "fork.h"
 
 #if HAVE_LIBRARY
-
-static int prepared;
-static volatile sig_atomic_t chld_count;
-
-static void
-count_prepare (void)
-{
-  prepared++;
-}
-
-static void
-count_chld (int signal)
-{
-  (void) signal;
-  chld_count++;
-}
 
 /* Made before the sandbox is, which may refuse that. */
 static int lines[4][2];
@@ -93,18 +77,17 @@ struct sandbox {
   long calls[2];
   enum answer answer[2]; /* flags 0, asyncsafe */
   int error;
-  bool used, in_company;
+  bool used, has_threads;
 };
 
 static void
 put_on_and_call (void *sandbox_)
 {
   const struct sandbox *sandbox = sandbox_;
-  struct sigaction counting = { .sa_handler = count_chld, .sa_flags = SA_RESTART };
-  CHECK (sigaction (SIGCHLD, &counting, NULL) == 0);
+  count_chld ();
   CHECK_EQ (pthread_atfork (count_prepare, NULL, NULL), 0);
-  if (sandbox->in_company)
-    get_company ();
+  if (sandbox->has_threads)
+    start_idle_threads (1);
   open_lines ();
   if (sandbox->used)
     for (int i = 0; i < 2; i++)
@@ -122,11 +105,11 @@ try_sandbox (struct sandbox sandbox)
   static const int errors[] = { EPERM, ENOSYS, EACCES };
   for (int i = 0; i < 3; i++)
     for (int used = 0; used < 2; used++)
-      for (int in_company = 0; in_company < 2; in_company++)
+      for (int has_threads = 0; has_threads < 2; has_threads++)
         {
           sandbox.error = errors[i];
           sandbox.used = used;
-          sandbox.in_company = in_company;
+          sandbox.has_threads = has_threads;
           CHECK_EQ (in_fork (put_on_and_call, &sandbox), 0);
         }
 }
@@ -163,8 +146,7 @@ SANDBOX (poll, WORKS, WORKS, SYS_poll)
 /* As before Linux 5.4, where a pidfd cannot be waited for.  That is asked at the first use. */
 TEST (without_waiting_for_pidfds)
 {
-  struct sigaction counting = { .sa_handler = count_chld, .sa_flags = SA_RESTART };
-  CHECK (sigaction (SIGCHLD, &counting, NULL) == 0);
+  count_chld ();
   CHECK_EQ (pthread_atfork (count_prepare, NULL, NULL), 0);
   open_lines ();
   refuse_call_when (SYS_waitid, 0, 3 /* P_PIDFD */, EINVAL);
@@ -178,8 +160,8 @@ answer_in_a_sandbox (void *sandbox_)
 {
   const struct sandbox *sandbox = sandbox_;
   signal (SIGCHLD, SIG_IGN);
-  if (sandbox->in_company)
-    get_company ();
+  if (sandbox->has_threads)
+    start_idle_threads (1);
   open_lines ();
   /* The first before the sandbox, for what is asked for once. */
   for (int i = 0; i < 3; i++)
@@ -201,7 +183,7 @@ try_answer (long first, long second)
 {
   for (int i = 0; i < 4; i++)
     {
-      struct sandbox sandbox = { .calls = { first, second }, .error = i / 2 ? EPERM : ENOSYS, .in_company = i % 2 };
+      struct sandbox sandbox = { .calls = { first, second }, .error = i / 2 ? EPERM : ENOSYS, .has_threads = i % 2 };
       CHECK_EQ (in_fork (answer_in_a_sandbox, &sandbox), 0);
     }
 }
@@ -226,8 +208,8 @@ refuse_looking (void *sandbox_)
 {
   const struct sandbox *sandbox = sandbox_;
   CHECK_EQ (pthread_atfork (count_prepare, NULL, NULL), 0);
-  if (sandbox->in_company)
-    get_company ();
+  if (sandbox->has_threads)
+    start_idle_threads (1);
 #ifdef SYS_fcntl64
   refuse_call (SYS_fcntl64, sandbox->error);
 #endif
@@ -252,25 +234,25 @@ TEST (without_fcntl)
   static const int errors[] = { EPERM, ENOSYS, EACCES };
   for (int i = 0; i < 6; i++)
     {
-      struct sandbox sandbox = { .error = errors[i / 2], .in_company = i % 2 };
+      struct sandbox sandbox = { .error = errors[i / 2], .has_threads = i % 2 };
       CHECK_EQ (in_fork (refuse_looking, &sandbox), 0);
     }
 }
 
-/* The filter knows the child from the parent.  So late a refusal cannot be seen before there is a child, but no code of the
-   program may run in it. */
+/* The filter knows the child from the parent.  So late a refusal cannot be seen before there is a child, but no code of
+   the program may run in it. */
 struct late {
   int error, wanted;
-  bool in_company;
+  bool has_threads;
 };
 
 static void
 refuse_late (void *late_)
 {
   const struct late *late = late_;
-  if (late->in_company)
-    get_company ();
-  filter_pidfds_of_others (SECCOMP_RET_ERRNO | (uint32_t) late->error, 0);
+  if (late->has_threads)
+    start_idle_threads (1);
+  filter_pidfds_of_others (FILTER_ERROR (late->error), FILTER_PLAIN);
   for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
     {
       if (flags != 0 && NO_UNDERSCORE_FORK)
@@ -291,9 +273,9 @@ refuse_late (void *late_)
 static void
 try_late (int error, int wanted)
 {
-  for (int in_company = 0; in_company < 2; in_company++)
+  for (int has_threads = 0; has_threads < 2; has_threads++)
     {
-      struct late late = { error, wanted, in_company };
+      struct late late = { error, wanted, has_threads };
       CHECK_EQ (in_fork (refuse_late, &late), 0);
     }
 }

@@ -1,44 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_getpid and its ioctl: what is no pidfd never gets it, for to an unknown device the number may mean anything; and
- * the first kernels that had it gave one error for two cases. */
+ * pidfd_getpid and its ioctl: what is no pidfd never gets it, for to an unknown device the number may mean anything;
+ * and the first kernels that had it gave one error for two cases. */
 
 #include "runner.h"
 
 #if HAVE_LIBRARY
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
-#ifndef SECCOMP_RET_KILL_PROCESS
-# define SECCOMP_RET_KILL_PROCESS 0x80000000U
-#endif
-
 enum { FINE = 40 };
-
-/* From now on this happens on an ioctl of that type and number; the size may be that of any kernel. */
-static void
-on_the_ioctl (uint32_t what)
-{
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) offsetof (struct seccomp_data, args[1]) + LOW_HALF),
-    BPF_STMT (BPF_ALU | BPF_AND | BPF_K, 0xffff),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, 0xff0b, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, what),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-    SKIP ("no seccomp filters: %s", strerror (errno));
-}
 
 /* In some sandboxes nothing tells what kind of file it is. */
 static void
@@ -51,47 +26,47 @@ without_fstatfs (int error)
 }
 
 static void
-ask_strangers (void *error_of_fstatfs)
+ask_others (void *error_of_fstatfs)
 {
   int pipes[2], sockets[2];
   CHECK (pipe (pipes) == 0);
   CHECK (socketpair (AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
-  const int strangers[] = {
+  const int others[] = {
     open ("/dev/null", O_RDONLY),   open ("/dev/zero", O_RDWR),  open ("/proc/self/stat", O_RDONLY),
     open (self_path, O_RDONLY),     open ("/", O_RDONLY),        open ("/dev/ptmx", O_RDWR | O_NOCTTY),
     open (self_path, O_PATH),       eventfd (0, EFD_CLOEXEC),    pipes[0],
     sockets[0],                     open ("/proc/self", O_RDONLY),
   };
-  on_the_ioctl (SECCOMP_RET_KILL_PROCESS);
+  filter_the_ioctl (FILTER_KILL);
   if (error_of_fstatfs)
     without_fstatfs (*(int *) error_of_fstatfs);
-  for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
-    if (strangers[i] >= 0)
-      CHECK_ERRNO (pidfd_getpid (strangers[i]), EBADF);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (others[i] >= 0)
+      CHECK_ERRNO (pidfd_getpid (others[i]), EBADF);
   CHECK_ERRNO (pidfd_getpid (-1), EBADF);
   _exit (FINE);
 }
 
 static void
-check_strangers (int *error_of_fstatfs)
+check_others (int *error_of_fstatfs)
 {
   struct rlimit none = { 0, 0 };
   CHECK (setrlimit (RLIMIT_CORE, &none) == 0);
-  int status = in_fork (ask_strangers, error_of_fstatfs);
+  int status = in_fork (ask_others, error_of_fstatfs);
   if (WIFSIGNALED (status) && WTERMSIG (status) == SIGSYS)
     FAIL ("the ioctl was sent to something that is no pidfd");
   CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
 }
 
-TEST (strangers_do_not_get_it)
+TEST (what_is_no_pidfd_does_not_get_it)
 {
-  check_strangers (NULL);
+  check_others (NULL);
 }
 
-TEST (strangers_do_not_get_it_where_fstatfs_is_refused)
+TEST (what_is_no_pidfd_does_not_get_it_where_fstatfs_is_refused)
 {
-  check_strangers (&(int) { EPERM });
-  check_strangers (&(int) { ENOSYS });
+  check_others (&(int) { EPERM });
+  check_others (&(int) { ENOSYS });
 }
 
 /* As Linux 6.13 does it: ESRCH for a process that has no number here as well. */
@@ -103,7 +78,7 @@ ask_from_within (void *pidfd)
     SKIP ("no mounts of its own: %s", strerror (errno));
   if (mount ("proc", "/proc", "proc", 0, NULL) != 0)
     SKIP ("no procfs of its own: %s", strerror (errno));
-  on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
+  filter_the_ioctl (FILTER_ERROR (ESRCH));
   CHECK_ERRNO (pidfd_getpid (*(int *) pidfd), EREMOTE);
   _exit (FINE);
 }
@@ -130,7 +105,7 @@ TEST (a_foreign_namespace_is_EREMOTE_where_the_ioctl_says_ESRCH)
 static void
 ask_from_within_with_the_old_procfs (void *pidfd)
 {
-  on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
+  filter_the_ioctl (FILTER_ERROR (ESRCH));
   CHECK_ERRNO (pidfd_getpid (*(int *) pidfd), EREMOTE);
   _exit (FINE);
 }
@@ -170,7 +145,7 @@ ask_about_the_second (void *ends)
   int pidfd = sys_pidfd_open (second, 0);
   CHECK (pidfd >= 0);
   CHECK_EQ (pidfd_getpid (pidfd), second);
-  on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
+  filter_the_ioctl (FILTER_ERROR (ESRCH));
   CHECK_EQ (pidfd_getpid (pidfd), second);
   _exit (FINE);
 }
@@ -223,7 +198,7 @@ TEST (a_living_process_and_a_zombie_have_their_number_where_the_ioctl_says_ESRCH
     }
   int pidfd = sys_pidfd_open (pid, 0);
   CHECK (pidfd >= 0);
-  on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
+  filter_the_ioctl (FILTER_ERROR (ESRCH));
   CHECK_EQ (pidfd_getpid (pidfd), pid);
   CHECK (close (ends[1]) == 0);
   CHECK_EQ (waitid (P_PID, (id_t) pid, &(siginfo_t) { 0 }, WEXITED | WNOWAIT), 0);
@@ -242,7 +217,7 @@ TEST (a_reaped_process_is_ESRCH_where_the_ioctl_says_ESRCH)
   int pidfd = sys_pidfd_open (pid, 0);
   CHECK (pidfd >= 0);
   CHECK_EQ (waitpid (pid, NULL, 0), pid);
-  on_the_ioctl (SECCOMP_RET_ERRNO | ESRCH);
+  filter_the_ioctl (FILTER_ERROR (ESRCH));
   CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
   CHECK (close (pidfd) == 0);
 }
@@ -250,24 +225,13 @@ TEST (a_reaped_process_is_ESRCH_where_the_ioctl_says_ESRCH)
 /* Without the ioctl a descriptor is open for a moment, and a request of cancellation may come then.  The caller is met
    in its read. */
 
-#if defined SECCOMP_IOCTL_NOTIF_RECV && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
-
 static volatile int listener = -1;
 
 static void *
 ask_while_cancelled (void *pidfd)
 {
-  on_the_ioctl (SECCOMP_RET_ERRNO | ENOTTY);
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_read, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  int made = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-  if (made < 0)
-    SKIP ("no seccomp listener: %s", strerror (errno));
+  filter_the_ioctl (FILTER_ERROR (ENOTTY));
+  int made = LISTEN ({ .call = SYS_read, .action = FILTER_NOTIFY });
   CHECK_EQ (pthread_setcanceltype (PTHREAD_CANCEL_ASYNCHRONOUS, NULL), 0);
   listener = made;
   pidfd_getpid (*(int *) pidfd);
@@ -293,17 +257,15 @@ TEST (a_cancellation_or_an_exec_without_the_ioctl_leaves_no_descriptor)
       CHECK (poll (&wanted, 1, -1) == 1);
       if (wanted.revents & POLLHUP)
         break;
-      struct seccomp_notif request;
-      memset (&request, 0, sizeof request);
-      if (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0)
+      struct notified_call call;
+      if (!receive_call (listener, &call))
         continue;
       if (!cancelled)
         CHECK_EQ (pthread_cancel (thread), 0);
       cancelled = true;
       /* Another thread that executes a program now must not hand it on. */
-      survives |= fcntl ((int) request.data.args[0], F_GETFD) != FD_CLOEXEC;
-      struct seccomp_notif_resp response = { .id = request.id, .flags = 1 /* go on */ };
-      ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+      survives |= fcntl ((int) call.arguments[0], F_GETFD) != FD_CLOEXEC;
+      continue_call (listener, &call);
     }
   CHECK_EQ (pthread_join (thread, NULL), 0);
   CHECK (cancelled);
@@ -312,8 +274,6 @@ TEST (a_cancellation_or_an_exec_without_the_ioctl_leaves_no_descriptor)
   CHECK_EQ (open_descriptors (), descriptors);
   CHECK (close (pidfd) == 0);
 }
-
-#endif
 
 #else
 

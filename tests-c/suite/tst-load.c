@@ -69,7 +69,7 @@ TEST (errno_is_0_at_main)
   CHECK_EQ (errno_at_start, 0);
 }
 
-#ifdef WAY_STATIC
+#ifdef MODE_STATIC
 
 __attribute__ ((constructor)) static void
 program_starts (void)
@@ -84,18 +84,9 @@ program_starts (void)
 # include "../guard/guard.h"
 # include "object.h"
 
-# include <sys/prctl.h>
 # include <sys/ptrace.h>
 # ifdef __GLIBC__
 #  include <gnu/libc-version.h>
-# endif
-# if __has_include (<linux/filter.h>) && __has_include (<linux/seccomp.h>)
-#  include <linux/filter.h>
-#  include <linux/seccomp.h>
-#  define HAVE_FILTERS 1
-# endif
-# ifndef PTRACE_GET_SYSCALL_INFO
-#  define PTRACE_GET_SYSCALL_INFO 0x420e
 # endif
 
 OBJECT (caller)
@@ -413,14 +404,6 @@ TEST (loading_leaves_no_memory_behind)
     CHECK (found > 100);
 }
 
-struct call_information {
-  uint8_t op, padding[3];
-  uint32_t architecture;
-  uint64_t instruction_pointer, stack_pointer;
-  uint64_t number, arguments[6];
-};
-enum { ENTRY = 1 };
-
 /* musl's functions allocate, which takes calls that every program makes. */
 static bool
 is_for_memory (uint64_t number)
@@ -491,13 +474,12 @@ TEST (loading_makes_no_system_call)
     FAIL ("that of another library was not seen");
   unsetenv ("TST_NOISE");
   need_known_release ();
-# ifdef WAY_PRELOADED
+# ifdef MODE_PRELOADED
   CHECK_STR (calls_of (object_noisy ()), "");
 # endif
   CHECK_STR (calls_of (library_path ()), "");
 }
 
-# ifdef HAVE_FILTERS
 /* A sandbox is made for one program; nobody asks what else is loaded into it.  This one kills for what a loader never
    does, and a library such as ours might. */
 static void
@@ -509,19 +491,12 @@ enter_sandbox (void *preloaded)
     SYS_fstatfs,  SYS_dup,     SYS_dup3,             SYS_getppid,
   };
   enum { COUNT = sizeof killing / sizeof *killing };
-  struct sock_filter code[COUNT + 3];
-  int length = 0;
+  struct filter_rule rules[COUNT];
   char **argv = child_argv ("start_only", NULL);
-  code[length++] = (struct sock_filter) BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr));
   for (int i = 0; i < COUNT; i++)
-    code[length++] = (struct sock_filter) BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (unsigned int) killing[i],
-                                                    (uint8_t) (COUNT - i), 0);
-  code[length++] = (struct sock_filter) BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-  code[length++] = (struct sock_filter) BPF_STMT (BPF_RET | BPF_K, 0x80000000U /* kill the process */);
-  struct sock_fprog program = { (unsigned short) length, code };
+    rules[i] = (struct filter_rule) { .call = killing[i], .action = FILTER_KILL };
   setenv ("LD_PRELOAD", preloaded, 1);
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-    SKIP ("no seccomp filters: %s", strerror (errno));
+  set_filter (rules, COUNT, FILTER_PLAIN);
   execve (argv[0], argv, environ);
   FAIL ("execve: %s", strerror (errno));
 }
@@ -534,15 +509,14 @@ TEST (a_sandbox_that_kills)
   int status = in_fork (enter_sandbox, object_noisy ());
   CHECK (WIFSIGNALED (status) && WTERMSIG (status) == SIGSYS);
   unsetenv ("TST_NOISE");
-#  ifdef WAY_PRELOADED
+# ifdef MODE_PRELOADED
   status = in_fork (enter_sandbox, object_noisy ());
   if (status != 4 << 8)
     SKIP ("the loader itself needs more than this sandbox has: wait status %#x", (unsigned int) status);
-#  endif
+# endif
   status = in_fork (enter_sandbox, library_path ());
   if (status != 4 << 8)
     FAIL ("the wait status is %#x", (unsigned int) status);
 }
-# endif
 
 #endif

@@ -131,13 +131,7 @@ next_range (const char **line, char **start, char **end)
 static void
 read_maps (void)
 {
-  int fd = open ("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  size_t length = 0;
-  ssize_t got;
-  while ((got = read (fd, books->maps + length, TEXT - 1 - length)) > 0)
-    length += (size_t) got;
-  books->maps[length] = 0;
-  close (fd);
+  CHECK (read_text ("/proc/self/maps", books->maps, TEXT) > 0);
 }
 
 #ifdef RSEQ_SIG
@@ -153,7 +147,8 @@ thread_pointer (void)
 }
 #endif
 
-/* What a called function may write of its caller's frame: there it saves registers, by the rules of the architecture. */
+/* What a called function may write of its caller's frame: there it saves registers, by the rules of the architecture.
+   */
 #if defined __powerpc64__
 enum { CALLEES_PART = 32 };
 #elif defined __s390x__
@@ -484,7 +479,8 @@ protect_object (struct dl_phdr_info *info, size_t size, void *argument)
   for (int i = 0; i < info->dlpi_phnum; i++)
     {
       const ElfW (Phdr) *part = &info->dlpi_phdr[i];
-      uintptr_t start = (info->dlpi_addr + part->p_vaddr) & -page, end = info->dlpi_addr + part->p_vaddr + part->p_memsz;
+      uintptr_t start = (info->dlpi_addr + part->p_vaddr) & -page;
+      uintptr_t end = info->dlpi_addr + part->p_vaddr + part->p_memsz;
       if (part->p_type != PT_LOAD || !(part->p_flags & PF_W))
         continue;
       /* What the loader has made read-only stays so. */
@@ -505,7 +501,7 @@ TEST (no_page_of_the_library_is_written)
   if (NOT_GLIBC)
     SKIP ("the libc's malloc uses what is left of the library's last page");
   struct protection protection = { dlsym (RTLD_DEFAULT, "pidfd_spawn"), READ_ONLY, 0 };
-#if defined WAY_STATIC
+#if defined MODE_STATIC
   SKIP ("the library is a part of the program");
 #endif
   CHECK (protection.function != NULL);
@@ -516,7 +512,8 @@ TEST (no_page_of_the_library_is_written)
       int pidfd = -1;
       CHECK_EQ (SPAWN (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ), 0);
       CHECK_EXIT (pidfd, 4);
-      CHECK_ERROR (SPAWNP (&pidfd, "no-such-program", NULL, NULL, child_argv ("exit_with", "4", NULL), environ), ENOENT);
+      CHECK_ERROR (SPAWNP (&pidfd, "no-such-program", NULL, NULL, child_argv ("exit_with", "4", NULL), environ),
+                   ENOENT);
       for (int flags = 0; flags <= (int) PIDFDFORK_ASYNCSAFE; flags += (int) PIDFDFORK_ASYNCSAFE)
         {
           pidfd = pidfd_fork ((unsigned int) flags);

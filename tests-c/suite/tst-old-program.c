@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A program from before glibc 2.15 knows posix_spawn and posix_spawnp by an older version of the symbols, whose meaning
- * was another: a file of no known format is handed to the shell.  With the library it is not: a symbol without a version
- * answers to all versions, and the way is the newer one's. */
+ * was another: a file of no known format is handed to the shell.  With the library it is not: a symbol without a
+ * version answers to all versions, and the way is the newer one's. */
 
 #include "runner.h"
 
-#if defined __GLIBC__ && !defined WAY_STATIC
+#if defined __GLIBC__ && !defined MODE_STATIC
 # if defined __x86_64__ && !defined __ILP32__
 #  define OLD "GLIBC_2.2.5"
 # elif defined __i386__ || defined __s390x__

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What one does with a pidfd: ask for the process ID, send signals, take descriptors, poll, wait.  Nothing here is the
+ * What one does with a pidfd: ask for the process ID, send signals, take descriptors, wait.  Nothing here is the
  * library's own but pidfd_getpid; the rest shows that what the spawn function gave is a pidfd in every respect. */
 
 #include "runner.h"
-
-#include <poll.h>
 
 enum {
   AS_EXPECTED = 50,
@@ -16,8 +14,6 @@ enum {
   FORGOTTEN = 55,
   VALUE = 20230523,
 };
-
-#define P_PIDFD_ ((idtype_t) 3)
 
 static void
 say_ready (const char *fd)
@@ -39,9 +35,7 @@ CHILD (idle)
 /* Tells when it is ready for SIGUSR1, and then what came with it. */
 CHILD (receive)
 {
-  sigset_t awaited;
-  sigemptyset (&awaited);
-  sigaddset (&awaited, SIGUSR1);
+  sigset_t awaited = SIGNALS (SIGUSR1);
   sigprocmask (SIG_BLOCK, &awaited, NULL);
   say_ready (argv[0]);
   siginfo_t info;
@@ -99,22 +93,13 @@ TEST (getpid_of_stdout_is_EBADF)
   CHECK_ERRNO (pidfd_getpid (STDOUT_FILENO), EBADF);
 }
 
-TEST (getpid_of_a_running_process)
-{
-  int pidfd = start ("idle", NULL);
-  pid_t pid = pidfd_getpid (pidfd);
-  CHECK (pid > 0);
-  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  CHECK_EQ (reap (pidfd).si_pid, pid);
-}
-
 TEST (getpid_of_a_zombie_is_its_id)
 {
   int pidfd = start ("idle", NULL);
   pid_t alive = pidfd_getpid (pidfd);
   CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
   siginfo_t info;
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED | WNOWAIT), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WEXITED | WNOWAIT), 0);
   CHECK_EQ (pidfd_getpid (pidfd), info.si_pid);
   CHECK_EQ (info.si_pid, alive);
   CHECK_KILLED (pidfd, SIGKILL);
@@ -124,7 +109,7 @@ TEST (getpid_of_a_reaped_process_is_ESRCH)
 {
   int pidfd = start ("idle", NULL);
   CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &(siginfo_t) { 0 }, WEXITED), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &(siginfo_t) { 0 }, WEXITED), 0);
   CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
   close (pidfd);
 }
@@ -145,7 +130,7 @@ TEST (kill_by_the_id_that_waitid_tells)
   int pidfd = start ("idle", NULL);
   CHECK (sys_pidfd_send_signal (pidfd, SIGSTOP, NULL, 0) == 0);
   siginfo_t info;
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WSTOPPED), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WSTOPPED), 0);
   CHECK_EQ (info.si_code, CLD_STOPPED);
   CHECK (kill (info.si_pid, SIGKILL) == 0);
   CHECK_KILLED (pidfd, SIGKILL);
@@ -170,27 +155,6 @@ TEST (send_signal_with_siginfo)
   info.si_value.sival_int = VALUE;
   CHECK (sys_pidfd_send_signal (pidfd, SIGUSR1, &info, 0) == 0);
   CHECK_EXIT (pidfd, AS_EXPECTED);
-}
-
-TEST (send_signal_with_the_siginfo_of_another_signal_is_EINVAL)
-{
-  int pidfd = start ("idle", NULL);
-  siginfo_t info;
-  memset (&info, 0, sizeof info);
-  info.si_signo = SIGUSR2;
-  info.si_code = SI_QUEUE;
-  CHECK_ERRNO (sys_pidfd_send_signal (pidfd, SIGUSR1, &info, 0), EINVAL);
-  end (pidfd);
-}
-
-TEST (send_signal_to_a_reaped_process_is_ESRCH)
-{
-  int pidfd = start ("idle", NULL);
-  CHECK (sys_pidfd_send_signal (pidfd, 0, NULL, 0) == 0);
-  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &(siginfo_t) { 0 }, WEXITED), 0);
-  CHECK_ERRNO (sys_pidfd_send_signal (pidfd, 0, NULL, 0), ESRCH);
-  close (pidfd);
 }
 
 static bool
@@ -236,23 +200,12 @@ TEST (getfd_takes_the_childs_descriptor)
   end (pidfd);
 }
 
-TEST (poll_says_when_it_ends)
-{
-  int pidfd = start ("idle", NULL);
-  struct pollfd wanted = { .fd = pidfd, .events = POLLIN };
-  CHECK_EQ (poll (&wanted, 1, 0), 0);
-  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  CHECK_EQ (poll (&wanted, 1, -1), 1);
-  CHECK (wanted.revents & POLLIN);
-  CHECK_KILLED (pidfd, SIGKILL);
-}
-
 TEST (waitid_of_a_running_process)
 {
   int pidfd = start ("idle", NULL);
   siginfo_t info;
   memset (&info, 0, sizeof info);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED | WNOHANG), 0);
+  CHECK_EQ (waitid (PIDFD, (id_t) pidfd, &info, WEXITED | WNOHANG), 0);
   CHECK_EQ (info.si_pid, 0);
   end (pidfd);
 }
@@ -265,38 +218,4 @@ TEST (waitid_tells_the_exit_status)
   CHECK_EQ (info.si_signo, SIGCHLD);
   CHECK_EQ (info.si_code, CLD_EXITED);
   CHECK_EQ (info.si_status, OTHER_CODE);
-}
-
-TEST (waitid_a_second_time_is_ECHILD)
-{
-  int pidfd = start ("idle", NULL);
-  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
-  siginfo_t info;
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED | WNOWAIT), 0);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED), 0);
-  CHECK_EQ (info.si_status, SIGKILL);
-  CHECK_ERRNO (waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED), ECHILD);
-  close (pidfd);
-}
-
-TEST (waitid_tells_of_stopping_and_going_on)
-{
-  int pidfd = start ("idle", NULL);
-  siginfo_t info;
-  CHECK (sys_pidfd_send_signal (pidfd, SIGSTOP, NULL, 0) == 0);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WSTOPPED), 0);
-  CHECK_EQ (info.si_code, CLD_STOPPED);
-  CHECK (sys_pidfd_send_signal (pidfd, SIGCONT, NULL, 0) == 0);
-  CHECK_EQ (waitid (P_PIDFD_, (id_t) pidfd, &info, WCONTINUED), 0);
-  CHECK_EQ (info.si_code, CLD_CONTINUED);
-  end (pidfd);
-}
-
-TEST (waitid_picks_this_child_among_others)
-{
-  int first = start ("idle", NULL), second = start ("idle", NULL);
-  CHECK (sys_pidfd_send_signal (first, SIGKILL, NULL, 0) == 0);
-  CHECK (sys_pidfd_send_signal (second, SIGTERM, NULL, 0) == 0);
-  CHECK_KILLED (second, SIGTERM);
-  CHECK_KILLED (first, SIGKILL);
 }

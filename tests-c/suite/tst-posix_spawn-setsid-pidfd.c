@@ -16,92 +16,28 @@ CHILD (session)
   return now == atoi (argv[0]) ? OURS : SOMEBODY_ELSES;
 }
 
-CHILD (write_session)
+static void
+check_session (short flags, int status)
 {
-  return dprintf (atoi (argv[0]), "%d", (int) getsid (0)) > 0 ? ITS_OWN : SOMEBODY_ELSES;
-}
-
-static char **
-session_argv (void)
-{
-  return child_argv ("session", format ("%d", (int) getsid (0)), NULL);
-}
-
-static const posix_spawnattr_t *
-with_flags (short flags)
-{
-  static posix_spawnattr_t attributes;
+  char **argv = child_argv ("session", format ("%d", (int) getsid (0)), NULL);
+  posix_spawnattr_t attributes;
   CHECK_EQ (posix_spawnattr_init (&attributes), 0);
   CHECK_EQ (posix_spawnattr_setflags (&attributes, flags), 0);
-  return &attributes;
-}
-
-TEST (without_attributes_the_session_is_ours)
-{
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, NULL, session_argv (), environ), 0);
-  CHECK_EXIT (pidfd, OURS);
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = -1;
+      CHECK_EQ (both_calls[call](&pidfd, self_path, NULL, &attributes, argv, environ), 0);
+      CHECK_EXIT (pidfd, status);
+    }
+  CHECK_EQ (posix_spawnattr_destroy (&attributes), 0);
 }
 
 TEST (without_the_flag_the_session_is_ours)
 {
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, with_flags (0), session_argv (), environ), 0);
-  CHECK_EXIT (pidfd, OURS);
+  check_session (0, OURS);
 }
 
 TEST (with_the_flag_the_session_is_its_own)
 {
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, with_flags (POSIX_SPAWN_SETSID), session_argv (), environ), 0);
-  CHECK_EXIT (pidfd, ITS_OWN);
-}
-
-TEST (without_the_flag_with_spawnp)
-{
-  int pidfd = -1;
-  CHECK_EQ (SPAWNP (&pidfd, self_path, NULL, with_flags (0), session_argv (), environ), 0);
-  CHECK_EXIT (pidfd, OURS);
-}
-
-TEST (with_the_flag_with_spawnp)
-{
-  int pidfd = -1;
-  CHECK_EQ (SPAWNP (&pidfd, self_path, NULL, with_flags (POSIX_SPAWN_SETSID), session_argv (), environ), 0);
-  CHECK_EXIT (pidfd, ITS_OWN);
-}
-
-TEST (our_own_session_and_group_stay)
-{
-  pid_t session = getsid (0), group = getpgrp ();
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, with_flags (POSIX_SPAWN_SETSID), session_argv (), environ), 0);
-  CHECK_EXIT (pidfd, ITS_OWN);
-  CHECK_EQ (getsid (0), session);
-  CHECK_EQ (getpgrp (), group);
-}
-
-TEST (the_session_has_the_number_of_the_child)
-{
-  int paper = open (test_path ("paper"), O_RDWR | O_CREAT, 0600);
-  CHECK (paper >= 0);
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, with_flags (POSIX_SPAWN_SETSID),
-                   child_argv ("write_session", format ("%d", paper), NULL), environ),
-            0);
-  siginfo_t info = reap (pidfd);
-  CHECK_EQ (info.si_status, ITS_OWN);
-  CHECK_EQ (atoi (read_file (test_path ("paper"))), info.si_pid);
-  close (paper);
-}
-
-TEST (the_session_comes_before_the_group)
-{
-  /* The leader of a session cannot change its group: an error, unless the two were done the wrong way round. */
-  int pidfd = -1;
-  CHECK_ERROR (SPAWN (&pidfd, self_path, NULL, with_flags (POSIX_SPAWN_SETSID | POSIX_SPAWN_SETPGROUP), session_argv (),
-                      environ),
-               EPERM);
-  CHECK_EQ (pidfd, -1);
-  CHECK_NO_CHILD ();
+  check_session (POSIX_SPAWN_SETSID, ITS_OWN);
 }

@@ -34,15 +34,6 @@ CHILD (spawn)
 
 /* ---- With few descriptors ---- */
 
-static void
-set_descriptor_limit (rlim_t value)
-{
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_cur = value;
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
-}
-
 /* The first argument is how often to try before the limit is raised. */
 CHILD (spawn_when_the_limit_is_raised)
 {
@@ -54,7 +45,7 @@ CHILD (spawn_when_the_limit_is_raised)
       else if (error != EMFILE && error != ENOSYS)
         return 100 + error;
     }
-  set_descriptor_limit (64);
+  limit_descriptors (64);
   return try_to_spawn ();
 }
 
@@ -70,7 +61,7 @@ start_with_limit (void *argument)
   struct start *start = argument;
   for (int fd = start->open; fd < 64; fd++)
     close (fd);
-  set_descriptor_limit (start->limit);
+  limit_descriptors (start->limit);
   alarm (20);
   execve (start->argv[0], start->argv, environ);
   _exit (126);
@@ -101,7 +92,7 @@ TEST (with_a_limit_that_is_raised)
                         child_argv ("spawn_when_the_limit_is_raised", format ("%d", tries), NULL));
 }
 
-#ifndef WAY_STATIC
+#ifndef MODE_STATIC
 
 # include "call.h"
 # include "object.h"

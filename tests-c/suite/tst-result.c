@@ -181,7 +181,7 @@ TEST (file_action_that_fails)
 }
 
 /* The error is clone's here: there is no child that could report one. */
-TEST_LEAVING (no_process_is_to_be_had)
+TEST_LEAVING (no_process_can_be_made)
 {
   allow_no_more_processes ();
   CHECK_FAILS (self_path, EAGAIN);
@@ -356,7 +356,7 @@ TEST (pidfd_can_be_polled)
   CHECK_EQ (poll (&poll_it, 1, -1), 1);
   CHECK_EQ (poll_it.revents, POLLIN);
   siginfo_t info;
-  CHECK (waitid ((idtype_t) 3 /* P_PIDFD */, (id_t) pidfd, &info, WEXITED | WNOWAIT) == 0);
+  CHECK (waitid (PIDFD, (id_t) pidfd, &info, WEXITED | WNOWAIT) == 0);
   CHECK_EQ (info.si_pid, pid_of (pidfd));
   CHECK_EXIT (pidfd, 0);
   posix_spawn_file_actions_destroy (&actions);
@@ -644,29 +644,6 @@ TEST (descriptors_of_the_child)
 
 /* ---- Nothing is left ---- */
 
-/* The number of the mappings and their size; without any allocation, which could change both. */
-static void
-measure_mappings (long *count, unsigned long *size)
-{
-  static char text[1 << 18];
-  *count = 0;
-  *size = 0;
-  size_t length = 0;
-  int fd = open ("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  CHECK (fd >= 0);
-  for (ssize_t got; (got = read (fd, text + length, sizeof text - 1 - length)) > 0;)
-    length += (size_t) got;
-  CHECK (close (fd) == 0);
-  text[length] = 0;
-  for (char *line = text; *line; line = strchr (line, '\n') + 1)
-    {
-      char *dash;
-      unsigned long start = strtoul (line, &dash, 16), end = strtoul (dash + 1, NULL, 16);
-      ++*count;
-      *size += end - start;
-    }
-}
-
 static void
 spawn_and_fail (char **argv, const posix_spawn_file_actions_t *actions)
 {
@@ -698,16 +675,16 @@ TEST (no_mapping_is_left)
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init (&actions);
   posix_spawn_file_actions_adddup2 (&actions, 700, 5);
-  long count_before, count_after;
-  unsigned long size_before, size_after;
+  /* Looked at without any allocation, which could change them. */
+  static struct mappings before, after;
   /* What is made once and kept is not counted. */
   spawn_and_fail (argv, &actions);
-  measure_mappings (&count_before, &size_before);
+  CHECK (read_mappings (&before));
   for (int i = 0; i < 40; i++)
     spawn_and_fail (argv, &actions);
-  measure_mappings (&count_after, &size_after);
-  CHECK_EQ (count_after, count_before);
-  CHECK_EQ (size_after, size_before);
+  CHECK (read_mappings (&after));
+  CHECK_EQ (after.count, before.count);
+  CHECK_EQ (after.size, before.size);
   posix_spawn_file_actions_destroy (&actions);
 }
 

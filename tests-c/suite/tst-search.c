@@ -5,16 +5,6 @@
 
 #include "runner.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
-
-#if defined SECCOMP_IOCTL_NOTIF_RECV && defined SECCOMP_FILTER_FLAG_NEW_LISTENER
-
-# ifndef SECCOMP_USER_NOTIF_FLAG_CONTINUE
-#  define SECCOMP_USER_NOTIF_FLAG_CONTINUE 1
-# endif
 
 CHILD (exit_with)
 {
@@ -34,41 +24,26 @@ answer (void *script_)
   struct script *script = script_;
   for (;;)
     {
-      struct seccomp_notif request;
-      memset (&request, 0, sizeof request);
-      if (ioctl (script->listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0)
+      struct notified_call call;
+      if (!receive_call (script->listener, &call))
         {
           if (errno == EINTR || errno == ENOENT)
             continue;
           return NULL;
         }
       int error = script->errors[script->calls];
-      struct seccomp_notif_resp response = {
-        .id = request.id,
-        .error = -error,
-        .flags = error ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE,
-      };
       script->calls += error != 0;
-      ioctl (script->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+      if (error)
+        answer_call (script->listener, &call, error);
+      else
+        continue_call (script->listener, &call);
     }
 }
 
 static int
 listen_to_execve (void)
 {
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { sizeof code / sizeof *code, code };
-  int listener = -1;
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-    listener = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-  if (listener < 0)
-    SKIP ("no seccomp listener: %s", strerror (errno));
-  return listener;
+  return LISTEN ({ .call = SYS_execve, .action = FILTER_NOTIFY });
 }
 
 /* The program is in the last of four directories. */
@@ -94,7 +69,7 @@ check_search (int first, int second, int third, int wanted)
 }
 
 /* The thread and its listener live as long as the process. */
-# define SEARCH(name_, first_, second_, third_, wanted_)                                                               \
+#define SEARCH(name_, first_, second_, third_, wanted_)                                                                \
   TEST_LEAVING (name_)                                                                                                 \
   {                                                                                                                    \
     check_search (first_, second_, third_, wanted_);                                                                   \
@@ -140,12 +115,3 @@ TEST_LEAVING (no_permission_is_the_answer_whatever_comes_later)
 {
   check_fruitless_search (EACCES, ETIMEDOUT, EACCES);
 }
-
-#else
-
-TEST (search)
-{
-  SKIP ("the headers know no seccomp listener");
-}
-
-#endif

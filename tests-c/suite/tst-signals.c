@@ -572,7 +572,7 @@ check_automatic_reaping (void)
       struct pollfd poll_it = { .fd = pidfd, .events = POLLIN };
       CHECK_EQ (poll (&poll_it, 1, -1), 1);
       siginfo_t info;
-      CHECK_ERRNO (waitid ((idtype_t) 3 /* P_PIDFD */, (id_t) pidfd, &info, WEXITED), ECHILD);
+      CHECK_ERRNO (waitid (PIDFD, (id_t) pidfd, &info, WEXITED), ECHILD);
       CHECK (close (pidfd) == 0);
 #endif
     }

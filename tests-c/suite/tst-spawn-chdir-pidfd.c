@@ -5,13 +5,14 @@
 
 #include "runner.h"
 
-#if defined __GLIBC__ && __GLIBC_MINOR__ < 29
-# define NEED_CHDIR() SKIP ("the libc has no posix_spawn_file_actions_addchdir_np")
-# define posix_spawn_file_actions_addchdir_np(actions, path) ((void) (actions), (void) (path), ENOSYS)
-# define posix_spawn_file_actions_addfchdir_np(actions, fd) ((void) (actions), (void) (fd), ENOSYS)
+#ifdef NO_CHDIR
+
+TEST (chdir)
+{
+  SKIP (NO_CHDIR);
+}
+
 #else
-# define NEED_CHDIR() ((void) 0)
-#endif
 
 enum { IS_THERE = 50, IS_ELSEWHERE = 51, IS_CLOSED = 52, HAS_OTHER_TEXT = 53 };
 
@@ -64,337 +65,114 @@ settle (void)
   CHECK (chdir (test_path ("home")) == 0);
 }
 
-/* The caller has not moved; now it does. */
+/* Ends the actions.  Both calls must start the program and find this true, or give this error; the caller has not
+   moved. */
 static void
-go_back (void)
+check (const char *program, posix_spawn_file_actions_t *actions, char **argv, int error)
 {
-  CHECK (same_place (".", test_path ("home")));
-  CHECK (fchdir (came_from) == 0);
-  close (came_from);
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = -1;
+      CHECK_EQ (both_calls[call](&pidfd, program, actions, NULL, argv, environ), error);
+      if (error == 0)
+        CHECK_EXIT (pidfd, IS_THERE);
+      else
+        CHECK_EQ (pidfd, -1);
+      CHECK_NO_CHILD ();
+      CHECK (same_place (".", test_path ("home")));
+    }
+  CHECK_EQ (posix_spawn_file_actions_destroy (actions), 0);
 }
 
-static int
-open_directory (const char *name)
+/* The body has the actions at hand, and everything is put back after it. */
+#define CHDIR_TEST(name_)                                                                                              \
+  static void name_ (posix_spawn_file_actions_t *actions);                                                             \
+  TEST (name_)                                                                                                         \
+  {                                                                                                                    \
+    posix_spawn_file_actions_t actions;                                                                                \
+    CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);                                                            \
+    settle ();                                                                                                         \
+    name_ (&actions);                                                                                                  \
+    CHECK (fchdir (came_from) == 0);                                                                                   \
+    CHECK (close (came_from) == 0);                                                                                    \
+  }                                                                                                                    \
+  static void name_ (posix_spawn_file_actions_t *actions)
+
+static void
+add_open (posix_spawn_file_actions_t *actions, int fd, const char *path)
 {
-  int fd = open (test_path (name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  CHECK (fd >= 0);
-  return fd;
+  CHECK_EQ (posix_spawn_file_actions_addopen (actions, fd, path, O_RDONLY, 0), 0);
 }
 
-/* Adds the action with a path that does not live any longer than the call. */
+/* With a path that is another one, of a directory that exists as well, when the actions run. */
 static void
 add_chdir (posix_spawn_file_actions_t *actions, const char *path)
 {
-  char *passing = format ("%s", path);
+  char passing[PATH_MAX];
+  strcpy (passing, path);
   CHECK_EQ (posix_spawn_file_actions_addchdir_np (actions, passing), 0);
-  memset (passing, 'X', strlen (passing));
-  free (passing);
+  strcpy (passing, "/");
 }
 
-#define CHECK_IS_THERE(function, program, actions, argv)                                                               \
-  do                                                                                                                   \
-    {                                                                                                                  \
-      int pidfd = -1;                                                                                                  \
-      CHECK_EQ (function (&pidfd, program, actions, NULL, argv, environ), 0);                                          \
-      CHECK_EXIT (pidfd, IS_THERE);                                                                                    \
-    }                                                                                                                  \
-  while (0)
-
-#define CHECK_FAILS(function, program, actions, error)                                                                 \
-  do                                                                                                                   \
-    {                                                                                                                  \
-      char *before = descriptor_table ();                                                                              \
-      int pidfd = -1;                                                                                                  \
-      CHECK_ERROR (function (&pidfd, program, actions, NULL, child_argv ("is_in", test_dir (), NULL), environ),        \
-                   error);                                                                                             \
-      CHECK_EQ (pidfd, -1);                                                                                            \
-      CHECK_NO_CHILD ();                                                                                               \
-      CHECK_STR (descriptor_table (), before);                                                                         \
-      CHECK (same_place (".", test_path ("home")));                                                                    \
-    }                                                                                                                  \
-  while (0)
-
-TEST (without_an_action_the_directory_is_ours)
+/* Opened by an action as well, so that the caller has nothing to close. */
+static void
+add_fchdir (posix_spawn_file_actions_t *actions, const char *path)
 {
-  settle ();
-  CHECK_IS_THERE (SPAWN, self_path, NULL, child_argv ("is_in", test_path ("home"), NULL));
-  CHECK_IS_THERE (SPAWNP, self_path, NULL, child_argv ("is_in", test_path ("home"), NULL));
-  go_back ();
+  add_open (actions, 40, path);
+  CHECK_EQ (posix_spawn_file_actions_addfchdir_np (actions, 40), 0);
 }
 
-TEST (chdir_with_spawn)
+CHDIR_TEST (without_an_action_the_directory_is_ours)
 {
-  NEED_CHDIR ();
-  settle ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  add_chdir (&actions, test_path ("away"));
-  CHECK_IS_THERE (SPAWN, self_path, &actions, child_argv ("is_in", test_path ("away"), NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
+  check (self_path, actions, child_argv ("is_in", test_path ("home"), NULL), 0);
 }
 
-TEST (chdir_with_spawnp)
+CHDIR_TEST (chdir_keeps_the_path_that_it_was_given)
 {
-  NEED_CHDIR ();
-  settle ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  add_chdir (&actions, test_path ("away"));
-  CHECK_IS_THERE (SPAWNP, self_path, &actions, child_argv ("is_in", test_path ("away"), NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
+  add_chdir (actions, test_path ("away"));
+  check (self_path, actions, child_argv ("is_in", test_path ("away"), NULL), 0);
 }
 
-TEST (chdir_keeps_the_path_that_it_was_given)
+CHDIR_TEST (fchdir_changes_the_directory)
 {
-  NEED_CHDIR ();
-  settle ();
-  /* Overwritten by a directory that exists as well. */
-  char path[PATH_MAX];
-  strcpy (path, test_path ("away"));
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addchdir_np (&actions, path), 0);
-  strcpy (path, test_path ("home"));
-  CHECK_IS_THERE (SPAWN, self_path, &actions, child_argv ("is_in", test_path ("away"), NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
+  add_fchdir (actions, test_path ("away"));
+  check (self_path, actions, child_argv ("is_in", test_path ("away"), NULL), 0);
 }
 
-TEST (chdir_by_a_relative_path)
+CHDIR_TEST (an_open_action_before_and_one_after_chdir)
 {
-  NEED_CHDIR ();
-  settle ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  add_chdir (&actions, "../away");
-  CHECK_IS_THERE (SPAWN, self_path, &actions, child_argv ("is_in", test_path ("away"), NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
+  add_open (actions, 30, "note");
+  add_chdir (actions, test_path ("away"));
+  add_open (actions, 31, "note");
+  add_chdir (actions, "deep");
+  add_open (actions, 32, "note");
+  check (self_path, actions, child_argv ("reads", "30", "home", "31", "away", "32", "deep", NULL), 0);
 }
 
-TEST (chdir_step_by_step)
+CHDIR_TEST (an_open_action_before_and_one_after_fchdir)
 {
-  NEED_CHDIR ();
-  settle ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  add_chdir (&actions, test_path ("away"));
-  add_chdir (&actions, "deep");
-  CHECK_IS_THERE (SPAWN, self_path, &actions, child_argv ("is_in", test_path ("away/deep"), NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
+  add_open (actions, 30, "note");
+  add_fchdir (actions, "../away");
+  add_open (actions, 31, "note");
+  check (self_path, actions, child_argv ("reads", "30", "home", "31", "away", NULL), 0);
 }
 
-TEST (fchdir_with_spawn)
+CHDIR_TEST (a_relative_program_is_looked_for_after_chdir)
 {
-  NEED_CHDIR ();
-  settle ();
-  int away = open_directory ("away");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addfchdir_np (&actions, away), 0);
-  CHECK_IS_THERE (SPAWN, self_path, &actions, child_argv ("is_in", test_path ("away"), NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  close (away);
-  go_back ();
+  add_chdir (actions, test_path ("away"));
+  check ("./program", actions, child_argv ("is_in", test_path ("away"), NULL), 0);
 }
 
-TEST (fchdir_with_spawnp)
+CHDIR_TEST (a_relative_program_is_looked_for_after_fchdir)
 {
-  NEED_CHDIR ();
-  settle ();
-  int away = open_directory ("away");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addfchdir_np (&actions, away), 0);
-  CHECK_IS_THERE (SPAWNP, self_path, &actions, child_argv ("is_in", test_path ("away"), NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  close (away);
-  go_back ();
+  add_fchdir (actions, test_path ("away/deep"));
+  check ("../program", actions, child_argv ("is_in", test_path ("away/deep"), NULL), 0);
 }
 
-TEST (fchdir_to_a_directory_that_an_action_opened)
+CHDIR_TEST (a_missing_directory_is_ENOENT)
 {
-  NEED_CHDIR ();
-  settle ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 30, "../away", O_RDONLY | O_DIRECTORY, 0), 0);
-  CHECK_EQ (posix_spawn_file_actions_addfchdir_np (&actions, 30), 0);
-  CHECK_EQ (posix_spawn_file_actions_addclose (&actions, 30), 0);
-  add_chdir (&actions, "deep");
-  CHECK_IS_THERE (SPAWN, self_path, &actions, child_argv ("is_in", test_path ("away/deep"), NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
+  add_chdir (actions, test_path ("nowhere"));
+  check (self_path, actions, child_argv ("is_in", test_path ("home"), NULL), ENOENT);
 }
 
-TEST (the_last_of_chdir_and_fchdir_counts)
-{
-  NEED_CHDIR ();
-  settle ();
-  int away = open_directory ("away"), deep = open_directory ("away/deep");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addfchdir_np (&actions, away), 0);
-  add_chdir (&actions, test_path ("home"));
-  CHECK_EQ (posix_spawn_file_actions_addfchdir_np (&actions, deep), 0);
-  CHECK_IS_THERE (SPAWN, self_path, &actions, child_argv ("is_in", test_path ("away/deep"), NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  close (away);
-  close (deep);
-  go_back ();
-}
-
-TEST (an_open_action_before_and_one_after_chdir)
-{
-  NEED_CHDIR ();
-  settle ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 30, "note", O_RDONLY, 0), 0);
-  add_chdir (&actions, test_path ("away"));
-  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 31, "note", O_RDONLY, 0), 0);
-  add_chdir (&actions, "deep");
-  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 32, "note", O_RDONLY, 0), 0);
-  CHECK_IS_THERE (SPAWN, self_path, &actions, child_argv ("reads", "30", "home", "31", "away", "32", "deep", NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
-}
-
-TEST (an_open_action_before_and_one_after_fchdir)
-{
-  NEED_CHDIR ();
-  settle ();
-  int away = open_directory ("away");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 30, "note", O_RDONLY, 0), 0);
-  CHECK_EQ (posix_spawn_file_actions_addfchdir_np (&actions, away), 0);
-  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 31, "note", O_RDONLY, 0), 0);
-  CHECK_IS_THERE (SPAWN, self_path, &actions, child_argv ("reads", "30", "home", "31", "away", NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  close (away);
-  go_back ();
-}
-
-TEST (a_relative_program_is_looked_for_after_chdir)
-{
-  NEED_CHDIR ();
-  settle ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  add_chdir (&actions, test_path ("away"));
-  char **argv = child_argv ("is_in", test_path ("away"), NULL);
-  CHECK_IS_THERE (SPAWN, "./program", &actions, argv);
-  CHECK_IS_THERE (SPAWN, "program", &actions, argv);
-  CHECK_IS_THERE (SPAWNP, "./program", &actions, argv);
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
-}
-
-TEST (a_relative_program_is_looked_for_after_fchdir)
-{
-  NEED_CHDIR ();
-  settle ();
-  int deep = open_directory ("away/deep");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addfchdir_np (&actions, deep), 0);
-  char **argv = child_argv ("is_in", test_path ("away/deep"), NULL);
-  CHECK_IS_THERE (SPAWN, "../program", &actions, argv);
-  CHECK_IS_THERE (SPAWNP, "../program", &actions, argv);
-  posix_spawn_file_actions_destroy (&actions);
-  close (deep);
-  go_back ();
-}
-
-TEST (a_program_of_the_callers_directory_is_not_found_after_chdir)
-{
-  NEED_CHDIR ();
-  settle ();
-  CHECK (symlink (self_path, "at-home") == 0);
-  CHECK_IS_THERE (SPAWN, "./at-home", NULL, child_argv ("is_in", test_path ("home"), NULL));
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  add_chdir (&actions, test_path ("away"));
-  CHECK_FAILS (SPAWN, "./at-home", &actions, ENOENT);
-  CHECK_FAILS (SPAWNP, "./at-home", &actions, ENOENT);
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
-}
-
-TEST (a_relative_element_of_PATH_is_searched_after_chdir)
-{
-  NEED_CHDIR ();
-  settle ();
-  CHECK (setenv ("PATH", "/there/is/no/such/directory:../away:/bin", 1) == 0);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  add_chdir (&actions, test_path ("away/deep"));
-  /* "../away" does not lead from "deep" to the program, though it would from "home". */
-  CHECK_FAILS (SPAWNP, "program", &actions, ENOENT);
-  CHECK (setenv ("PATH", "/there/is/no/such/directory:..:/bin", 1) == 0);
-  CHECK_IS_THERE (SPAWNP, "program", &actions, child_argv ("is_in", test_path ("away/deep"), NULL));
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
-}
-
-TEST (chdir_to_a_missing_directory_is_ENOENT)
-{
-  NEED_CHDIR ();
-  settle ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  add_chdir (&actions, test_path ("nowhere"));
-  CHECK_FAILS (SPAWN, self_path, &actions, ENOENT);
-  CHECK_FAILS (SPAWNP, self_path, &actions, ENOENT);
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
-}
-
-TEST (chdir_to_a_file_is_ENOTDIR)
-{
-  NEED_CHDIR ();
-  settle ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  add_chdir (&actions, "note");
-  CHECK_FAILS (SPAWN, self_path, &actions, ENOTDIR);
-  CHECK_FAILS (SPAWNP, self_path, &actions, ENOTDIR);
-  posix_spawn_file_actions_destroy (&actions);
-  go_back ();
-}
-
-TEST (fchdir_to_a_file_is_ENOTDIR)
-{
-  NEED_CHDIR ();
-  settle ();
-  int note = open ("note", O_RDONLY | O_CLOEXEC);
-  CHECK (note >= 0);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addfchdir_np (&actions, note), 0);
-  CHECK_FAILS (SPAWN, self_path, &actions, ENOTDIR);
-  CHECK_FAILS (SPAWNP, self_path, &actions, ENOTDIR);
-  posix_spawn_file_actions_destroy (&actions);
-  close (note);
-  go_back ();
-}
-
-TEST (fchdir_by_a_closed_descriptor_is_EBADF)
-{
-  NEED_CHDIR ();
-  settle ();
-  int away = open_directory ("away");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addclose (&actions, away), 0);
-  CHECK_EQ (posix_spawn_file_actions_addfchdir_np (&actions, away), 0);
-  CHECK_FAILS (SPAWN, self_path, &actions, EBADF);
-  CHECK_FAILS (SPAWNP, self_path, &actions, EBADF);
-  posix_spawn_file_actions_destroy (&actions);
-  close (away);
-  go_back ();
-}
+#endif

@@ -53,26 +53,17 @@ count_chld (int signal)
   chld_count++;
 }
 
-TEST (no_free_descriptor_is_EMFILE_with_spawn)
+TEST (no_free_descriptor_is_EMFILE)
 {
   fill_the_table ();
   char *before = descriptor_table ();
-  int pidfd = -1;
-  CHECK_ERROR (SPAWN (&pidfd, "/bin/sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
-  CHECK_EQ (pidfd, -1);
-  CHECK_NO_CHILD ();
-  CHECK_STR (descriptor_table (), before);
-  empty_the_table ();
-}
-
-TEST (no_free_descriptor_is_EMFILE_with_spawnp)
-{
-  fill_the_table ();
-  char *before = descriptor_table ();
-  int pidfd = -1;
-  CHECK_ERROR (SPAWNP (&pidfd, "sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
-  CHECK_EQ (pidfd, -1);
-  CHECK_NO_CHILD ();
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = -1;
+      CHECK_ERROR (both_calls[call](&pidfd, "/bin/sh", NULL, NULL, shell ("exit 0"), environ), EMFILE);
+      CHECK_EQ (pidfd, -1);
+      CHECK_NO_CHILD ();
+    }
   CHECK_STR (descriptor_table (), before);
   empty_the_table ();
 }
@@ -148,78 +139,81 @@ TEST (with_no_free_descriptor_the_system_makes_no_process)
 #endif
 
 /* One descriptor is free, and the pidfd needs it.  The shell will want some to load its libraries, so that the closes
-   count as well. */
-struct squeezed {
-  int freed;
-  posix_spawn_file_actions_t actions;
-};
+   count as well.  The shell writes into the file "out" by the descriptor mine[0], which an action opens at the limit.
+   */
+static int freed;
+static posix_spawn_file_actions_t actions;
 
 static void
-squeeze (struct squeezed *squeezed)
+leave_one_free (void)
 {
 #if !HAVE_LIBRARY && !defined __GLIBC__
   SKIP ("the libc's posix_spawn may need a pipe");
 #endif
   fill_the_table ();
-  squeezed->freed = mine[--mine_count];
-  CHECK (close (squeezed->freed) == 0);
-  posix_spawn_file_actions_init (&squeezed->actions);
+  freed = mine[--mine_count];
+  CHECK (close (freed) == 0);
+  posix_spawn_file_actions_init (&actions);
 }
 
 static void
-add_closes (struct squeezed *squeezed, int from)
+open_out (void)
 {
-  for (int i = from; i < mine_count; i++)
-    CHECK_EQ (posix_spawn_file_actions_addclose (&squeezed->actions, mine[i]), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, mine[0], test_path ("out"), O_WRONLY | O_CREAT, 0600), 0);
 }
 
 static void
-release (struct squeezed *squeezed)
+add_dup2 (int from, int to)
 {
-  posix_spawn_file_actions_destroy (&squeezed->actions);
+  CHECK_EQ (posix_spawn_file_actions_adddup2 (&actions, from, to), 0);
+}
+
+/* Starts the shell, which has none of our descriptors. */
+static int
+start_shell (const char *command)
+{
+  int pidfd = -1;
+  for (int i = 0; i < mine_count; i++)
+    CHECK_EQ (posix_spawn_file_actions_addclose (&actions, mine[i]), 0);
+  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", &actions, NULL, shell (command), environ), 0);
+  return pidfd;
+}
+
+static void
+free_all (void)
+{
+  posix_spawn_file_actions_destroy (&actions);
   empty_the_table ();
 }
 
 TEST (the_one_free_descriptor_becomes_the_pidfd)
 {
-  struct squeezed squeezed;
-  squeeze (&squeezed);
-  add_closes (&squeezed, 0);
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", &squeezed.actions, NULL, shell ("exit 7"), environ), 0);
-  CHECK_EQ (pidfd, squeezed.freed);
+  leave_one_free ();
+  int pidfd = start_shell ("exit 7");
+  CHECK_EQ (pidfd, freed);
   CHECK_EQ (open ("/dev/null", O_RDONLY), -1);
   CHECK_EXIT (pidfd, 7);
-  release (&squeezed);
+  free_all ();
 }
 
 TEST (an_open_action_at_the_limit_closes_first)
 {
-  struct squeezed squeezed;
-  squeeze (&squeezed);
-  int pidfd = -1;
-  CHECK_EQ (posix_spawn_file_actions_addopen (&squeezed.actions, mine[1], test_path ("out"), O_WRONLY | O_CREAT, 0600),
-            0);
-  add_closes (&squeezed, 2);
-  CHECK_EQ (posix_spawn_file_actions_adddup2 (&squeezed.actions, mine[1], 1), 0);
-  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", &squeezed.actions, NULL, shell ("echo written"), environ), 0);
-  CHECK_EXIT (pidfd, 0);
-  release (&squeezed);
+  leave_one_free ();
+  open_out ();
+  add_dup2 (mine[0], 1);
+  CHECK_EXIT (start_shell ("echo written"), 0);
+  free_all ();
   CHECK_STR (read_file (test_path ("out")), "written\n");
 }
 
 TEST (the_shells_own_pid_is_that_of_the_child)
 {
-  struct squeezed squeezed;
-  squeeze (&squeezed);
-  int pidfd = -1;
-  CHECK_EQ (posix_spawn_file_actions_addopen (&squeezed.actions, mine[0], test_path ("out"), O_WRONLY | O_CREAT, 0600),
-            0);
-  CHECK_EQ (posix_spawn_file_actions_adddup2 (&squeezed.actions, mine[0], 1), 0);
-  add_closes (&squeezed, 0);
-  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", &squeezed.actions, NULL, shell ("echo $$"), environ), 0);
+  leave_one_free ();
+  open_out ();
+  add_dup2 (mine[0], 1);
+  int pidfd = start_shell ("echo $$");
   /* Before Linux 6.13 pidfd_getpid needs a free descriptor. */
-  release (&squeezed);
+  free_all ();
 #if HAVE_LIBRARY
   pid_t known = pidfd_getpid (pidfd);
 #endif
@@ -234,17 +228,12 @@ TEST (the_shells_own_pid_is_that_of_the_child)
 
 TEST (dup2_at_the_limit_onto_a_closed_and_onto_an_open_number)
 {
-  struct squeezed squeezed;
-  squeeze (&squeezed);
-  int pidfd = -1;
-  CHECK_EQ (posix_spawn_file_actions_addopen (&squeezed.actions, mine[0], test_path ("out"), O_WRONLY | O_CREAT, 0600),
-            0);
-  CHECK_EQ (posix_spawn_file_actions_addclose (&squeezed.actions, 1), 0);
-  CHECK_EQ (posix_spawn_file_actions_adddup2 (&squeezed.actions, mine[0], 1), 0);
-  CHECK_EQ (posix_spawn_file_actions_adddup2 (&squeezed.actions, mine[0], 2), 0);
-  add_closes (&squeezed, 0);
-  CHECK_EQ (SPAWN (&pidfd, "/bin/sh", &squeezed.actions, NULL, shell ("echo one; echo two >&2"), environ), 0);
-  CHECK_EXIT (pidfd, 0);
-  release (&squeezed);
+  leave_one_free ();
+  open_out ();
+  CHECK_EQ (posix_spawn_file_actions_addclose (&actions, 1), 0);
+  add_dup2 (mine[0], 1);
+  add_dup2 (mine[0], 2);
+  CHECK_EXIT (start_shell ("echo one; echo two >&2"), 0);
+  free_all ();
   CHECK_STR (read_file (test_path ("out")), "one\ntwo\n");
 }

@@ -4,12 +4,14 @@
 
 #include "runner.h"
 
-#if defined __GLIBC__ && __GLIBC_MINOR__ >= 34
-# define NEED_CLOSEFROM() ((void) 0)
+#ifdef NO_CLOSEFROM
+
+TEST (closefrom)
+{
+  SKIP (NO_CLOSEFROM);
+}
+
 #else
-# define NEED_CLOSEFROM() SKIP ("the libc has no posix_spawn_file_actions_addclosefrom_np")
-# define posix_spawn_file_actions_addclosefrom_np(actions, from) ((void) (actions), (void) (from), ENOSYS)
-#endif
 
 enum {
   COUNT = 100,
@@ -42,17 +44,6 @@ CHILD (has)
           }
     }
   return AS_TOLD;
-}
-
-/* Reads its descriptor to the end and compares. */
-CHILD (reads)
-{
-  char text[64];
-  ssize_t length = read (atoi (argv[0]), text, sizeof text - 1);
-  if (length < 0)
-    return WRONGLY_CLOSED;
-  text[length] = 0;
-  return strcmp (text, argv[1]) == 0 ? AS_TOLD : WRONGLY_OPEN;
 }
 
 /* Opens COUNT descriptors in a row, above all others, and gives the first. */
@@ -100,220 +91,114 @@ inherited_then (int first, const char *ranges)
   return argv;
 }
 
-#define CHECK_HAS(actions, argv)                                                                                       \
-  do                                                                                                                   \
-    {                                                                                                                  \
-      char *before = descriptor_table ();                                                                              \
-      int pidfd = -1;                                                                                                  \
-      CHECK_EQ (SPAWN (&pidfd, self_path, actions, NULL, argv, environ), 0);                                           \
-      CHECK_EXIT (pidfd, AS_TOLD);                                                                                     \
-      CHECK_STR (descriptor_table (), before);                                                                         \
-      posix_spawn_file_actions_destroy (actions);                                                                      \
-    }                                                                                                                  \
-  while (0)
+static posix_spawn_file_actions_t actions;
 
-#define ADD_CLOSEFROM(actions, from) CHECK_EQ (posix_spawn_file_actions_addclosefrom_np (actions, from), 0)
+static void
+add_closefrom (int from)
+{
+  CHECK_EQ (posix_spawn_file_actions_addclosefrom_np (&actions, from), 0);
+}
 
-TEST (without_the_action_all_stay)
+/* The body adds actions to those at hand, may close some of the row, and gives the ranges that must be left of it. */
+#define ROW_TEST(name_)                                                                                                \
+  static char *name_ (int first);                                                                                      \
+  TEST (name_)                                                                                                         \
+  {                                                                                                                    \
+    check_row (name_);                                                                                                 \
+  }                                                                                                                    \
+  static char *name_ (int first)
+
+static void
+check_row (char *(*prepare) (int first))
 {
   int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_HAS (&actions, inherited_then (first, format ("%d-%d", first, first + COUNT - 1)));
+  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
+  char **argv = inherited_then (first, prepare (first)), *before = descriptor_table ();
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = -1;
+      CHECK_EQ (both_calls[call](&pidfd, self_path, &actions, NULL, argv, environ), 0);
+      CHECK_EXIT (pidfd, AS_TOLD);
+      CHECK_STR (descriptor_table (), before);
+    }
+  CHECK_EQ (posix_spawn_file_actions_destroy (&actions), 0);
   close_row (first);
 }
 
-TEST (half)
+ROW_TEST (without_the_action_all_stay)
 {
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first + COUNT / 2);
-  CHECK_HAS (&actions, inherited_then (first, format ("%d-%d", first, first + COUNT / 2 - 1)));
-  close_row (first);
+  return format ("%d-%d", first, first + COUNT - 1);
 }
 
-TEST (half_with_gaps)
+ROW_TEST (half)
 {
-  NEED_CLOSEFROM ();
-  int first = open_row ();
+  add_closefrom (first + COUNT / 2);
+  return format ("%d-%d", first, first + COUNT / 2 - 1);
+}
+
+ROW_TEST (half_with_gaps)
+{
   for (int i = 30; i < 70; i++)
     if (i < 40 || i >= 60)
       close (first + i);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first + COUNT / 2);
-  CHECK_HAS (&actions, inherited_then (first, format ("%d-%d %d-%d", first, first + 29, first + 40, first + 49)));
-  close_row (first);
+  add_closefrom (first + COUNT / 2);
+  return format ("%d-%d %d-%d", first, first + 29, first + 40, first + 49);
 }
 
-TEST (from_inside_a_gap)
+ROW_TEST (from_inside_a_gap)
 {
-  NEED_CLOSEFROM ();
-  int first = open_row ();
   for (int i = 20; i < 80; i++)
     close (first + i);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first + COUNT / 2);
-  CHECK_HAS (&actions, inherited_then (first, format ("%d-%d", first, first + 19)));
-  close_row (first);
+  add_closefrom (first + COUNT / 2);
+  return format ("%d-%d", first, first + 19);
 }
 
-TEST (all_but_one)
+ROW_TEST (all_but_one)
 {
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first + 1);
-  CHECK_HAS (&actions, inherited_then (first, format ("%d-%d", first, first)));
-  close_row (first);
+  add_closefrom (first + 1);
+  return format ("%d-%d", first, first);
 }
 
-TEST (all_of_the_row)
+ROW_TEST (all_of_the_row)
 {
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first);
-  CHECK_HAS (&actions, inherited_then (first, ""));
-  close_row (first);
+  add_closefrom (first);
+  return format ("%s", "");
 }
 
-TEST (every_descriptor_there_is)
+ROW_TEST (nothing_is_above)
 {
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, 0);
-  CHECK_HAS (&actions, child_argv ("has", NULL));
-  close_row (first);
+  add_closefrom (first + COUNT);
+  add_closefrom (TOP - 1);
+  return format ("%d-%d", first, first + COUNT - 1);
 }
 
-TEST (nothing_is_above)
+ROW_TEST (twice)
 {
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first + COUNT);
-  ADD_CLOSEFROM (&actions, TOP - 1);
-  CHECK_HAS (&actions, inherited_then (first, format ("%d-%d", first, first + COUNT - 1)));
-  close_row (first);
+  add_closefrom (first + 60);
+  add_closefrom (first + 10);
+  return format ("%d-%d", first, first + 9);
 }
 
-TEST (twice)
+ROW_TEST (followed_by_an_open_action)
 {
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first + 60);
-  ADD_CLOSEFROM (&actions, first + 10);
-  CHECK_HAS (&actions, inherited_then (first, format ("%d-%d", first, first + 9)));
-  close_row (first);
-}
-
-TEST (followed_by_an_open_action)
-{
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first);
+  add_closefrom (first);
   CHECK_EQ (posix_spawn_file_actions_addopen (&actions, first + 5, "/dev/null", O_RDONLY, 0), 0);
-  CHECK_HAS (&actions, inherited_then (first, format ("%d-%d", first + 5, first + 5)));
-  close_row (first);
+  return format ("%d-%d", first + 5, first + 5);
 }
 
-TEST (followed_by_a_dup2_action)
+ROW_TEST (followed_by_a_dup2_action)
 {
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first + 1);
+  add_closefrom (first + 1);
   CHECK_EQ (posix_spawn_file_actions_adddup2 (&actions, first, first + 40), 0);
-  CHECK_HAS (&actions, inherited_then (first, format ("%d-%d %d-%d", first, first, first + 40, first + 40)));
-  close_row (first);
+  return format ("%d-%d %d-%d", first, first, first + 40, first + 40);
 }
 
-TEST (followed_by_open_and_dup2_with_the_right_file)
+ROW_TEST (an_earlier_action_is_undone_by_it)
 {
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  write_file (test_path ("file"), "opened late", 0600);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, 0);
-  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, first, test_path ("file"), O_RDONLY, 0), 0);
-  CHECK_EQ (posix_spawn_file_actions_adddup2 (&actions, first, 4), 0);
-  CHECK_HAS (&actions, child_argv ("reads", "4", "opened late", NULL));
-  close_row (first);
-}
-
-TEST (an_earlier_action_is_undone_by_it)
-{
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
   CHECK_EQ (posix_spawn_file_actions_addopen (&actions, first + COUNT + 3, "/dev/null", O_RDONLY, 0), 0);
   CHECK_EQ (posix_spawn_file_actions_adddup2 (&actions, first, first + COUNT + 7), 0);
-  ADD_CLOSEFROM (&actions, first + COUNT + 1);
-  CHECK_HAS (&actions, inherited_then (first, format ("%d-%d", first, first + COUNT - 1)));
-  close_row (first);
+  add_closefrom (first + COUNT + 1);
+  return format ("%d-%d", first, first + COUNT - 1);
 }
 
-TEST (descriptors_above_the_limit_close_too)
-{
-  /* A lowered limit closes nothing, and is no reason to stop there. */
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  struct rlimit limit = { (rlim_t) first + 4, TOP };
-  CHECK (setrlimit (RLIMIT_NOFILE, &limit) == 0);
-  for (int i = 0; i < 4; i++)
-    close (first + i);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first);
-  CHECK_HAS (&actions, inherited_then (first, ""));
-  close_row (first);
-}
-
-TEST (an_error_after_it_still_arrives)
-{
-  /* Not even a descriptor that reports the error may be in its way. */
-  NEED_CLOSEFROM ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, 0);
-  CHECK (setenv ("PATH", "/bin:/usr/bin", 1) == 0);
-  char *before = descriptor_table ();
-  int pidfd = -1;
-  CHECK_ERROR (SPAWN (&pidfd, "/there/is/no/such/program", &actions, NULL, child_argv ("has", NULL), environ), ENOENT);
-  CHECK_ERROR (SPAWNP (&pidfd, "no-such-program", &actions, NULL, child_argv ("has", NULL), environ), ENOENT);
-  CHECK_EQ (pidfd, -1);
-  CHECK_NO_CHILD ();
-  CHECK_STR (descriptor_table (), before);
-  posix_spawn_file_actions_destroy (&actions);
-}
-
-TEST (with_spawnp)
-{
-  NEED_CLOSEFROM ();
-  int first = open_row ();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  ADD_CLOSEFROM (&actions, first + COUNT / 2);
-  int pidfd = -1;
-  char **argv = inherited_then (first, format ("%d-%d", first, first + COUNT / 2 - 1));
-  CHECK_EQ (SPAWNP (&pidfd, self_path, &actions, NULL, argv, environ), 0);
-  CHECK_EXIT (pidfd, AS_TOLD);
-  posix_spawn_file_actions_destroy (&actions);
-  close_row (first);
-}
+#endif

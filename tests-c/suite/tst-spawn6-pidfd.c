@@ -9,12 +9,14 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-#if defined __GLIBC__ && __GLIBC_MINOR__ >= 35
-# define NEED_TCSETPGRP() ((void) 0)
+#ifdef NO_TCSETPGRP
+
+TEST (tcsetpgrp)
+{
+  SKIP (NO_TCSETPGRP);
+}
+
 #else
-# define NEED_TCSETPGRP() SKIP ("the libc has no posix_spawn_file_actions_addtcsetpgrp_np")
-# define posix_spawn_file_actions_addtcsetpgrp_np(actions, fd) ((void) (actions), (void) (fd), ENOSYS)
-#endif
 
 enum {
   IN_FOREGROUND = 50,
@@ -59,64 +61,95 @@ CHILD (ttou)
 }
 
 /* A terminal, and somebody in its foreground who is neither the caller nor the spawned program. */
-struct desk {
+static struct {
   int master, terminal;
   pid_t somebody;
-};
+} pty;
+
+/* A caller in the background would be stopped for this. */
+static void
+give_foreground_to_somebody (void)
+{
+  sigset_t ttou, before;
+  sigemptyset (&ttou);
+  sigaddset (&ttou, SIGTTOU);
+  CHECK_EQ (sigprocmask (SIG_BLOCK, &ttou, &before), 0);
+  CHECK (tcsetpgrp (pty.terminal, pty.somebody) == 0);
+  CHECK_EQ (sigprocmask (SIG_SETMASK, &before, NULL), 0);
+  CHECK_EQ (tcgetpgrp (pty.terminal), pty.somebody);
+}
 
 static void
-sit_down (struct desk *desk)
+start_pty_session (void)
 {
   CHECK_EQ (setsid (), getpid ());
-  desk->master = posix_openpt (O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (desk->master < 0 || grantpt (desk->master) != 0 || unlockpt (desk->master) != 0)
+  pty.master = posix_openpt (O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (pty.master < 0 || grantpt (pty.master) != 0 || unlockpt (pty.master) != 0)
     SKIP ("no pseudo-terminal: %s", strerror (errno));
-  desk->terminal = open (ptsname (desk->master), O_RDWR | O_NOCTTY);
-  if (desk->terminal < 0)
+  pty.terminal = open (ptsname (pty.master), O_RDWR | O_NOCTTY);
+  if (pty.terminal < 0)
     SKIP ("no pseudo-terminal: %s", strerror (errno));
-  CHECK (ioctl (desk->terminal, TIOCSCTTY, 0) == 0);
+  CHECK (ioctl (pty.terminal, TIOCSCTTY, 0) == 0);
 
-  desk->somebody = fork ();
-  CHECK (desk->somebody >= 0);
-  if (desk->somebody == 0)
+  pty.somebody = fork ();
+  CHECK (pty.somebody >= 0);
+  if (pty.somebody == 0)
     {
       setpgid (0, 0);
       for (;;)
         pause ();
     }
-  setpgid (desk->somebody, desk->somebody);
-  CHECK (tcsetpgrp (desk->terminal, desk->somebody) == 0);
-  CHECK_EQ (tcgetpgrp (desk->terminal), desk->somebody);
+  setpgid (pty.somebody, pty.somebody);
+  give_foreground_to_somebody ();
 }
 
 static void
-stand_up (struct desk *desk)
+end_pty_session (void)
 {
-  CHECK (kill (desk->somebody, SIGKILL) == 0);
-  CHECK_EQ (waitpid (desk->somebody, NULL, 0), desk->somebody);
+  CHECK (kill (pty.somebody, SIGKILL) == 0);
+  CHECK_EQ (waitpid (pty.somebody, NULL, 0), pty.somebody);
   CHECK_NO_CHILD ();
   /* The terminal stays open until the process ends: closing it would hang up on the session leader. */
 }
 
-/* The body needs a session of its own, which the process of the test, the leader of its group, cannot have. */
+/* The body gets the actions and attributes at hand.  It needs a session of its own, which the process of the test, the
+   leader of its group, cannot have. */
+static posix_spawn_file_actions_t actions;
+static posix_spawnattr_t attributes;
+
+static void
+in_pty_session (void *body)
+{
+  start_pty_session ();
+  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+  (*(void (**) (void)) body) ();
+  CHECK_EQ (posix_spawn_file_actions_destroy (&actions), 0);
+  CHECK_EQ (posix_spawnattr_destroy (&attributes), 0);
+  end_pty_session ();
+}
+
 #define SESSION_TEST(name_)                                                                                            \
-  static void at_the_desk_##name_ (void *);                                                                            \
+  static void session_of_##name_ (void);                                                                               \
   TEST (name_)                                                                                                         \
   {                                                                                                                    \
-    NEED_TCSETPGRP ();                                                                                                 \
-    int status = in_fork (at_the_desk_##name_, NULL);                                                                  \
+    void (*body) (void) = session_of_##name_;                                                                          \
+    int status = in_fork (in_pty_session, &body);                                                                      \
     if (status != 0)                                                                                                   \
       FAIL ("the session leader ended with wait status 0x%x", (unsigned int) status);                                  \
   }                                                                                                                    \
-  static void at_the_desk_##name_ (void *argument __attribute__ ((unused)))
+  static void session_of_##name_ (void)
 
-static const posix_spawnattr_t *
-with_flags (short flags)
+static void
+set_flags (short flags)
 {
-  static posix_spawnattr_t attributes;
-  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
   CHECK_EQ (posix_spawnattr_setflags (&attributes, flags), 0);
-  return &attributes;
+}
+
+static void
+add_tcsetpgrp (int fd)
+{
+  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, fd), 0);
 }
 
 static char **
@@ -126,191 +159,116 @@ foreground_argv (const char *group, int closed)
   return child_argv ("foreground", caller, group, closed < 0 ? NULL : format ("%d", closed), NULL);
 }
 
+/* Both calls start the program with this outcome.  The foreground is somebody's before each, and in the end that of the
+   caller, of the child, or still somebody's. */
+enum owner { CALLER, CHILD_ITSELF, SOMEBODY };
+
+static void
+check_foreground (char **argv, int status, enum owner owner)
+{
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = -1;
+      CHECK_EQ (both_calls[call](&pidfd, self_path, &actions, &attributes, argv, environ), 0);
+      siginfo_t info = reap (pidfd);
+      CHECK_EQ (info.si_code, CLD_EXITED);
+      CHECK_EQ (info.si_status, status);
+      pid_t wanted = owner == CALLER ? getpgrp () : owner == SOMEBODY ? pty.somebody : info.si_pid;
+      CHECK_EQ (tcgetpgrp (pty.terminal), wanted);
+      give_foreground_to_somebody ();
+    }
+}
+
+static void
+check_refused (int error)
+{
+  for (int call = 0; call < 2; call++)
+    {
+      int pidfd = -1;
+      char **argv = foreground_argv ("own", -1);
+      CHECK_ERROR (both_calls[call](&pidfd, self_path, &actions, &attributes, argv, environ), error);
+      CHECK_EQ (pidfd, -1);
+      CHECK_EQ (tcgetpgrp (pty.terminal), pty.somebody);
+    }
+}
+
 SESSION_TEST (without_SETPGROUP_the_callers_group_comes_forward)
 {
-  struct desk desk;
-  sit_down (&desk);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, desk.terminal), 0);
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, &actions, NULL, foreground_argv ("callers", -1), environ), 0);
-  CHECK_EXIT (pidfd, IN_FOREGROUND);
-  CHECK_EQ (tcgetpgrp (desk.terminal), getpgrp ());
-  posix_spawn_file_actions_destroy (&actions);
-  stand_up (&desk);
+  add_tcsetpgrp (pty.terminal);
+  check_foreground (foreground_argv ("callers", -1), IN_FOREGROUND, CALLER);
 }
 
 SESSION_TEST (with_SETPGROUP_the_childs_own_group_comes_forward)
 {
-  struct desk desk;
-  sit_down (&desk);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, desk.terminal), 0);
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, &actions, with_flags (POSIX_SPAWN_SETPGROUP), foreground_argv ("own", -1),
-                   environ),
-            0);
-  siginfo_t info = reap (pidfd);
-  CHECK_EQ (info.si_code, CLD_EXITED);
-  CHECK_EQ (info.si_status, IN_FOREGROUND);
-  CHECK_EQ (tcgetpgrp (desk.terminal), info.si_pid);
-  posix_spawn_file_actions_destroy (&actions);
-  stand_up (&desk);
+  set_flags (POSIX_SPAWN_SETPGROUP);
+  add_tcsetpgrp (pty.terminal);
+  check_foreground (foreground_argv ("own", -1), IN_FOREGROUND, CHILD_ITSELF);
 }
 
 SESSION_TEST (without_the_action_the_child_stays_in_the_background)
 {
-  struct desk desk;
-  sit_down (&desk);
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, with_flags (POSIX_SPAWN_SETPGROUP), foreground_argv ("own", -1), environ),
-            0);
-  CHECK_EXIT (pidfd, IN_BACKGROUND);
-  CHECK_EQ (tcgetpgrp (desk.terminal), desk.somebody);
-  stand_up (&desk);
-}
-
-SESSION_TEST (with_spawnp)
-{
-  struct desk desk;
-  sit_down (&desk);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, desk.terminal), 0);
-  int pidfd = -1;
-  CHECK_EQ (SPAWNP (&pidfd, self_path, &actions, with_flags (POSIX_SPAWN_SETPGROUP), foreground_argv ("own", -1),
-                    environ),
-            0);
-  CHECK_EXIT (pidfd, IN_FOREGROUND);
-  posix_spawn_file_actions_destroy (&actions);
-  stand_up (&desk);
+  set_flags (POSIX_SPAWN_SETPGROUP);
+  check_foreground (foreground_argv ("own", -1), IN_BACKGROUND, SOMEBODY);
 }
 
 SESSION_TEST (followed_by_a_close_without_SETPGROUP)
 {
-  struct desk desk;
-  sit_down (&desk);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, desk.terminal), 0);
-  CHECK_EQ (posix_spawn_file_actions_addclose (&actions, desk.terminal), 0);
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, &actions, NULL, foreground_argv ("callers", desk.terminal), environ), 0);
-  CHECK_EXIT (pidfd, IN_FOREGROUND);
-  CHECK (is_open (desk.terminal));
-  posix_spawn_file_actions_destroy (&actions);
-  stand_up (&desk);
+  add_tcsetpgrp (pty.terminal);
+  CHECK_EQ (posix_spawn_file_actions_addclose (&actions, pty.terminal), 0);
+  check_foreground (foreground_argv ("callers", pty.terminal), IN_FOREGROUND, CALLER);
 }
 
 SESSION_TEST (followed_by_a_close_with_SETPGROUP)
 {
-  struct desk desk;
-  sit_down (&desk);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, desk.terminal), 0);
-  CHECK_EQ (posix_spawn_file_actions_addclose (&actions, desk.terminal), 0);
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, &actions, with_flags (POSIX_SPAWN_SETPGROUP),
-                   foreground_argv ("own", desk.terminal), environ),
-            0);
-  CHECK_EXIT (pidfd, IN_FOREGROUND);
-  CHECK (is_open (desk.terminal));
-  posix_spawn_file_actions_destroy (&actions);
-  stand_up (&desk);
+  set_flags (POSIX_SPAWN_SETPGROUP);
+  add_tcsetpgrp (pty.terminal);
+  CHECK_EQ (posix_spawn_file_actions_addclose (&actions, pty.terminal), 0);
+  check_foreground (foreground_argv ("own", pty.terminal), IN_FOREGROUND, CHILD_ITSELF);
 }
 
 SESSION_TEST (preceded_by_a_close_is_EBADF)
 {
-  struct desk desk;
-  sit_down (&desk);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addclose (&actions, desk.terminal), 0);
-  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, desk.terminal), 0);
-  int pidfd = -1;
-  CHECK_ERROR (SPAWN (&pidfd, self_path, &actions, NULL, foreground_argv ("callers", -1), environ), EBADF);
-  CHECK_EQ (pidfd, -1);
-  CHECK_EQ (tcgetpgrp (desk.terminal), desk.somebody);
-  posix_spawn_file_actions_destroy (&actions);
-  stand_up (&desk);
+  CHECK_EQ (posix_spawn_file_actions_addclose (&actions, pty.terminal), 0);
+  add_tcsetpgrp (pty.terminal);
+  check_refused (EBADF);
 }
 
 SESSION_TEST (after_SETSID_is_ENOTTY)
 {
   /* A new session has no terminal, so nobody of it can be in the foreground. */
-  struct desk desk;
-  sit_down (&desk);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, desk.terminal), 0);
-  int pidfd = -1;
-  char **argv = foreground_argv ("own", -1);
-  CHECK_ERROR (SPAWN (&pidfd, self_path, &actions, with_flags (POSIX_SPAWN_SETSID), argv, environ), ENOTTY);
-  CHECK_ERROR (SPAWNP (&pidfd, self_path, &actions, with_flags (POSIX_SPAWN_SETSID), argv, environ), ENOTTY);
-  CHECK_EQ (pidfd, -1);
-  CHECK_EQ (tcgetpgrp (desk.terminal), desk.somebody);
-  posix_spawn_file_actions_destroy (&actions);
-  stand_up (&desk);
+  set_flags (POSIX_SPAWN_SETSID);
+  add_tcsetpgrp (pty.terminal);
+  check_refused (ENOTTY);
 }
 
 SESSION_TEST (on_something_else_is_ENOTTY)
 {
-  struct desk desk;
-  sit_down (&desk);
   int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
   CHECK (null >= 0);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, null), 0);
-  int pidfd = -1;
-  CHECK_ERROR (SPAWN (&pidfd, self_path, &actions, NULL, foreground_argv ("callers", -1), environ), ENOTTY);
-  CHECK_EQ (pidfd, -1);
-  posix_spawn_file_actions_destroy (&actions);
+  add_tcsetpgrp (null);
+  check_refused (ENOTTY);
   close (null);
-  stand_up (&desk);
 }
 
 SESSION_TEST (SIGTTOU_in_the_program_is_as_usual)
 {
-  struct desk desk;
-  sit_down (&desk);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, desk.terminal), 0);
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, &actions, with_flags (POSIX_SPAWN_SETPGROUP), child_argv ("ttou", NULL), environ),
-            0);
-  CHECK_EXIT (pidfd, IN_FOREGROUND);
-  posix_spawn_file_actions_destroy (&actions);
-  stand_up (&desk);
+  set_flags (POSIX_SPAWN_SETPGROUP);
+  add_tcsetpgrp (pty.terminal);
+  check_foreground (child_argv ("ttou", NULL), IN_FOREGROUND, CHILD_ITSELF);
 }
 
 SESSION_TEST (a_mask_to_be_set_does_not_let_SIGTTOU_in)
 {
   /* The mask is set after the actions: an empty one must not undo their protection. */
-  struct desk desk;
-  sit_down (&desk);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  CHECK_EQ (posix_spawn_file_actions_addtcsetpgrp_np (&actions, desk.terminal), 0);
   sigset_t none, ttou;
   sigemptyset (&none);
   sigemptyset (&ttou);
   sigaddset (&ttou, SIGTTOU);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init (&attributes);
   CHECK_EQ (posix_spawnattr_setsigmask (&attributes, &none), 0);
   CHECK_EQ (posix_spawnattr_setsigdefault (&attributes, &ttou), 0);
-  CHECK_EQ (posix_spawnattr_setflags (&attributes,
-                                      POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF),
-            0);
-  int pidfd = -1;
-  CHECK_EQ (SPAWN (&pidfd, self_path, &actions, &attributes, foreground_argv ("own", -1), environ), 0);
-  CHECK_EXIT (pidfd, IN_FOREGROUND);
-  posix_spawn_file_actions_destroy (&actions);
-  posix_spawnattr_destroy (&attributes);
-  stand_up (&desk);
+  set_flags (POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  add_tcsetpgrp (pty.terminal);
+  check_foreground (foreground_argv ("own", -1), IN_FOREGROUND, CHILD_ITSELF);
 }
+
+#endif

@@ -91,14 +91,20 @@ juggle_descriptors (void *unused)
   return NULL;
 }
 
-/* A call that closed a number which it does not own any more would be found by the juggler. */
-TEST (threads_spawn_while_descriptors_come_and_go)
+static void
+run_beside_a_juggler (void *(*body) (void *))
 {
   pthread_t juggler;
   CHECK_EQ (pthread_create (&juggler, NULL, juggle_descriptors, NULL), 0);
-  run_threads (spawn_and_verify);
+  run_threads (body);
   over = 1;
   CHECK_EQ (pthread_join (juggler, NULL), 0);
+}
+
+/* A call that closed a number which it does not own any more would be found by the juggler. */
+TEST (threads_spawn_while_descriptors_come_and_go)
+{
+  run_beside_a_juggler (spawn_and_verify);
 }
 
 /* Each thread's mask is its own. */
@@ -183,10 +189,6 @@ TEST (threads_call_everything)
 
 TEST (threads_call_everything_while_descriptors_come_and_go)
 {
-  pthread_t juggler;
-  CHECK_EQ (pthread_create (&juggler, NULL, juggle_descriptors, NULL), 0);
-  run_threads (call_everything);
-  over = 1;
-  CHECK_EQ (pthread_join (juggler, NULL), 0);
+  run_beside_a_juggler (call_everything);
 }
 #endif

@@ -4,7 +4,7 @@ KERNELS := build/kernels
 KERNEL_PROGRAMS := $(TEST_SOURCES:tests-c/suite/%.c=$(KERNELS)/musl/%)
 MUSL_CC ?= musl-gcc
 # musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are glibc's.
-MUSL_FLAGS := -static -DWAY_STATIC -Ibuild/include -idirafter $(KERNELS)/include
+MUSL_FLAGS := -static -DMODE_STATIC -Ibuild/include -idirafter $(KERNELS)/include
 
 .PHONY: check-kernels
 check-kernels: $(LINKED) build/tests/seccomp-deny ## The C suite on Linux 5.10, 6.1 and 6.12, and what older ones get; RELEASES=name for some
@@ -21,10 +21,12 @@ $(KERNELS)/include:
 	ln -sfn /usr/include/linux /usr/include/asm-generic $@/
 	ln -sfn /usr/include/$$($(CC) -print-multiarch)/asm $@/asm
 
-$(KERNELS)/musl/test.o: $(HARNESS) $(HEADERS) | $(KERNELS)/include
+KERNEL_HARNESS := $(HARNESS_PARTS:%=$(KERNELS)/musl/harness/%.o)
+
+$(KERNEL_HARNESS): $(KERNELS)/musl/harness/%.o: tests-c/harness/%.c $(HARNESS) $(HEADERS) | $(KERNELS)/include
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(TEST_FLAGS) $(MUSL_FLAGS) -c -o $@ tests-c/harness/runner.c
+	$(MUSL_CC) $(TEST_FLAGS) $(MUSL_FLAGS) -c -o $@ $<
 
 # One that musl's headers do not do for is left out; the run says so, with what the compiler said.
-$(KERNELS)/musl/%: tests-c/suite/%.c $(KERNELS)/musl/test.o $(ARCHIVE)
-	$(MUSL_CC) $(TEST_FLAGS) $(MUSL_FLAGS) -o $@ $< $(KERNELS)/musl/test.o $(ARCHIVE) -pthread >$@.log 2>&1 || rm -f $@
+$(KERNELS)/musl/%: tests-c/suite/%.c $(KERNEL_HARNESS) $(ARCHIVE)
+	$(MUSL_CC) $(TEST_FLAGS) $(MUSL_FLAGS) -o $@ $< $(KERNEL_HARNESS) $(ARCHIVE) -pthread >$@.log 2>&1 || rm -f $@

@@ -24,8 +24,8 @@ static void
 check_bound (const char *function, const void *address)
 {
   const char *file = file_at (address);
-  dprintf (STDOUT_FILENO, "bound   %-9s %s: that of %s\n", WAY, function, file);
-#if defined WAY_STATIC
+  dprintf (STDOUT_FILENO, "bound   %-9s %s: that of %s\n", MODE, function, file);
+#if defined MODE_STATIC
   CHECK_STR (file, self_path);
 #else
   if (!strstr (file, "/libpidfd_spawn.so"))
@@ -56,5 +56,5 @@ TEST (there_is_one_libc)
         CHECK_STR (slash, found);
       strcpy (found, slash);
     }
-  dprintf (STDOUT_FILENO, "bound   %-9s with the libc %s\n", WAY, found[0] ? found : "in the program");
+  dprintf (STDOUT_FILENO, "bound   %-9s with the libc %s\n", MODE, found[0] ? found : "in the program");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A library that is initialised right before the one that is looked at, and makes a system call that does not exist, for
- * a tracer to see.  From then on it counts what is allocated and not freed, until tst_mark_end is called, which makes
- * another such call.  A test can count on by itself. */
+ * A library that is initialised right before the one that is looked at, and makes a system call that does not exist,
+ * for a tracer to see.  From then on it counts what is allocated and not freed, until tst_mark_end is called, which
+ * makes another such call.  A test can count on by itself. */
 
 #include "../../guard/guard.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_fork while eight other threads are inside malloc, stdio, getrandom and the loader.  The child has none of these
+ * pidfd_fork while other threads are inside malloc, stdio, getrandom and the loader.  The child has none of these
  * threads, but it has what they were doing in memory, and yet may use the whole C library (flags 0), or everything that
  * is async-signal-safe (PIDFDFORK_ASYNCSAFE).
  *
@@ -9,20 +9,19 @@
  * hangs; so it does after the libc's fork.  Threads are in the loader only where the child needs none of these.
  *
  * FORKS=5000 in the environment makes that many children in each test instead of a few hundred.  The harness's time
- * limit is for each test, so on a slow machine more is to be had by several runs. */
+ * limit is for each test, so on a slow machine several runs show more. */
 
-#include "runner.h"
+#include "fork.h"
 
 #include <dlfcn.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
-enum { FINE = 40, FORKS = 200, AT_ONCE = 8, PATIENCE = 20 };
+enum { FORKS = 200, AT_ONCE = 8, PATIENCE = 20 };
 
 static atomic_bool stop;
 
-/* The company.  It rests a little now and then, or the children would hardly get a processor. */
+/* The busy threads.  They rest a little now and then, or the children would hardly get a processor. */
 
 static void
 rest (int i)
@@ -91,24 +90,24 @@ ask_for_random_numbers (void *unused)
   return unused;
 }
 
-enum { COMPANY = 8 };
-static pthread_t company[COMPANY];
+enum { BUSY = 8 };
+static pthread_t busy_threads[BUSY];
 
 static void
-gather (bool loads)
+start_busy_threads (bool loads)
 {
   void *(*const roles[]) (void *) = { allocate, print, ask_for_random_numbers, loads ? load : allocate };
   stop = false;
-  for (int i = 0; i < COMPANY; i++)
-    CHECK_EQ (pthread_create (&company[i], NULL, roles[i % 4], NULL), 0);
+  for (int i = 0; i < BUSY; i++)
+    CHECK_EQ (pthread_create (&busy_threads[i], NULL, roles[i % 4], NULL), 0);
 }
 
 static void
-disperse (void)
+end_busy_threads (void)
 {
   stop = true;
-  for (int i = 0; i < COMPANY; i++)
-    CHECK_EQ (pthread_join (company[i], NULL), 0);
+  for (int i = 0; i < BUSY; i++)
+    CHECK_EQ (pthread_join (busy_threads[i], NULL), 0);
 }
 
 /* What the child does.  A step that does not work gives an exit status of its own, since the harness's way of failing
@@ -321,13 +320,13 @@ fork_many (unsigned int flags, void (*child) (void), int count)
 }
 
 static void
-fork_in_company (unsigned int flags, bool loads, void (*child) (void))
+fork_beside_busy_threads (unsigned int flags, bool loads, void (*child) (void))
 {
   const char *number = getenv ("FORKS");
   prepare ();
-  gather (loads);
+  start_busy_threads (loads);
   fork_many (flags, child, number ? atoi (number) : FORKS);
-  disperse ();
+  end_busy_threads ();
   if (flags == 0)
     {
       /* Every child ended as its owner. */
@@ -342,15 +341,110 @@ TEST (the_child_can_use_the_whole_library)
 {
   if (NOT_GLIBC)
     SKIP ("with musl the child of a process with busy threads can hang, after its own fork too");
-  fork_in_company (0, false, use_everything);
+  fork_beside_busy_threads (0, false, use_everything);
 }
 
 TEST (the_child_of_a_loading_process_can_use_most)
 {
-  fork_in_company (0, true, use_most_and_leave);
+  fork_beside_busy_threads (0, true, use_most_and_leave);
 }
 
 TEST (the_async_signal_safe_child_can_use_what_is_safe)
 {
-  fork_in_company (PIDFDFORK_ASYNCSAFE, true, use_the_async_signal_safe);
+  fork_beside_busy_threads (PIDFDFORK_ASYNCSAFE, true, use_the_async_signal_safe);
+}
+
+/* The same with no busy thread, with one and with eight; the child makes threads of its own as well. */
+
+static void *
+nothing (void *argument)
+{
+  return argument;
+}
+
+/* What only a child with a sound libc can do; hangs or fails in another. */
+static void
+use_the_libc (void)
+{
+  char *text = NULL;
+  size_t size = 0;
+  void *blocks[64];
+  for (size_t i = 0; i < 64; i++)
+    CHECK ((blocks[i] = malloc (i * i * 41 + 1)) != NULL);
+  for (size_t i = 0; i < 64; i++)
+    free (blocks[i]);
+
+  FILE *memory = open_memstream (&text, &size);
+  CHECK (memory != NULL);
+  CHECK (fprintf (memory, "%s %d", "text", 12) > 0);
+  CHECK_EQ (fclose (memory), 0);
+  CHECK_STR (text, "text 12");
+  free (text);
+  CHECK_EQ (fflush (stdout), 0);
+
+  pthread_t threads[4];
+  void *result;
+  for (int i = 0; i < 4; i++)
+    CHECK_EQ (pthread_create (&threads[i], NULL, nothing, &blocks[i]), 0);
+  for (int i = 0; i < 4; i++)
+    {
+      CHECK_EQ (pthread_join (threads[i], &result), 0);
+      CHECK (result == &blocks[i]);
+    }
+}
+
+/* Threads that are inside malloc and stdio most of the time. */
+static volatile bool busy_enough;
+
+static void *
+be_busy (void *unused)
+{
+  FILE *null = fopen ("/dev/null", "we");
+  CHECK (null != NULL);
+  while (!busy_enough)
+    {
+      allocate_and_print ();
+      fprintf (null, "%d\n", 1);
+      fflush (null);
+    }
+  fclose (null);
+  return unused;
+}
+
+static void
+check_libc_with_busy_threads (int count)
+{
+  pthread_t threads[8];
+  busy_enough = false;
+  for (int i = 0; i < count; i++)
+    CHECK_EQ (pthread_create (&threads[i], NULL, be_busy, NULL), 0);
+  for (int i = 0; i < 40; i++)
+    {
+      int pidfd = fork_by (0);
+      if (pidfd == 0)
+        {
+          use_the_libc ();
+          _exit (FINE);
+        }
+      wait_for_end (pidfd);
+      CHECK_EXIT (pidfd, FINE);
+    }
+  busy_enough = true;
+  for (int i = 0; i < count; i++)
+    CHECK_EQ (pthread_join (threads[i], NULL), 0);
+}
+
+TEST (the_child_can_use_malloc_stdio_and_threads)
+{
+  check_libc_with_busy_threads (0);
+}
+
+TEST (the_child_can_use_malloc_stdio_and_threads_beside_a_busy_one)
+{
+  check_libc_with_busy_threads (1);
+}
+
+TEST (the_child_can_use_malloc_stdio_and_threads_beside_eight_busy_ones)
+{
+  check_libc_with_busy_threads (8);
 }

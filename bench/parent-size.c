@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What a large process pays: the same call in helper processes, small ones and such as hold much memory, many threads or
- * many mappings. A helper takes the time itself, so that being asked is not measured. */
+ * What a large process pays: the same call in helper processes, small ones and such as hold much memory, many threads
+ * or many mappings. A helper takes the time itself, so that being asked is not measured. */
 
 #define _GNU_SOURCE
 
@@ -116,10 +116,10 @@ enum { WAYS = 8 };
 
 /* The argument is the helper's index times WAYS, and the way. */
 static int
-ask_helper (const struct contestant *contestant, int *nanoseconds)
+ask_helper (const struct implementation *implementation, int *nanoseconds)
 {
-  const struct helper *helper = &helpers[contestant->argument / WAYS];
-  unsigned char way = (unsigned char) (contestant->argument % WAYS);
+  const struct helper *helper = &helpers[implementation->argument / WAYS];
+  unsigned char way = (unsigned char) (implementation->argument % WAYS);
   int reply[2];
   if (write (helper->questions, &way, 1) != 1 || read (helper->answers, reply, sizeof reply) != sizeof reply)
     die ("a helper process is gone", 0);
@@ -158,27 +158,27 @@ START_WITH (1)
 START_WITH (64)
 START_WITH (512)
 
-#define BESIDE_ITSELF(name_, burden, start)                                                                            \
+#define BESIDE_ITSELF(name_, size, start)                                                                              \
   {                                                                                                                    \
-    .name = name_, .title = "pidfd_spawn from a process with " burden ", and from a small one", .set_up = start,       \
-    .tear_down = end_helpers, .measure = ask_helper, .pinned = 1, .slowness = 4, .contestant_count = 2,                             \
-    .contestants = { { burden, NULL, WAYS }, { "a small process", NULL, 0 } }, .comparison_count = 1,                  \
+    .name = name_, .title = "pidfd_spawn from a process with " size ", and from a small one", .set_up = start,         \
+    .tear_down = end_helpers, .measure = ask_helper, .pinned = 1, .slowness = 4, .implementation_count = 2,            \
+    .implementations = { { size, NULL, WAYS }, { "a small process", NULL, 0 } }, .comparison_count = 1,                \
     .comparisons = { { 0, 1 } },                                                                                       \
   }
 
 #define SIZE(mebibytes, text)                                                                                          \
   {                                                                                                                    \
     .name = "resident-" #mebibytes, .title = "starting a program from a process of " text,                             \
-    .set_up = start_with_##mebibytes, .tear_down = end_helpers, .measure = ask_helper, .pinned = 1, .slowness = 20,                 \
-    .contestant_count = 4,                                                                                             \
-    .contestants = { { "pidfd_spawn", NULL, 0 },                                                                       \
+    .set_up = start_with_##mebibytes, .tear_down = end_helpers, .measure = ask_helper, .pinned = 1, .slowness = 20,    \
+    .implementation_count = 4,                                                                                         \
+    .implementations = { { "pidfd_spawn", NULL, 0 },                                                                   \
                      { "the C library's own pidfd_spawn", NULL, 1 },                                                   \
                      { "posix_spawn + pidfd_open", NULL, 2 },                                                          \
                      { "fork + execve + pidfd_open", NULL, 3 } },                                                      \
     .comparison_count = 3, .comparisons = { { 0, 1 }, { 0, 2 }, { 0, 3 } },                                            \
   }
 
-const struct group burden_groups[BURDEN_GROUPS] = {
+const struct group parent_size_groups[PARENT_SIZE_GROUPS] = {
   BESIDE_ITSELF ("resident", "4 GiB resident", start_resident),
   BESIDE_ITSELF ("threads", "64 idle threads", start_threaded),
   BESIDE_ITSELF ("mappings", "10,000 mappings", start_mapped),
