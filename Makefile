@@ -28,7 +28,7 @@ build/include/%: include/%
 	cp $< $@
 
 build/rust/libpidfd_spawn_c.so build/rust/libpidfd_spawn_c.a &: $(RUST_SOURCES)
-	@scripts/need cargo cc ar objcopy
+	@scripts/require-tools cargo cc ar objcopy
 	scripts/cargo build --release --locked -p libpidfd_spawn
 	@mkdir -p build/rust
 	@cd "target/$$(scripts/cargo --host)/release" && cp libpidfd_spawn_c.so libpidfd_spawn_c.a "$(CURDIR)/build/rust/"
@@ -48,7 +48,7 @@ $(ARCHIVE): build/rust/libpidfd_spawn_c.a scripts/static-archive
 
 .PHONY: header
 header: ## Generate include/spawn_ext.h from the source
-	@scripts/need cargo
+	@scripts/require-tools cargo
 	scripts/cargo run -q --locked --manifest-path tools/header/Cargo.toml --target-dir target/header -- src/capi/mod.rs > build/spawn_ext.h.new
 	mv build/spawn_ext.h.new include/spawn_ext.h
 
@@ -92,18 +92,18 @@ CHECK_DEV_MINUTES := 10
 
 .PHONY: check
 check: ## Does the library work here? Needs Rust, a C compiler and make; skips with a reason what else is missing
-	@scripts/need $(CHECK_TOOLS)
+	@scripts/require-tools $(CHECK_TOOLS)
 	+@AS_IS=1 MORE="$(CHECK_MORE)" scripts/parts check $(CHECK_MINUTES) $(CHECK)
 
 .PHONY: check-dev
 check-dev: ## What a change must pass besides: linters, every language mode, faults, random cases, costs
-	@scripts/need $(CHECK_DEV_TOOLS)
+	@scripts/require-tools $(CHECK_DEV_TOOLS)
 	@scripts/tool-versions
 	+@WERROR=-Werror scripts/parts check-dev $(CHECK_DEV_MINUTES) $(CHECK_DEV)
 
 .PHONY: lint
 lint: ## Formatting, clippy, shell scripts, one version everywhere
-	@scripts/need cargo rustfmt clippy shellcheck
+	@scripts/require-tools cargo rustfmt clippy shellcheck
 	scripts/check-version $(VERSION)
 	scripts/cargo fmt --all --check
 	scripts/cargo fmt --manifest-path examples/rust/Cargo.toml --check
@@ -113,12 +113,12 @@ lint: ## Formatting, clippy, shell scripts, one version everywhere
 
 .PHONY: check-warnings
 check-warnings: $(HEADERS) ## No C source has a warning, by gcc and by clang
-	@scripts/need cc clang
+	@scripts/require-tools cc clang
 	@scripts/check-warnings "$(EXAMPLE_FLAGS)" "$(TEST_FLAGS)" "$(LIBRARY_ONLY)"
 
 .PHONY: check-rust
 check-rust: ## Unit tests of the engine
-	@scripts/need cargo cc
+	@scripts/require-tools cargo cc
 	scripts/cargo test -q --locked -p pidfd_spawn
 
 .PHONY: check-crate
@@ -127,17 +127,17 @@ check-crate: ## The crate, its package and what it brings along, as Rust program
 
 .PHONY: check-header
 check-header: ## Both headers compile, alone and with the C library's, by the compilers that are here
-	@scripts/need cc
+	@scripts/require-tools cc
 	@scripts/check-header few cc c++
 
 .PHONY: check-modes
 check-modes: ## Both headers compile in every language mode and include order, by gcc and clang
-	@scripts/need cc g++ clang
+	@scripts/require-tools cc g++ clang
 	@scripts/check-header all gcc clang g++ clang++
 
 .PHONY: check-generated
 check-generated: ## The committed header is what the source gives
-	@scripts/need cargo cc
+	@scripts/require-tools cargo cc
 	@scripts/check-header generated
 
 # The library that was built for another architecture, with ARCH=NAME.
@@ -146,7 +146,7 @@ FOREIGN := build/arch/$(ARCH)/lib
 .PHONY: check-abi
 ifneq ($(origin ARCH),command line)
 check-abi: $(SO) $(ARCHIVE) ## Exported symbols and the form of the shared library; ARCH=NAME for one that check-arch built
-	@scripts/need readelf
+	@scripts/require-tools readelf
 	scripts/check-abi $(SO) $(ARCHIVE) $(SIZE_LIMIT)
 else
 check-abi:

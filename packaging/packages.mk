@@ -3,7 +3,7 @@
 ##@ Packages
 .PHONY: dist
 dist: ## The release tarball of the last commit, with the crates it needs, into build/dist/
-	@scripts/need cargo git xz
+	@scripts/require-tools cargo git xz
 	@CARGO="$(CARGO)" packaging/dist $(VERSION) build/dist
 
 .PHONY: deb

@@ -2,5 +2,5 @@
 
 .PHONY: check-ports
 check-ports: dist ## Alpine's and Arch's recipes: their steps on the release tarball, as far as that goes here
-	@scripts/need shellcheck
+	@scripts/require-tools shellcheck
 	@packaging/ports $(VERSION)

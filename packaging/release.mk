@@ -3,10 +3,10 @@
 ##@ Packages
 .PHONY: release
 release: ## What is published of a release, into build/release/, signed with KEY= (a file of OpenSSH's, or gpg's name)
-	@scripts/need cargo git xz
+	@scripts/require-tools cargo git xz
 	@CARGO="$(CARGO)" KEY='$(KEY)' packaging/release $(VERSION) build/release/$(VERSION)
 
 .PHONY: check-release
 check-release: ## make release in a clone, by keys that are made for it; the signatures hold, and break
-	@scripts/need cargo git xz
+	@scripts/require-tools cargo git xz
 	@CARGO="$(CARGO)" packaging/try-release $(VERSION)

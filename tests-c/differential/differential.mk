@@ -17,7 +17,7 @@ check-differential: build-differential ## A short run of the same, always with t
 build-differential: $(DIFFERENTIAL)/differential $(DIFFERENTIAL)/reporter $(SO)
 
 $(DIFFERENTIAL)/differential: $(DIFFERENTIAL_SOURCES) tests-c/differential/differential.h
-	@scripts/need cc
+	@scripts/require-tools cc
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $(DIFFERENTIAL_SOURCES) -pthread -ldl
 

@@ -15,12 +15,12 @@ stage() { # NAME LIBRARIES
   cp tests-c/environments/matrix/bound.c "$work/$1/tests-c/suite/tst-bound.c"
 }
 
-# scripts/inside; $within is a command to do that by, $programs a folder of programs to take instead of those in /bin.
+# scripts/chroot-run; $within is a command to do that by, $programs a folder of programs to take instead of those in /bin.
 within=
 programs=
 inside() { # ROOT FOLDER COMMAND...
   # shellcheck disable=SC2086 # a list of words
-  $within scripts/inside ${programs:+--programs "$programs"} "$@"
+  $within scripts/chroot-run ${programs:+--programs "$programs"} "$@"
 }
 
 here() { # FOLDER COMMAND...

@@ -11,7 +11,7 @@ update-guards: $(GUARD)/guard $(GUARD)/driver ## Write them down anew
 	tests-c/guard/run $(GUARD) update
 
 $(GUARD)/guard: tests-c/guard/guard.c tests-c/guard/guard.h
-	@scripts/need cc
+	@scripts/require-tools cc
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $<
 

@@ -39,5 +39,5 @@ finish() {
 
 # have TOOL: is it there, or can it be made to be?
 have() {
-  scripts/need "$1" >/dev/null 2>&1
+  scripts/require-tools "$1" >/dev/null 2>&1
 }

@@ -19,7 +19,7 @@ HARNESS := $(addprefix tests-c/harness/,runner.c runner.h interface.h cgroup.h c
 
 .PHONY: check-c
 check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_spawn, without the library and with it
-	@scripts/need cc
+	@scripts/require-tools cc
 	+@$(MAKE) --no-print-directory -s -j2 build-tests
 	@tests-c/suite/run "$(CURDIR)/$(SO)" $(REFERENCE) $(TAKENOVER) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
 
@@ -28,7 +28,7 @@ check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_sp
 GENERIC := build/generic/lib/libpidfd_spawn.so.0
 
 $(GENERIC): $(RUST_SOURCES)
-	@scripts/need cargo cc
+	@scripts/require-tools cargo cc
 	@mkdir -p $(@D)
 	RUSTFLAGS="$(RUSTFLAGS) --cfg generic_instructions" scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir target/generic
 	cp target/generic/$$(scripts/cargo --host)/release/libpidfd_spawn_c.so $@
@@ -41,7 +41,7 @@ check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite with
 
 .PHONY: mutants
 mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
-	@scripts/need cargo cc unshare
+	@scripts/require-tools cargo cc unshare
 	mutants/run -j2 $(ONLY)
 
 # What only programs of musl can tell of the library; make check-matrix runs all of the suite there.
@@ -49,13 +49,13 @@ MUSL := $(addprefix build/tests/musl/tst-,cgroup-functions load path recognition
 
 .PHONY: build-musl-tests
 build-musl-tests: $(SO) $(HEADERS)
-	@scripts/need musl-gcc
+	@scripts/require-tools musl-gcc
 	+@$(MAKE) --no-print-directory -s -j2 $(MUSL)
 
-.PHONY: check-hostile
-check-hostile: $(LINKED) build/tests/seccomp-deny ## The C suite where system calls are refused and privileges are missing
-	@scripts/need cc setpriv unshare
-	-@scripts/need valgrind qemu-$$(uname -m)
+.PHONY: check-restricted
+check-restricted: $(LINKED) build/tests/seccomp-deny ## The C suite where system calls are refused and privileges are missing
+	@scripts/require-tools cc setpriv unshare
+	-@scripts/require-tools valgrind qemu-$$(uname -m)
 	@tests-c/environments/restricted/run build/tests/linked build/tests/seccomp-deny
 
 .PHONY: build-tests

@@ -10,7 +10,7 @@ info: $(INFO) $(SO) ## Print what the library finds on this machine, for bug rep
 
 # It knows the library at run time only.
 $(INFO): tools/info/pidfd-spawn-info.c
-	@scripts/need cc
+	@scripts/require-tools cc
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_FLAGS) $(CPPFLAGS) $(CFLAGS) -fPIE -pie $(LDFLAGS) -o $@ $< -ldl $(INFO_RPATH)
 

@@ -6,11 +6,11 @@ WEAKEN := build/bin/pidfd-spawn-weaken
 tools: $(INFO) $(WEAKEN) ## The programs that are installed
 
 $(WEAKEN): tools/weaken/pidfd-spawn-weaken.c
-	@scripts/need cc
+	@scripts/require-tools cc
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_FLAGS) $(CPPFLAGS) $(CFLAGS) -fPIE -pie $(LDFLAGS) -o $@ $<
 
 .PHONY: check-weaken
 check-weaken: $(WEAKEN) ## pidfd-spawn-weaken: programs of all kinds, damaged ones
-	@scripts/need cc readelf
+	@scripts/require-tools cc readelf
 	@tools/weaken/check build

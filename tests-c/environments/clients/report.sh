@@ -44,7 +44,7 @@ processes() {
 
 # strace needs ptrace, which sandboxes forbid.
 can_trace() {
-  "${clients:?}/../../scripts/need" strace 2>/dev/null && strace -o /dev/null -e trace=none true 2>/dev/null
+  "${clients:?}/../../../scripts/require-tools" strace 2>/dev/null && strace -o /dev/null -e trace=none true 2>/dev/null
 }
 
 # Takes the place of posix_spawn and posix_spawnp in what it is put before.  The calls are counted in the file $calls.
@@ -59,6 +59,6 @@ counted() {
 }
 
 build_interposer() {
-  "$clients/../../../scripts/need" cc &&
+  "$clients/../../../scripts/require-tools" cc &&
     cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/interposer.so" "$clients/interposer.c"
 }

@@ -8,8 +8,8 @@ MUSL_FLAGS := -static -DWAY_STATIC -Ibuild/include -idirafter $(KERNELS)/include
 
 .PHONY: check-kernels
 check-kernels: $(LINKED) build/tests/seccomp-deny ## The C suite on Linux 5.10, 6.1 and 6.12, and what older ones get; RELEASES=name for some
-	@scripts/need cc
-	-@scripts/need musl-gcc
+	@scripts/require-tools cc
+	-@scripts/require-tools musl-gcc
 	+@if command -v $(MUSL_CC) >/dev/null; then $(MAKE) --no-print-directory -s build-kernels; fi
 	@tests-c/environments/kernels/run $(RELEASES)
 

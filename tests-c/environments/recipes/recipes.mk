@@ -3,5 +3,5 @@
 ##@ Checking
 .PHONY: check-recipes
 check-recipes: all ## Run every command and program that the documents show; DOCUMENTS="..." for some of them
-	@scripts/need cc
+	@scripts/require-tools cc
 	+@tests-c/environments/recipes/run $(VERSION) $(DOCUMENTS)
