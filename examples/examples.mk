@@ -8,7 +8,7 @@ CHECKED_EXAMPLES := $(addprefix $(EXAMPLES)/,run-with-timeout parallel-map cgrou
 
 .PHONY: check-examples
 check-examples: $(CHECKED_EXAMPLES) build-event-loop ## Build and run the examples and compare the results
-	@examples/check $(EXAMPLES)
+	@scripts/bats examples/examples.bats
 
 # Position-independent, so that a weak symbol that is not there at link time is looked up at load.
 $(CHECKED_EXAMPLES): $(EXAMPLES)/%: examples/%.c $(SO) $(HEADERS)

@@ -5,4 +5,4 @@ MAN_PAGES := $(sort $(wildcard man/*.1 man/*.3 man/*.7))
 .PHONY: check-man
 check-man: $(SO) $(HEADERS) $(MAN_PAGES) ## The manual pages: form, errors, and the programs in them
 	@scripts/require-tools cc
-	@man/check build $(VERSION)
+	@scripts/bats man/man.bats

@@ -21,4 +21,4 @@ build/info/linked: tools/info/pidfd-spawn-info.c $(SO)
 
 .PHONY: check-info
 check-info: $(INFO) build/info/linked build/tests/seccomp-deny $(SO) ## pidfd-spawn-info: all ways of use, sandboxes
-	@tools/info/check build
+	@scripts/bats tools/info/info.bats
