@@ -109,12 +109,12 @@ lint: ## Formatting, clippy, shell scripts, one version everywhere
 	scripts/cargo fmt --manifest-path examples/rust/Cargo.toml --check
 	scripts/cargo clippy -q --locked --workspace --all-targets -- -D warnings
 	scripts/cargo clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
-	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools bench .ci)
+	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env (bash|bats))' scripts tests-c packaging man examples tools bench .ci)
 
 .PHONY: check-warnings
 check-warnings: $(HEADERS) ## No C source has a warning, by gcc and by clang
 	@scripts/require-tools cc clang
-	@scripts/check-warnings "$(EXAMPLE_FLAGS)" "$(TEST_FLAGS)" "$(LIBRARY_ONLY)"
+	@scripts/tap scripts/check-warnings "$(EXAMPLE_FLAGS)" "$(TEST_FLAGS)" "$(LIBRARY_ONLY)"
 
 .PHONY: check-rust
 check-rust: ## Unit tests of the engine
@@ -123,17 +123,17 @@ check-rust: ## Unit tests of the engine
 
 .PHONY: check-crate
 check-crate: ## The crate, its package and what it brings along, as Rust programs get them
-	@scripts/check-crate $(VERSION)
+	@scripts/tap scripts/check-crate $(VERSION)
 
 .PHONY: check-header
 check-header: ## Both headers compile, alone and with the C library's, by the compilers that are here
 	@scripts/require-tools cc
-	@scripts/check-header few cc c++
+	@scripts/tap scripts/check-header few cc c++
 
 .PHONY: check-modes
 check-modes: ## Both headers compile in every language mode and include order, by gcc and clang
 	@scripts/require-tools cc g++ clang
-	@scripts/check-header all gcc clang g++ clang++
+	@scripts/tap scripts/check-header all gcc clang g++ clang++
 
 .PHONY: check-generated
 check-generated: ## The committed header is what the source gives

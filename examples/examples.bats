@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # variables of scripts/helpers.bash and of bats
 # The examples: what they print and how they end, compared with what they should.
 
 load ../scripts/helpers

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # variables of scripts/helpers.bash and of bats
 # The manual pages: their form, that they name every error of the reference comments, and that the programs in them
 # compile, run and do what the pages say.
 

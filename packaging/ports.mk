@@ -3,4 +3,4 @@
 .PHONY: check-ports
 check-ports: dist ## Alpine's and Arch's recipes: their steps on the release tarball, as far as that goes here
 	@scripts/require-tools shellcheck
-	@packaging/ports $(VERSION)
+	@scripts/tap packaging/ports $(VERSION)

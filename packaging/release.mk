@@ -9,4 +9,4 @@ release: ## What is published of a release, into build/release/, signed with KEY
 .PHONY: check-release
 check-release: ## make release in a clone, by keys that are made for it; the signatures hold, and break
 	@scripts/require-tools cargo git xz
-	@CARGO="$(CARGO)" packaging/try-release $(VERSION)
+	@CARGO="$(CARGO)" scripts/tap packaging/try-release $(VERSION)

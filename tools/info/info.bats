@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # variables of scripts/helpers.bash and of bats
 # pidfd-spawn-info where the library is there in each of the modes, where it is not, and in sandboxes: what it says and
 # how it ends.
 
@@ -25,6 +26,7 @@ denied() {
   run "$deny" clone3=ENOSYS -- true
   [ "$status" -ne 77 ] || skip "no seccomp filter can be set"
   # What seccomp-deny takes for the end of its rules is also that of the command.
+  # shellcheck disable=SC2016 # for the inner shell
   says "$wanted" sh -c 'program=$1; shift; exec "$@" -- "$program"' sh "$linked" "$deny" "${rules[@]}" -- "$@"
 }
 

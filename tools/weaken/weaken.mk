@@ -13,4 +13,4 @@ $(WEAKEN): tools/weaken/pidfd-spawn-weaken.c
 .PHONY: check-weaken
 check-weaken: $(WEAKEN) ## pidfd-spawn-weaken: programs of all kinds, damaged ones
 	@scripts/require-tools cc readelf
-	@tools/weaken/check build
+	@scripts/tap tools/weaken/check build

@@ -4,4 +4,4 @@
 .PHONY: check-recipes
 check-recipes: all ## Run every command and program that the documents show; DOCUMENTS="..." for some of them
 	@scripts/require-tools cc
-	+@tests-c/environments/recipes/run $(VERSION) $(DOCUMENTS)
+	+@scripts/tap tests-c/environments/recipes/run $(VERSION) $(DOCUMENTS)
