@@ -1,5 +1,5 @@
-//! Chooses the system call instructions for the target, and refuses, in plain words, one that has none.  Off Linux, which
-//! alone has pidfds, the crate is empty.
+//! Chooses the system call instructions for the target, and refuses, in plain words, one that has none.  Off Linux,
+//! which alone has pidfds, the crate is empty.
 
 use std::env;
 
@@ -40,8 +40,9 @@ fn main() {
 
 fn refuse(arch: &str, bits: &str) -> ! {
     panic!(
-        "no system call instructions for {arch} with {bits}-bit pointers; known: {INLINE:?}, s390x, powerpc64 (little-endian), \
-         and loongarch64 by the libc's syscall(). CONTRIBUTING.md says how to add an architecture."
+        "no system call instructions for {arch} with {bits}-bit pointers; known: {INLINE:?}, s390x, \
+         powerpc64 (little-endian), and loongarch64 by the libc's syscall(). \
+         CONTRIBUTING.md says how to add an architecture."
     )
 }
 

@@ -4,6 +4,7 @@ BENCH := build/bench
 BENCH_SOURCES := $(filter-out bench/child.c,$(wildcard bench/*.c))
 ROUNDS ?= 8000
 
+##@ Measuring
 .PHONY: bench
 bench: build-bench build-bench-musl ## Measure against the libc, glibc 2.41, musl and the kernel's floor: [ROUNDS=N]
 	@scripts/require-tools python3

@@ -6,6 +6,7 @@ include tools/weaken/weaken.mk
 EXAMPLES := build/examples
 CHECKED_EXAMPLES := $(addprefix $(EXAMPLES)/,run-with-timeout parallel-map cgroup-run fork-server)
 
+##@ Programs and documents
 .PHONY: check-examples
 check-examples: $(CHECKED_EXAMPLES) build-event-loop ## Build and run the examples and compare the results
 	@scripts/bats examples/examples.bats

@@ -3,6 +3,7 @@
 FUZZ_TARGETS := fdinfo glibc_actions musl_actions attributes
 FUZZ := PATH="$(CURDIR)/target/tools/bin:$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz
 
+##@ Tests of the library
 .PHONY: fuzz
 fuzz: target/tools/bin/cargo-fuzz ## Fuzz the parsers for SECONDS=1800 seconds in all (20 unless told)
 	@scripts/require-tools cargo c++

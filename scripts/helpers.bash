@@ -43,7 +43,8 @@ expect() {
   [ "$status" -eq "$wanted" ] && [[ $output == $written ]] && [[ $stderr == $complained ]]
 }
 
-# says STATUS COMMAND... -- PATTERN...: it ends so, and for each of grep's patterns it writes such a line, to either stream.
+# says STATUS COMMAND... -- PATTERN...: it ends so, and for each of grep's patterns it writes such a line, to either
+# stream.
 says() {
   local wanted=$1 command=()
   shift

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# How checks in shell report their tests, in TAP without numbers and plan, which scripts/tap adds.  Read by `.`, with $work,
-# a folder, set if `try` is used.
+# How checks in shell report their tests, in TAP without numbers and plan, which scripts/tap adds.  Read by `.`, with
+# $work, a folder, set if `try` is used.
 
 pass() { # NAME
   echo "ok - $1"
@@ -26,7 +26,8 @@ try() {
   if "$@" >"${work:?}/log" 2>&1 </dev/null; then
     pass "$name"
   else
-    fail "$name" "$(grep -m 1 -i 'error\|not so\|^not ok' "$work/log" || tail -n 1 "$work/log" | grep . || echo "status not 0: $*")"
+    fail "$name" "$(grep -m 1 -i 'error\|not so\|^not ok' "$work/log" || tail -n 1 "$work/log" | grep . ||
+      echo "status not 0: $*")"
     return 1
   fi
 }

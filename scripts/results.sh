@@ -25,8 +25,8 @@ cannot() { # ENVIRONMENT WAY WHY
   record "$1" "$2" 0 0 1 "skipped: $3"
 }
 
-# Why the tests of a log were skipped, each reason with how often, the most frequent first.  A test's line has the way of
-# use, the program and the test before the reason; what is not a test's has one name.
+# Why the tests of a log were skipped, each reason with how often, the most frequent first.  A test's line has the way
+# of use, the program and the test before the reason; what is not a test's has one name.
 reasons() {
   sed -n 's/^skipped *//p' "$1" | sed 's/^[^ ]* *[^ ]*: [^ ]*: //; t end
     s/^[^:]*: //

@@ -21,7 +21,6 @@ install: all tools ## Install under PREFIX (/usr/local); also DESTDIR, BINDIR, L
 uninstall: ## Remove what `make install` with the same variables has installed
 	@$(INSTALL_FILES) uninstall
 
-##@ Checking
 .PHONY: check-install
 check-install: all tools ## Install into build/, use it with pkg-config, CMake and Meson, and uninstall
 	+@scripts/bats tests-c/install/install.bats

@@ -1,5 +1,5 @@
-//! The libc's functions whose place the shared library takes: see `pidfd_spawn::capi::posix_spawn`.  scripts/static-archive
-//! leaves them out of the archive.
+//! The libc's functions whose place the shared library takes: see `pidfd_spawn::capi::posix_spawn`.
+//! scripts/static-archive leaves them out of the archive.
 
 use libc::{c_char, c_int, c_short, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
 use pidfd_spawn::capi::posix_spawn::{self as interpose, Arguments};

@@ -1,5 +1,5 @@
-/* As in personality.s.  The unwinding tables of 32-bit arm name these only so that a linker takes them; the entries say in
- * numbers which one an unwinder should use, and it uses its own. */
+/* As in personality.s.  The unwinding tables of 32-bit arm name these only so that a linker takes them; the entries
+ * say in numbers which one an unwinder should use, and it uses its own. */
 
 	.pushsection .text.rust_eh_personality,"ax",%progbits
 	.weak __aeabi_unwind_cpp_pr0

@@ -1,6 +1,6 @@
 /* The precompiled core library can refer to this although nothing unwinds.  Undefined, it would make every process that
- * preloads the library fail to start; weak and hidden, it is in nobody's way.  Nobody calls it.  Only directives, so that
- * any assembler for any architecture takes it. */
+ * preloads the library fail to start; weak and hidden, it is in nobody's way.  Nobody calls it.  Only directives, so
+ * that any assembler for any architecture takes it. */
 
 	.pushsection .text.rust_eh_personality,"ax",%progbits
 	.balign 4

@@ -4,6 +4,7 @@ DIFFERENTIAL := build/differential
 DIFFERENTIAL_SOURCES := $(filter-out %/reporter.c,$(wildcard tests-c/differential/*.c))
 CASES ?= 100000
 
+##@ Tests of the library
 .PHONY: differential
 differential: build-differential ## Compare with posix_spawn and glibc 2.41: [CASES=N] [SEED=S] [CASE=SEED:INDEX]
 	tests-c/differential/run $(DIFFERENTIAL) $(SO) --cases $(CASES) \

@@ -75,7 +75,8 @@ nothing_left() {
   [ -z "$left" ] || { echo "left: $left" && false; }
 }
 
-# runs LINKAGE PROGRAM: it works, and is linked as it should be: shared, with the archive, or with archives alone (full).
+# runs LINKAGE PROGRAM: it works, and is linked as it should be: shared, with the archive, or with archives alone
+# (full).
 runs() {
   local needed
   case $1 in
@@ -125,8 +126,8 @@ by_cxx_compiler() {
 }
 
 # with_musl LINKAGE SOURCE MODULE...: musl-gcc looks for nothing in the system's folders, and must not be made to: where
-# PREFIX is /usr, as here, they hold the headers and the libc.so of another C library.  pkg-config leaves out the options
-# that name them.
+# PREFIX is /usr, as here, they hold the headers and the libc.so of another C library.  pkg-config leaves out the
+# options that name them.
 with_musl() {
   local linkage=$1 source=$here/$2 static='' options musl
   shift 2

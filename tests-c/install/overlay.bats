@@ -2,8 +2,8 @@
 # shellcheck disable=SC2154 # variables of scripts/helpers.bash and of bats
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# The overlay headers, in front of those of several C libraries, compile in every language mode and include order without
-# a warning; a program that was written for glibc 2.39 is built and run with each C library that is available.
+# The overlay headers, in front of those of several C libraries, compile in every language mode and include order
+# without a warning; a program that was written for glibc 2.39 is built and run with each C library that is available.
 
 load ../../scripts/helpers
 
@@ -29,7 +29,8 @@ int use_spawn (int *pidfd, char **argv)
 #if !defined NO_SETCGROUP || defined POSIX_SPAWN_SETCGROUP
 int use_cgroup (posix_spawnattr_t *);
 int use_cgroup (posix_spawnattr_t *attr)
-{ int fd; return posix_spawnattr_getcgroup_np (attr, &fd) + posix_spawnattr_setcgroup_np (attr, POSIX_SPAWN_SETCGROUP); }
+{ int fd; return posix_spawnattr_getcgroup_np (attr, &fd)
+  + posix_spawnattr_setcgroup_np (attr, POSIX_SPAWN_SETCGROUP); }
 #endif
 #ifndef NO_CHDIR
 int use_chdir (posix_spawn_file_actions_t *);
@@ -45,9 +46,11 @@ int use_send (void);
 int use_send (void) { return pidfd_send_signal (0, 0, 0, 0); }
 #endif'
 use_wait='
-#if defined __USE_XOPEN || defined __USE_XOPEN2K8 || (!defined __GLIBC__ && (defined _GNU_SOURCE || defined _BSD_SOURCE))
+#if defined __USE_XOPEN || defined __USE_XOPEN2K8 \
+  || (!defined __GLIBC__ && (defined _GNU_SOURCE || defined _BSD_SOURCE))
 int use_wait (void);
-int use_wait (void) { idtype_t kind = P_PIDFD; return kind == (idtype_t) 3 ? (int) waitid (P_PIDFD, 0, 0, WEXITED) : 0; }
+int use_wait (void) { idtype_t kind = P_PIDFD; return
+  kind == (idtype_t) 3 ? (int) waitid (P_PIDFD, 0, 0, WEXITED) : 0; }
 #endif'
 
 # orders FOLDER ORDER...: for each order of headers a source that includes them and uses what the function `body` makes.
@@ -117,8 +120,14 @@ setup_file() {
   # The kernel's macros and the libc's enumerators cannot be in one program; this one has no need of the latter.
   printf '#include <linux/wait.h>\n#include <sys/pidfd.h>\n%s\n' "$use_pidfd" >"$work/orders/linux.c"
   # Nor can <linux/pidfd.h> and a libc's <sys/pidfd.h>; that of the overlay can.
-  printf '#include <limits.h>\n#if __has_include (<linux/pidfd.h>) && !defined __GLIBC__\n#include <linux/pidfd.h>\n#endif
-#include <sys/pidfd.h>\n%s\n' "$use_pidfd" >"$work/orders/linux-pidfd.c"
+  cat >"$work/orders/linux-pidfd.c" <<END
+#include <limits.h>
+#if __has_include (<linux/pidfd.h>) && !defined __GLIBC__
+#include <linux/pidfd.h>
+#endif
+#include <sys/pidfd.h>
+$use_pidfd
+END
 
   body() { without_overlay "$1"; }
   orders "$work/plain" \
@@ -239,7 +248,8 @@ headers() {
 # are not meant.
 seen() {
   printf '#include <%s>\n' spawn.h sys/pidfd.h sys/wait.h | gcc -E -P -dD -x c "$@" - |
-    sed -e '/PIDFD_SPAWN_OVERLAY/d' -e '/define _PIDFD_H/d' -e '/^ *$/d' -e '/posix_spawn_file_actions_addf\{0,1\}chdir (/,/;/d'
+    sed -e '/PIDFD_SPAWN_OVERLAY/d' -e '/define _PIDFD_H/d' -e '/^ *$/d' \
+      -e '/posix_spawn_file_actions_addf\{0,1\}chdir (/,/;/d'
 }
 
 # nothing_changes RELEASE: whose glibc has all of it, since 2.39.

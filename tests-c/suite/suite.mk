@@ -17,8 +17,9 @@ TAKENOVER := $(REFERENCE:build/tests/reference/%=build/tests/takenover/%)
 FALLBACK := $(LINKED:build/tests/linked/%=build/tests/fallback/%)
 HARNESS := $(addprefix tests-c/harness/,runner.c runner.h interface.h cgroup.h call.h object.h fork.h)
 
+##@ Tests of the library
 .PHONY: check-c
-check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_spawn, without the library and with it
+check-c: ## The C suite: linked, preloaded, static, without clone3; posix_spawn without the library and with it
 	@scripts/require-tools cc
 	+@$(MAKE) --no-print-directory -s -j2 build-tests
 	@tests-c/suite/run "$(CURDIR)/$(SO)" $(REFERENCE) $(TAKENOVER) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
@@ -34,13 +35,13 @@ $(GENERIC): $(RUST_SOURCES)
 	cp target/generic/$$(scripts/cargo --host)/release/libpidfd_spawn_c.so $@
 
 .PHONY: check-generic
-check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite with the system calls of an architecture that has no instructions here
+check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as on an architecture without instructions of its own
 	@readelf --dyn-syms -W $(GENERIC) | grep -q ' UND syscall$$' || { echo "check-generic: that library has its own instructions"; exit 1; }
 	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || { echo "check-generic: the programs take another library"; exit 1; }
 	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" tests-c/suite/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
 
 .PHONY: mutants
-mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break the library, one rule at a time, and show that the tests notice; ONLY=name for one
+mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break one rule at a time: do the tests notice?  ONLY=name for one
 	@scripts/require-tools cargo cc unshare
 	mutants/run -j2 $(ONLY)
 
@@ -51,12 +52,6 @@ MUSL := $(addprefix build/tests/musl/tst-,cgroup-functions load path recognition
 build-musl-tests: $(SO) $(HEADERS)
 	@scripts/require-tools musl-gcc
 	+@$(MAKE) --no-print-directory -s -j2 $(MUSL)
-
-.PHONY: check-restricted
-check-restricted: $(LINKED) build/tests/seccomp-deny ## The C suite where system calls are refused and privileges are missing
-	@scripts/require-tools cc setpriv unshare
-	-@scripts/require-tools valgrind qemu-$$(uname -m)
-	@tests-c/environments/restricted/run build/tests/linked build/tests/seccomp-deny
 
 .PHONY: build-tests
 build-tests: $(LINKED) $(PRELOADED) $(STATIC) $(REFERENCE) build/tests/seccomp-deny

@@ -4,6 +4,7 @@ INFO := build/bin/pidfd-spawn-info
 # It is found beside the program's folder, as it is where both are installed.  Empty where the loader looks anyway.
 INFO_RPATH ?= -Wl,-rpath,'$$ORIGIN/../lib'
 
+##@ Programs and documents
 .PHONY: info
 info: $(INFO) $(SO) ## Print what the library finds on this machine, for bug reports
 	@$(INFO)

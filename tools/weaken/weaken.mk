@@ -2,6 +2,7 @@
 
 WEAKEN := build/bin/pidfd-spawn-weaken
 
+##@ Programs and documents
 .PHONY: tools
 tools: $(INFO) $(WEAKEN) ## The programs that are installed
 

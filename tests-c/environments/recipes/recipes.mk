@@ -1,6 +1,6 @@
 # What the documents say to type; README.md has the rules.
 
-##@ Checking
+##@ Programs and documents
 .PHONY: check-recipes
 check-recipes: all ## Run every command and program that the documents show; DOCUMENTS="..." for some of them
 	@scripts/require-tools cc
