@@ -4,7 +4,7 @@ VERSION := 0.1.0
 SONAME := libpidfd_spawn.so.0
 CC ?= cc
 CARGO ?= cargo
-# A compiler of tomorrow warns of more, which is no reason to stop; check-warnings is for who writes the sources.
+# A compiler of tomorrow warns of more, which is no reason to stop; check-warnings is for those who write the sources.
 WERROR ?=
 export WERROR
 # What is loaded of the shared library, in bytes.  Empty: what our compilers need for that architecture.
@@ -14,7 +14,8 @@ LIB := build/lib
 SO := $(LIB)/libpidfd_spawn.so
 ARCHIVE := $(LIB)/libpidfd_spawn.a
 HEADERS := build/include/spawn_ext.h build/include/pidfd_spawn.h
-RUST_SOURCES := $(shell find src packaging build.rs Cargo.toml Cargo.lock -name '*.rs' -o -name '*.toml' -o -name '*.lock')
+RUST_SOURCES := $(shell find src packaging build.rs Cargo.toml Cargo.lock \
+  -name '*.rs' -o -name '*.toml' -o -name '*.lock')
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -28,7 +29,7 @@ build/include/%: include/%
 	cp $< $@
 
 build/rust/libpidfd_spawn_c.so build/rust/libpidfd_spawn_c.a &: $(RUST_SOURCES)
-	@scripts/need cargo cc ar objcopy
+	@scripts/require-tools cargo cc ar objcopy
 	scripts/cargo build --release --locked -p libpidfd_spawn
 	@mkdir -p build/rust
 	@cd "target/$$(scripts/cargo --host)/release" && cp libpidfd_spawn_c.so libpidfd_spawn_c.a "$(CURDIR)/build/rust/"
@@ -48,15 +49,15 @@ $(ARCHIVE): build/rust/libpidfd_spawn_c.a scripts/static-archive
 
 .PHONY: header
 header: ## Generate include/spawn_ext.h from the source
-	@scripts/need cargo
-	scripts/cargo run -q --locked --manifest-path tools/header/Cargo.toml --target-dir target/header -- src/capi/mod.rs > build/spawn_ext.h.new
+	@scripts/require-tools cargo
+	scripts/cargo run -q --locked --manifest-path tools/header/Cargo.toml --target-dir target/header -- src/capi/mod.rs \
+	  >build/spawn_ext.h.new
 	mv build/spawn_ext.h.new include/spawn_ext.h
 
 .PHONY: clean
 clean: ## Remove everything that was built
 	rm -rf build target
 
-##@ Seeing it work
 .PHONY: demo
 demo: all build/examples/supervisor build/examples/weak-client ## Build everything and run the examples
 	build/examples/supervisor
@@ -82,63 +83,69 @@ CHECK := all check-rust check-abi check-header check-examples check-info check-w
 CHECK_TOOLS := cargo cc ar objcopy readelf
 CHECK_MINUTES := 5
 # Without these some of it is skipped.
-CHECK_MORE := c++ clang pkg-config cmake meson ninja python3 glib
-# The order of these is that of their running; what a part needs is in the list of tools, so that it is asked for at once.
+CHECK_MORE := bats c++ clang pkg-config cmake meson ninja python3 glib
+# The order of these is that of their running; what a part needs is in the list of tools, so that it is asked for at
+# once.
 CHECK_DEV := lint check-warnings check-generated check-modes check-overlay check-man check-examples check-install \
   check-guards check-faults check-differential soak check-crate
-CHECK_DEV_TOOLS := $(CHECK_TOOLS) rustfmt clippy shellcheck c++ clang clang++ musl-gcc pkg-config cmake meson ninja python3 \
-  glib mandoc groff
+CHECK_DEV_TOOLS := $(CHECK_TOOLS) rustfmt clippy shellcheck bats c++ clang clang++ musl-gcc pkg-config cmake meson \
+  ninja python3 glib mandoc groff
 CHECK_DEV_MINUTES := 10
 
 .PHONY: check
 check: ## Does the library work here? Needs Rust, a C compiler and make; skips with a reason what else is missing
-	@scripts/need $(CHECK_TOOLS)
+	@scripts/require-tools $(CHECK_TOOLS)
 	+@AS_IS=1 MORE="$(CHECK_MORE)" scripts/parts check $(CHECK_MINUTES) $(CHECK)
 
 .PHONY: check-dev
 check-dev: ## What a change must pass besides: linters, every language mode, faults, random cases, costs
-	@scripts/need $(CHECK_DEV_TOOLS)
+	@scripts/require-tools $(CHECK_DEV_TOOLS)
 	@scripts/tool-versions
 	+@WERROR=-Werror scripts/parts check-dev $(CHECK_DEV_MINUTES) $(CHECK_DEV)
 
 .PHONY: lint
-lint: ## Formatting, clippy, shell scripts, one version everywhere
-	@scripts/need cargo rustfmt clippy shellcheck
+lint: check-line-length ## Formatting, clippy, shell scripts, one version everywhere
+	@scripts/require-tools cargo rustfmt clippy shellcheck
 	scripts/check-version $(VERSION)
 	scripts/check-unsafe
 	scripts/cargo fmt --all --check
 	scripts/cargo fmt --manifest-path examples/rust/Cargo.toml --check
 	scripts/cargo clippy -q --locked --workspace --all-targets -- -D warnings
 	scripts/cargo clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
-	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env bash)' scripts tests-c packaging man examples tools bench .ci)
+	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env (bash|bats))' \
+	  scripts tests-c packaging man examples tools bench .ci)
+
+.PHONY: check-line-length
+check-line-length: ## No line of a text file is longer than 120 columns
+	@scripts/check-line-length
 
 .PHONY: check-warnings
 check-warnings: $(HEADERS) ## No C source has a warning, by gcc and by clang
-	@scripts/need cc clang
-	@scripts/check-warnings "$(EXAMPLE_FLAGS)" "$(TEST_FLAGS)" "$(LIBRARY_ONLY)"
+	@scripts/require-tools cc clang
+	@scripts/tap scripts/check-warnings "$(EXAMPLE_FLAGS)" "$(TEST_FLAGS)" "$(LIBRARY_ONLY)"
 
 .PHONY: check-rust
 check-rust: ## Unit tests of the engine
-	@scripts/need cargo cc
+	@scripts/require-tools cargo cc
 	scripts/cargo test -q --locked -p pidfd_spawn
 
 .PHONY: check-crate
 check-crate: ## The crate, its package and what it brings along, as Rust programs get them
-	@scripts/check-crate $(VERSION)
+	@scripts/tap scripts/check-crate $(VERSION)
 
 .PHONY: check-header
 check-header: ## Both headers compile, alone and with the C library's, by the compilers that are here
-	@scripts/need cc
-	@scripts/check-header few cc c++
+	@scripts/require-tools cc
+	@scripts/tap scripts/check-header few cc c++
 
 .PHONY: check-modes
 check-modes: ## Both headers compile in every language mode and include order, by gcc and clang
-	@scripts/need cc g++ clang
-	@scripts/check-header all gcc clang g++ clang++
+	@scripts/require-tools cc g++ clang
+	@scripts/tap scripts/check-header all gcc clang g++ clang++
 
 .PHONY: check-generated
 check-generated: ## The committed header is what the source gives
-	@scripts/need cargo cc
+	@scripts/require-tools cargo cc
 	@scripts/check-header generated
 
 # The library that was built for another architecture, with ARCH=NAME.
@@ -146,12 +153,13 @@ FOREIGN := build/arch/$(ARCH)/lib
 
 .PHONY: check-abi
 ifneq ($(origin ARCH),command line)
-check-abi: $(SO) $(ARCHIVE) ## Exported symbols and the form of the shared library; ARCH=NAME for one that check-arch built
-	@scripts/need readelf
+check-abi: $(SO) $(ARCHIVE) ## Exported symbols, the form of the libraries; ARCH=NAME for what check-arch built
+	@scripts/require-tools readelf
 	scripts/check-abi $(SO) $(ARCHIVE) $(SIZE_LIMIT)
 else
 check-abi:
-	@test -e $(FOREIGN)/libpidfd_spawn.so || { echo "check-abi: nothing was built for it yet: make check-arch ARCH=$(ARCH)"; exit 1; }
+	@test -e $(FOREIGN)/libpidfd_spawn.so || \
+	  { echo "check-abi: nothing was built for it yet: make check-arch ARCH=$(ARCH)"; exit 1; }
 	scripts/check-abi $(FOREIGN)/libpidfd_spawn.so $(FOREIGN)/libpidfd_spawn.a
 endif
 
@@ -164,29 +172,20 @@ include tests-c/differential/differential.mk
 include tests-c/fault/fault.mk
 include tests-c/soak/soak.mk
 include tests-c/guard/guard.mk
-include tests-c/environments/matrix/matrix.mk
-include tests-c/environments/kernels/kernels.mk
-include tests-c/environments/arch/arch.mk
-include tests-c/environments/clients/clients.mk
-include tests-c/environments/newcomer/newcomer.mk
-include bench/bench.mk
-include packaging/install/install.mk
-include packaging/packages.mk
-include packaging/ports.mk
-include packaging/release.mk
-include docs/docs.mk
-include man/man.mk
+include tests-c/environments/environments.mk
 include tests-c/environments/recipes/recipes.mk
 include examples/examples.mk
 include examples/rust/rust.mk
+include docs/docs.mk
+include man/man.mk
+include packaging/install/install.mk
+include packaging/packages.mk
+include bench/bench.mk
 include fuzz/fuzz.mk
 
-.PHONY: support
-support: ## Write docs/support.md from what the checks of other C libraries, kernels and programs left
-	scripts/support build/results > build/support.md.new
-	mv build/support.md.new docs/support.md
-
+##@ Building
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^##@ / { group = substr($$0, 5); if (!(group in text)) order[++groups] = group } \
+	  /^[a-z-]+:.*## / { text[group] = text[group] sprintf ("  %-18s %s\n", $$1, $$2) } \
+	  END { for (i = 1; i <= groups; i++) printf "\n%s\n%s", order[i], text[order[i]] }' $(MAKEFILE_LIST)

@@ -6,15 +6,16 @@ BENCH_HEADERS := bench/bench.h tests-c/harness/seccomp.h tests-c/harness/request
 BENCH_FLAGS := $(EXAMPLE_FLAGS) -std=gnu11 -Ibuild/include -Itests-c/harness
 ROUNDS ?= 8000
 
+##@ Measuring
 .PHONY: bench
 bench: build-bench build-bench-musl ## Measure against the libc, glibc 2.41, musl and the kernel's floor: [ROUNDS=N]
-	@scripts/need python3
+	@scripts/require-tools python3
 	@bench/run $(BENCH) $(ROUNDS)
 
 # Without musl-gcc the other rows are measured all the same.
 .PHONY: build-bench-musl
 build-bench-musl:
-	@scripts/need musl-gcc && $(MAKE) --no-print-directory $(BENCH)/bench-musl || true
+	@scripts/require-tools musl-gcc && $(MAKE) --no-print-directory $(BENCH)/bench-musl || true
 
 .PHONY: build-bench
 build-bench: $(BENCH)/bench $(BENCH)/child $(BENCH)/empty.so
@@ -39,6 +40,6 @@ $(BENCH)/empty.so:
 
 .PHONY: plots
 plots: $(GUARD)/guard $(GUARD)/driver ## Draw docs/plots/ from what `make bench` measured
-	@scripts/need python3 gnuplot
-	@-scripts/need musl-gcc && $(MAKE) --no-print-directory $(GUARD)/driver-musl
+	@scripts/require-tools python3 gnuplot
+	@-scripts/require-tools musl-gcc && $(MAKE) --no-print-directory $(GUARD)/driver-musl
 	python3 bench/plot.py $(BENCH) $(GUARD) docs/plots

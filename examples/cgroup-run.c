@@ -8,8 +8,8 @@
  * writing its process ID into cgroup.procs, would let it run outside for a moment, use memory that is counted
  * elsewhere, and start children that stay outside.
  *
- * posix_spawnattr_setcgroup_np came with glibc 2.39; others get it from the shared library.  It is a weak symbol here, so
- * that this program also runs where it is missing, and says so.  (Build it as a position-independent executable:
+ * posix_spawnattr_setcgroup_np came with glibc 2.39; others get it from the shared library.  It is a weak symbol here,
+ * so that this program also runs where it is missing, and says so.  (Build it as a position-independent executable:
  * otherwise the linker may make a missing weak symbol null for ever.)
  *
  * The exit status is that of the command, 128 plus the signal's number when a signal ended it, 125 when this program

@@ -6,13 +6,14 @@ include tools/weaken/weaken.mk
 EXAMPLES := build/examples
 CHECKED_EXAMPLES := $(addprefix $(EXAMPLES)/,run-with-timeout parallel-map cgroup-run fork-server)
 
+##@ Programs and documents
 .PHONY: check-examples
 check-examples: $(CHECKED_EXAMPLES) build-event-loop ## Build and run the examples and compare the results
-	@examples/check $(EXAMPLES)
+	@scripts/bats examples/examples.bats
 
 # Position-independent, so that a weak symbol that is not there at link time is looked up at load.
 $(CHECKED_EXAMPLES): $(EXAMPLES)/%: examples/%.c $(SO) $(HEADERS)
-	@scripts/need cc
+	@scripts/require-tools cc
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_FLAGS) -fPIE -pie -Ibuild/include -o $@ $< -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../lib'
 
@@ -20,12 +21,12 @@ $(CHECKED_EXAMPLES): $(EXAMPLES)/%: examples/%.c $(SO) $(HEADERS)
 .PHONY: build-event-loop
 build-event-loop: $(SO) $(HEADERS)
 	@mkdir -p $(EXAMPLES)
-	@if why=$$(scripts/need cc glib 2>&1); then \
+	@if why=$$(scripts/require-tools cc glib 2>&1); then \
 	  rm -f $(EXAMPLES)/event-loop.missing; \
 	  $(MAKE) -s --no-print-directory $(EXAMPLES)/event-loop; \
 	else \
 	  rm -f $(EXAMPLES)/event-loop; \
-	  echo "$${why##*need: }" >$(EXAMPLES)/event-loop.missing; \
+	  echo "$${why##*require-tools: }" >$(EXAMPLES)/event-loop.missing; \
 	fi
 
 $(EXAMPLES)/event-loop: examples/event-loop.c $(SO) $(HEADERS)

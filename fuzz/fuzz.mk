@@ -3,9 +3,10 @@
 FUZZ_TARGETS := fdinfo glibc_actions musl_actions attributes
 FUZZ := PATH="$(CURDIR)/target/tools/bin:$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz
 
+##@ Tests of the library
 .PHONY: fuzz
 fuzz: target/tools/bin/cargo-fuzz ## Fuzz the parsers for SECONDS=1800 seconds in all (20 unless told)
-	@scripts/need cargo c++
+	@scripts/require-tools cargo c++
 	@for target in $(FUZZ_TARGETS); do \
 	  echo "fuzzing $$target"; \
 	  corpus=$(CURDIR)/target/fuzz/corpus/$$target; mkdir -p "$$corpus"; \
@@ -16,5 +17,5 @@ fuzz: target/tools/bin/cargo-fuzz ## Fuzz the parsers for SECONDS=1800 seconds i
 	done
 
 target/tools/bin/cargo-fuzz:
-	@scripts/need cargo
+	@scripts/require-tools cargo
 	$(CARGO) install -q --locked --root target/tools cargo-fuzz

@@ -238,8 +238,8 @@ pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
 }
 #endif  /* __cplusplus */
 
-/* The cgroup that the child is born in, as glibc 2.39 has it.  The shared library gives these to every libc, and has its
- * posix_spawn and posix_spawnp honour the flag; the archive does not. */
+/* The cgroup that the child is born in, as glibc 2.39 has it.  The shared library gives these to every libc, and has
+ * its posix_spawn and posix_spawnp honour the flag; the archive does not. */
 #ifndef POSIX_SPAWN_SETCGROUP
 # define POSIX_SPAWN_SETCGROUP 0x100
 # if defined __THROW

@@ -2,7 +2,8 @@
 
 MAN_PAGES := $(sort $(wildcard man/*.1 man/*.3 man/*.7))
 
+##@ Programs and documents
 .PHONY: check-man
 check-man: $(SO) $(HEADERS) $(MAN_PAGES) ## The manual pages: form, errors, and the programs in them
-	@scripts/need cc
-	@man/check build $(VERSION)
+	@scripts/require-tools cc
+	@scripts/bats man/man.bats

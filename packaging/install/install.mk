@@ -14,20 +14,17 @@ INSTALL_FILES = VERSION='$(VERSION)' SONAME='$(SONAME)' BUILD=build STRIP='$(STR
 
 ##@ Installing
 .PHONY: install
-install: all ## Install under PREFIX (/usr/local); also DESTDIR, BINDIR, LIBDIR, INCLUDEDIR, MANDIR, STRIP
-	@# Not every tree has a rule for the programs.
-	+@if $(MAKE) -s -n tools >/dev/null 2>&1; then $(MAKE) --no-print-directory tools; fi
+install: all tools ## Install under PREFIX (/usr/local); also DESTDIR, BINDIR, LIBDIR, INCLUDEDIR, MANDIR, STRIP
 	@$(INSTALL_FILES) install
 
 .PHONY: uninstall
 uninstall: ## Remove what `make install` with the same variables has installed
 	@$(INSTALL_FILES) uninstall
 
-##@ Checking
 .PHONY: check-install
-check-install: all ## Install into build/, use it with pkg-config, CMake and Meson, and uninstall
-	+@tests-c/install/check-install
+check-install: all tools ## Install into build/, use it with pkg-config, CMake and Meson, and uninstall
+	+@scripts/bats tests-c/install/install.bats
 
 .PHONY: check-overlay
 check-overlay: all ## The overlay headers with four C libraries, in every language mode and include order
-	@tests-c/install/check-overlay
+	@scripts/bats tests-c/install/overlay.bats

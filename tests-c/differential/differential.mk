@@ -5,6 +5,7 @@ DIFFERENTIAL_SOURCES := $(filter-out %/reporter.c,$(wildcard tests-c/differentia
   tests-c/harness/procfs.c tests-c/harness/tap.c
 CASES ?= 100000
 
+##@ Tests of the library
 .PHONY: differential
 differential: build-differential ## Compare with posix_spawn and glibc 2.41: [CASES=N] [SEED=S] [CASE=SEED:INDEX]
 	tests-c/differential/run $(DIFFERENTIAL) $(SO) --cases $(CASES) \
@@ -18,7 +19,7 @@ check-differential: build-differential ## A short run of the same, always with t
 build-differential: $(DIFFERENTIAL)/differential $(DIFFERENTIAL)/reporter $(SO)
 
 $(DIFFERENTIAL)/differential: $(DIFFERENTIAL_SOURCES) tests-c/differential/differential.h $(HARNESS)
-	@scripts/need cc
+	@scripts/require-tools cc
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $(DIFFERENTIAL_SOURCES) -pthread -ldl
 

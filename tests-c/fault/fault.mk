@@ -1,5 +1,6 @@
 # Fault injection; see README.md.
 
+##@ Tests of the library
 .PHONY: check-faults
 check-faults: build/fault/fault build/fault/child ## Fail every system call of the library, one at a time
 	build/fault/fault

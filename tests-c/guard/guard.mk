@@ -2,6 +2,7 @@
 
 GUARD := build/guard
 
+##@ Tests of the library
 .PHONY: check-guards
 check-guards: $(GUARD)/guard $(GUARD)/driver ## The system calls and instructions of each function, against what is written down
 	tests-c/guard/run $(GUARD) compare
@@ -11,7 +12,7 @@ update-guards: $(GUARD)/guard $(GUARD)/driver ## Write them down anew
 	tests-c/guard/run $(GUARD) update
 
 $(GUARD)/guard: tests-c/guard/guard.c tests-c/guard/guard.h
-	@scripts/need cc
+	@scripts/require-tools cc
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $<
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A program written for glibc 2.39, in the language that C89 and C++20 share: it knows nothing of this library, only the
- * C library's headers.  Compiled with the overlay it must work on an older C library, too.  FIRST may name a header to
- * be included before all others.  With WITHOUT_OVERLAY it is a program for <pidfd_spawn.h>, with ARCHIVE it does without
+ * A program written for glibc 2.39, in the language that C89 and C++20 share: it knows nothing of this library, only
+ * the C library's headers.  Compiled with the overlay it must work on an older C library, too.  FIRST may name a header
+ * to be included before all others.  With WITHOUT_OVERLAY it is a program for <pidfd_spawn.h>, with ARCHIVE it does
+ * without
  * what the archive does not have. */
 
 #ifndef _GNU_SOURCE

@@ -2,6 +2,7 @@
 
 SECONDS ?= 20
 
+##@ Tests of the library
 .PHONY: soak
 soak: build/soak/soak build/soak/child ## Everything at once for SECONDS=600 seconds (20 unless told)
 	build/soak/soak $(SECONDS)

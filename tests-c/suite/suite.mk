@@ -21,9 +21,10 @@ HARNESS := $(wildcard tests-c/harness/*.h)
 # The parts of the harness that are linked with each program; the others but the first stand alone.
 HARNESS_PARTS := runner tap snapshot procfs seccomp
 
+##@ Tests of the library
 .PHONY: check-c
-check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_spawn, without the library and with it
-	@scripts/need cc
+check-c: ## The C suite: linked, preloaded, static, without clone3; posix_spawn without the library and with it
+	@scripts/require-tools cc
 	+@$(MAKE) --no-print-directory -s -j2 build-tests
 	@tests-c/suite/run "$(CURDIR)/$(SO)" $(REFERENCE) $(TAKENOVER) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
 
@@ -32,7 +33,7 @@ check-c: ## The C suite: linked, preloaded, static, without clone3; and posix_sp
 GENERIC := build/generic/lib/libpidfd_spawn.so.0
 
 $(GENERIC): $(RUST_SOURCES)
-	@scripts/need cargo cc
+	@scripts/require-tools cargo cc
 	@mkdir -p $(@D)
 	RUSTFLAGS="$(RUSTFLAGS) --cfg generic_instructions" \
 	  scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir target/generic
@@ -48,7 +49,7 @@ check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as o
 
 .PHONY: mutants
 mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break one rule at a time: do the tests notice?  ONLY=name for one
-	@scripts/need cargo cc unshare
+	@scripts/require-tools cargo cc unshare
 	mutants/run -j2 $(ONLY)
 
 # What only programs of musl can tell of the library; make check-matrix runs all of the suite there.
@@ -56,14 +57,8 @@ MUSL := $(addprefix build/tests/musl/tst-,cgroup-functions load path recognition
 
 .PHONY: build-musl-tests
 build-musl-tests: $(SO) $(HEADERS)
-	@scripts/need musl-gcc
+	@scripts/require-tools musl-gcc
 	+@$(MAKE) --no-print-directory -s -j2 $(MUSL)
-
-.PHONY: check-restricted
-check-restricted: $(LINKED) build/tests/seccomp-deny ## The C suite with system calls refused and privileges missing
-	@scripts/need cc setpriv unshare
-	-@scripts/need valgrind qemu-$$(uname -m)
-	@tests-c/environments/restricted/run build/tests/linked build/tests/seccomp-deny
 
 .PHONY: build-tests
 build-tests: $(LINKED) $(PRELOADED) $(STATIC) $(REFERENCE) build/tests/seccomp-deny

@@ -4,13 +4,14 @@ INFO := build/bin/pidfd-spawn-info
 # It is found beside the program's folder, as it is where both are installed.  Empty where the loader looks anyway.
 INFO_RPATH ?= -Wl,-rpath,'$$ORIGIN/../lib'
 
+##@ Programs and documents
 .PHONY: info
 info: $(INFO) $(SO) ## Print what the library finds on this machine, for bug reports
 	@$(INFO)
 
 # It knows the library at run time only.
 $(INFO): tools/info/pidfd-spawn-info.c
-	@scripts/need cc
+	@scripts/require-tools cc
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_FLAGS) $(CPPFLAGS) $(CFLAGS) -fPIE -pie $(LDFLAGS) -o $@ $< -ldl $(INFO_RPATH)
 
@@ -21,4 +22,4 @@ build/info/linked: tools/info/pidfd-spawn-info.c $(SO)
 
 .PHONY: check-info
 check-info: $(INFO) build/info/linked build/tests/seccomp-deny $(SO) ## pidfd-spawn-info: all ways of use, sandboxes
-	@tools/info/check build
+	@scripts/bats tools/info/info.bats

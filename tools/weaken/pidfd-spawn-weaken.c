@@ -3,9 +3,9 @@
  * Lets ready-made programs start where a version of glibc is missing to which they have only weak references, as
  * programs with Rust's standard library have to GLIBC_2.39.
  *
- * The dynamic loader wants every version that a file lists before it looks at a symbol, unless the entry in that list is
- * marked as weak.  An entry is 16 bytes with the version's hash, a flag, a number, and the place of its name; and each
- * symbol has the number of its version in a table beside the symbol table.  Only these places are written to.
+ * The dynamic loader wants every version that a file lists before it looks at a symbol, unless the entry in that list
+ * is marked as weak.  An entry is 16 bytes with the version's hash, a flag, a number, and the place of its name; and
+ * each symbol has the number of its version in a table beside the symbol table.  Only these places are written to.
  *
  * A file is changed only if everything that leads to these places is as expected; all numbers in it are taken to be
  * wrong until they were compared with something. */

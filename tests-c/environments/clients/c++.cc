@@ -2,8 +2,8 @@
 //
 //   c++ fork|pidfd_fork prepare|parent|child
 //
-// That handler of pthread_atfork throws.  The exception comes to the caller, who finds the signal mask as it was and can
-// fork again.  Says what is wrong and ends with status 1, or says nothing.
+// That handler of pthread_atfork throws.  The exception comes to the caller, who finds the signal mask as it was and
+// can fork again.  Says what is wrong and ends with status 1, or says nothing.
 
 #include <cerrno>
 #include <csignal>
@@ -68,7 +68,8 @@ check_fork (int (*volatile function) (unsigned int), bool by_pidfd)
   siginfo_t info;
   if (result < 0)
     complain ("the next call");
-  if (waitid (by_pidfd ? static_cast<idtype_t> (3) /* P_PIDFD */ : P_PID, static_cast<id_t> (result), &info, WEXITED) != 0)
+  idtype_t kind = by_pidfd ? static_cast<idtype_t> (3) /* P_PIDFD */ : P_PID;
+  if (waitid (kind, static_cast<id_t> (result), &info, WEXITED) != 0)
     complain ("waiting");
   if (info.si_code != CLD_EXITED || info.si_status != FINE)
     complain ("the next child ended otherwise");

@@ -1,4 +1,4 @@
-"""Prints how many tests passed in both of two results of CPython's tests, and after a colon which passed in the first only.
+"""Prints how many tests passed in both of two results of CPython's tests, and after a colon those of the first only.
 
     compare-junit.py FIRST.xml SECOND.xml
 """
@@ -9,7 +9,8 @@ import xml.etree.ElementTree as ElementTree
 
 def passed(path):
     cases = ElementTree.parse(path).iter("testcase")
-    return {case.get("name") for case in cases if all(case.find(bad) is None for bad in ("failure", "error", "skipped"))}
+    bad = ("failure", "error", "skipped")
+    return {case.get("name") for case in cases if all(case.find(tag) is None for tag in bad)}
 
 
 try:

@@ -120,9 +120,9 @@ for test in (poll_and_wait, status, send_signal, close_on_exec, not_found, fork,
     name = f"Python ctypes: {test.__name__.replace('_', ' ')}"
     try:
         test()
-        print(f"ok      clients   {name}")
+        print(f"ok - {name}")
     except Exception as why:
         failed = True
-        print(f"FAILED  clients   {name}: {why!r}")
+        print(f"not ok - {name}\n# {why!r}")
     sys.stdout.flush()
 sys.exit(failed)

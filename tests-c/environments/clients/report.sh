@@ -1,31 +1,17 @@
 # shellcheck shell=sh
-# What the scripts of this folder share: the lines of the suite, and what is asked for often.
+# What the scripts of this folder share.  Their tests are reported in TAP; clients.py makes the rows of the table.
 
-ok() {
-  printf 'ok      clients   %s\n' "$1"
-}
-
-failed() {
-  printf 'FAILED  clients   %s: %s\n' "$1" "$2"
-}
-
-skipped() {
-  printf 'skipped clients   %s: %s\n' "$1" "$2"
-}
+# shellcheck source=scripts/report.sh
+. scripts/report.sh
 
 # Never a reason to fail.
 measured() {
-  printf 'measured clients  %s\n' "$1"
+  echo "# measured: $1"
 }
 
 # Ends a row of the table: what was said since the last one was said of this environment.
 environment() {
-  printf '#row\t%s\t%s\n' "$1" "$2"
-}
-
-# judge NAME WHY: passed, if there is nothing to complain of.
-judge() {
-  if [ -z "$2" ]; then ok "$1"; else failed "$1" "$2"; fi
+  printf '# row: %s\t%s\n' "$1" "$2"
 }
 
 limited() {
@@ -44,7 +30,7 @@ processes() {
 
 # strace needs ptrace, which sandboxes forbid.
 can_trace() {
-  "${clients:?}/../../scripts/need" strace 2>/dev/null && strace -o /dev/null -e trace=none true 2>/dev/null
+  scripts/require-tools strace 2>/dev/null && strace -o /dev/null -e trace=none true 2>/dev/null
 }
 
 # Takes the place of posix_spawn and posix_spawnp in what it is put before.  The calls are counted in the file $calls.
@@ -59,6 +45,7 @@ counted() {
 }
 
 build_interposer() {
-  "$clients/../../../scripts/need" cc &&
-    cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/interposer.so" "$clients/interposer.c"
+  scripts/require-tools cc &&
+    cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/interposer.so" \
+      "${clients:?}/interposer.c"
 }

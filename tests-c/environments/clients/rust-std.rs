@@ -149,14 +149,14 @@ fn tests() -> i32 {
         ("EACCES", || refused("/etc/passwd", 13)),
         ("eight threads", threads),
     ];
-    let way = std::env::args().nth(2).unwrap_or_default();
+    let mode = std::env::args().nth(2).unwrap_or_default();
     let mut failures = 0;
     for (name, test) in tests {
         match test() {
-            Ok(()) => println!("ok      clients   Rust std, {way}: {name}"),
+            Ok(()) => println!("ok - Rust std, {mode}: {name}"),
             Err(why) => {
                 failures += 1;
-                println!("FAILED  clients   Rust std, {way}: {name}: {why}");
+                println!("not ok - Rust std, {mode}: {name}\n# {why}");
             }
         }
     }

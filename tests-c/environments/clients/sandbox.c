@@ -22,8 +22,9 @@ static const char *const allowed[] = {
   "lseek",    "madvise",      "mmap",           "mprotect",        "mremap",          "munmap",      "newfstatat",
   "open",     "openat",       "pread64",        "prlimit64",       "read",            "readlink",    "readlinkat",
   "readv",    "riscv_hwprobe", "rseq",          "rt_sigaction",    "rt_sigprocmask",  "rt_sigreturn",
-  "sched_getaffinity", "set_robust_list", "set_tid_address", "sigaltstack", "stat",     "statfs",          "statx",       "sysinfo",
-  "uname",    "write",        "writev",         "copy_file_range", "getdents64",      "sched_yield",
+  "sched_getaffinity", "set_robust_list", "set_tid_address", "sigaltstack", "stat",     "statfs",
+  "statx",    "sysinfo",      "uname",          "write",        "writev",         "copy_file_range", "getdents64",
+  "sched_yield",
 };
 
 int

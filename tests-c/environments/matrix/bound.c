@@ -24,7 +24,7 @@ static void
 check_bound (const char *function, const void *address)
 {
   const char *file = file_at (address);
-  dprintf (STDOUT_FILENO, "bound   %-9s %s: that of %s\n", MODE, function, file);
+  dprintf (STDOUT_FILENO, "# bound: %s: that of %s\n", function, file);
 #if defined MODE_STATIC
   CHECK_STR (file, self_path);
 #else
@@ -49,12 +49,13 @@ TEST (there_is_one_libc)
     {
       *end = 0;
       char *slash = strrchr (line, '/');
-      if (!slash || (strncmp (slash, "/libc.", 6) != 0 && strncmp (slash, "/libc-", 6) != 0 && !strstr (slash, "/ld-musl")))
+      if (!slash
+          || (strncmp (slash, "/libc.", 6) != 0 && strncmp (slash, "/libc-", 6) != 0 && !strstr (slash, "/ld-musl")))
         continue;
       slash = strchr (line, '/');
       if (found[0])
         CHECK_STR (slash, found);
       strcpy (found, slash);
     }
-  dprintf (STDOUT_FILENO, "bound   %-9s with the libc %s\n", MODE, found[0] ? found : "in the program");
+  dprintf (STDOUT_FILENO, "# bound: with the libc %s\n", found[0] ? found : "in the program");
 }

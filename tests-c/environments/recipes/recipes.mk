@@ -1,7 +1,7 @@
 # What the documents say to type; README.md has the rules.
 
-##@ Checking
+##@ Programs and documents
 .PHONY: check-recipes
 check-recipes: all ## Run every command and program that the documents show; DOCUMENTS="..." for some of them
-	@scripts/need cc
-	+@tests-c/environments/recipes/run $(VERSION) $(DOCUMENTS)
+	@scripts/require-tools cc
+	+@scripts/tap tests-c/environments/recipes/run $(VERSION) $(DOCUMENTS)

@@ -13,8 +13,8 @@ const HEAD: &str = "\
  *
  * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid.
  *
- * Generated from src/capi/mod.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what is
- * needed to use a pidfd.
+ * Generated from src/capi/mod.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what
+ * is needed to use a pidfd.
  *
  * pidfd_spawn and pidfd_spawnp return the error number, as posix_spawn does; pidfd_fork and pidfd_getpid return -1 and
  * set errno.  ENOSYS from any of them says that there are no pidfds here: that is the time for another way. */";
@@ -50,8 +50,8 @@ const AFTER_INCLUDES: &str = "
 #endif";
 
 const TRAILER: &str = "
-/* The cgroup that the child is born in, as glibc 2.39 has it.  The shared library gives these to every libc, and has its
- * posix_spawn and posix_spawnp honour the flag; the archive does not. */
+/* The cgroup that the child is born in, as glibc 2.39 has it.  The shared library gives these to every libc, and has
+ * its posix_spawn and posix_spawnp honour the flag; the archive does not. */
 #ifndef POSIX_SPAWN_SETCGROUP
 # define POSIX_SPAWN_SETCGROUP 0x100
 # if defined __THROW

@@ -1,0 +1,192 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # variables of scripts/helpers.bash and of bats
+# The examples: what they print and how they end, compared with what they should.
+
+load ../scripts/helpers
+
+setup() {
+  examples=$build/examples
+  cd "$BATS_TEST_TMPDIR" || exit
+}
+
+# in_time LEAST MOST COMMAND...: it takes so many tenths of a second.
+in_time() {
+  local least=$1 most=$2 begin tenths
+  shift 2
+  begin=$(date +%s%N)
+  "$@"
+  tenths=$((($(date +%s%N) - begin) / 100000000))
+  echo "it took $tenths tenths of a second"
+  [ "$tenths" -ge "$least" ] && [ "$tenths" -le "$most" ]
+}
+
+@test "run-with-timeout: a status is passed on" {
+  expect 3 out '' "$examples/run-with-timeout" 20 sh -c 'echo out; exit 3'
+}
+
+@test "run-with-timeout: a signal is passed on" {
+  # shellcheck disable=SC2016 # for the inner shell
+  expect 138 '' '' "$examples/run-with-timeout" 20 sh -c 'kill -USR1 $$'
+}
+
+@test "run-with-timeout: the time is over, and SIGTERM comes in time" {
+  in_time 5 150 expect 124 '' '' "$examples/run-with-timeout" 0.5 sleep 20
+}
+
+@test "run-with-timeout: SIGKILL after the grace time, in time" {
+  in_time 10 150 expect 137 deaf '' \
+    "$examples/run-with-timeout" -k 0.5 0.5 sh -c 'trap "" TERM; echo deaf; exec sleep 20'
+}
+
+@test "run-with-timeout: no SIGKILL after an end in the grace time" {
+  expect 124 'got it' '' \
+    "$examples/run-with-timeout" -k 20 0.5 sh -c 'trap "echo got it; exit 0" TERM; while :; do sleep 0.1; done'
+}
+
+@test "run-with-timeout: a stopped process" {
+  # shellcheck disable=SC2016 # for the inner shell
+  expect 124 '' '' "$examples/run-with-timeout" -k 20 0.5 sh -c 'kill -STOP $$'
+}
+
+@test "run-with-timeout: not found, not executable" {
+  expect 127 '' '*No such file*' "$examples/run-with-timeout" 20 there-is-no-such-program
+  expect 126 '' '*Permission denied*' "$examples/run-with-timeout" 20 /
+}
+
+@test "run-with-timeout: usage" {
+  expect 125 '' 'usage: *' "$examples/run-with-timeout" x true
+}
+
+@test "run-with-timeout: SIGCHLD ignored at the start, which is inherited" {
+  expect 3 '' '' sh -c "trap '' CHLD; exec \"\$@\"" sh "$examples/run-with-timeout" 20 sh -c 'exit 3'
+}
+
+# The first ends last, and comes first all the same.
+worker() {
+  cat >worker <<'END'
+#!/bin/sh
+[ "$1" != bad ] || exit 7
+sleep "$1"
+echo "slept $1"
+END
+  chmod +x worker
+}
+
+@test "parallel-map: the results are in order, the workers run at the same time" {
+  worker
+  in_time 9 24 expect 0 "slept 0.9
+slept 0.6
+slept 0.3
+slept 0.1
+slept 0.8" '' "$examples/parallel-map" 4 ./worker 0.9 0.6 0.3 0.1 0.8
+}
+
+@test "parallel-map: a worker that fails is reported" {
+  worker
+  expect 1 "slept 0.1
+slept 0.2" '*bad: exit status 7' "$examples/parallel-map" 2 ./worker 0.1 bad 0.2
+}
+
+@test "parallel-map: 500 workers" {
+  # shellcheck disable=SC2046 # numbers
+  expect 0 "$(seq 500)" '' "$examples/parallel-map" 50 echo $(seq 500)
+}
+
+@test "parallel-map: not found" {
+  expect 2 '' '*No such file*' "$examples/parallel-map" 2 there-is-no-such-program 1
+}
+
+# lacks_cgroups: this C library has no posix_spawnattr_setcgroup_np.
+lacks_cgroups() {
+  limited "$examples/cgroup-run" /nonexistent true
+  [[ $stderr == *"missing: posix_spawnattr_setcgroup_np"* ]]
+}
+
+@test "cgroup-run: born in a cgroup, a folder of another kind, and what is missing" {
+  local loader command=() mounted own cgroup
+  # A libc of Debian 13 besides the running one: only a newer one has the attribute on Debian 12.
+  if lacks_cgroups; then
+    expect 125 '' '*glibc has it since 2.39*' "$examples/cgroup-run" /nonexistent true
+    newer_libc "this C library has no posix_spawnattr_setcgroup_np, and for another:"
+    command=("$loader" --library-path "${loader%/*}:$build/lib")
+  fi
+  mounted=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+  own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+  cgroup=$mounted${own%/}/cgroup-run-$$
+  { [ -n "$mounted" ] && mkdir "$cgroup" 2>/dev/null; } || skip "there is no cgroup v2 that can be written to"
+  echo "$cgroup" >cgroup
+  expect 4 "*0::*/cgroup-run-$$*" '' \
+    "${command[@]}" "$examples/cgroup-run" "$cgroup" sh -c 'cat /proc/self/cgroup; exit 4'
+  expect 125 '' '*not a folder of cgroup v2' "${command[@]}" "$examples/cgroup-run" / true
+}
+
+teardown() {
+  [ -e cgroup ] || return 0
+  # The kernel needs a moment after the last process has gone.
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    rmdir "$(cat cgroup)" 2>/dev/null && break
+    sleep 0.1
+  done
+}
+
+@test "fork-server: answers" {
+  expect 0 "prime 1 is 2
+prime 2 is 3
+prime 10000 is 104729
+prime 78498 is 999983" '4 answered, 0 not' \
+    sh -c "printf '1\n2\n10000\n78498\n' | \"\$0\" | sort -n -k 2" "$examples/fork-server"
+}
+
+@test "fork-server: survives a crash" {
+  expect 0 '*300' '*"crash": killed by signal 6
+300 answered, 1 not' sh -c "{ seq 200; echo crash; seq 201 300; } | \"\$0\" | wc -l" "$examples/fork-server"
+}
+
+@test "fork-server: a request without an answer" {
+  expect 1 '' '*"0": exit status 1
+0 answered, 1 not' sh -c "printf 0 | \"\$0\"" "$examples/fork-server"
+}
+
+# Why there is no such program is in a file.
+event_loop() {
+  [ -x "$examples/event-loop" ] || skip "$(cat "$examples/event-loop.missing")"
+}
+
+@test "event-loop: the loop goes on meanwhile" {
+  event_loop
+  expect 3 'ended with exit status 3 after [1-9]* ticks' '' "$examples/event-loop" sh -c 'sleep 0.6; exit 3'
+}
+
+@test "event-loop: a signal" {
+  event_loop
+  # shellcheck disable=SC2016 # for the inner shell
+  expect 143 'ended by signal 15 after * ticks' '' "$examples/event-loop" sh -c 'kill -TERM $$'
+}
+
+# ctypes_spawn STATUS OUTPUT ERROR LIBRARY ARGUMENT...
+ctypes_spawn() {
+  python3 -c 'import os; os.P_PIDFD, os.memfd_create' 2>/dev/null ||
+    skip "python3 is older than 3.9, or is not installed"
+  local status=$1 output=$2 error=$3 library=$4
+  shift 4
+  expect "$status" "$output" "$error" env LIBPIDFD_SPAWN="$library" python3 "$top/examples/ctypes_spawn.py" "$@"
+}
+
+@test "ctypes_spawn.py: output and status" {
+  ctypes_spawn 0 "process * wrote 'out*
+exit status 3" '' "$build/lib/libpidfd_spawn.so.0" 20 sh -c 'echo out; exit 3'
+}
+
+@test "ctypes_spawn.py: a time limit" {
+  ctypes_spawn 0 "process * wrote ''
+killed by SIGKILL" '' "$build/lib/libpidfd_spawn.so.0" 0.3 sleep 20
+}
+
+@test "ctypes_spawn.py: not found" {
+  ctypes_spawn 1 '' '*No such file*' "$build/lib/libpidfd_spawn.so.0" 20 there-is-no-such-program
+}
+
+@test "ctypes_spawn.py: the library preloaded" {
+  LD_PRELOAD=$(preloadable) ctypes_spawn 0 "process * wrote ''
+exit status 0" '' /nonexistent 20 true
+}

@@ -1,0 +1,40 @@
+"""Programs that others wrote, unmodified, with the library.  See README.md."""
+
+import re
+
+from places import BUILD, run
+from results import Tally
+
+HERE = BUILD.parent / "tests-c/environments/clients"
+CLIENTS = ("rust-std", "python-ctypes", "systemd", "sandbox", "builds", "cpython", "libgc", "c++")
+
+
+def add_arguments(parser):
+    parser.add_argument("clients", nargs="*", metavar="client",
+                        help="some of: " + ", ".join(CLIENTS))
+
+
+def clients(results, arguments):
+    folder = BUILD / "clients"
+    folder.mkdir(parents=True, exist_ok=True)
+    for client in arguments.clients or CLIENTS:
+        status, text = run(HERE / client, (BUILD / "lib/libpidfd_spawn.so").resolve(), folder,
+                           log=folder / f"{client}.log")
+        # A row ends where report.sh says so, with its environment and a note.
+        *parts, rest = re.split(r"^# row: ([^\t\n]*)\t(.*)\n?", text, flags=re.MULTILINE)
+        for part, environment, note in zip(parts[::3], parts[1::3], parts[2::3]):
+            tally = Tally(part)
+            print(f"{environment}: {tally}", flush=True)
+            for failure in tally.failures:
+                print(f"FAILED  {failure}", flush=True)
+            results.record(environment, "preloaded", tally, note)
+        tally = Tally(rest)
+        if status:
+            tally.fail(f"{client}: it ended with status {status}")
+        if tally.passed + tally.failed + tally.skipped:
+            results.counted(client, "preloaded", tally)
+        if results.total.failures and "not ok " in text:
+            # What else was said explains a failure.
+            print("\n".join([line for line in text.splitlines() if not re.match(r"ok |not ok |#", line)][-20:]))
+        for measured in re.findall(r"^# measured: .*$", text, re.MULTILINE):
+            print(measured)

@@ -1,0 +1,75 @@
+# The library elsewhere, by one driver, `run`; the READMEs of the folders say what each check does.
+
+ENVIRONMENTS = CC="$(CC)" CARGO="$(CARGO)" tests-c/environments/run $(if $(JOBS),--jobs $(JOBS))
+VM_LIMIT = $(if $(VM_TIME_LIMIT),--vm-time-limit $(VM_TIME_LIMIT))
+
+##@ Other environments
+.PHONY: check-matrix
+check-matrix: $(SO) $(ARCHIVE) $(HEADERS) ## The C suite with four versions of glibc and two of musl
+	@scripts/require-tools python3
+	@$(ENVIRONMENTS) matrix
+
+.PHONY: check-compilers
+check-compilers: $(HEADERS) ## The library built by Debian 12's own rustc and cargo, the C suite by its gcc and clang
+	@scripts/require-tools python3
+	@$(ENVIRONMENTS) compilers
+
+.PHONY: check-kernels
+check-kernels: $(LINKED) build/tests/seccomp-deny ## The C suite on Linux 5.10, 6.1, 6.12 and on older ones; RELEASES=...
+	@scripts/require-tools cc python3
+	-@scripts/require-tools musl-gcc
+	+@if command -v $(MUSL_CC) >/dev/null; then $(MAKE) --no-print-directory -s build-kernels; fi
+	@$(ENVIRONMENTS) kernels $(VM_LIMIT) $(RELEASES)
+
+.PHONY: check-arch
+check-arch: $(HEADERS) ## The library and the C suite for other architectures; ARCH=name for one, WHERE=user or system
+	@scripts/require-tools python3
+	@$(ENVIRONMENTS) arch $(VM_LIMIT) $(if $(WHERE),--where $(WHERE)) $(if $(GUARDS),--guards $(GUARDS)) \
+	  $(if $(MODES),--modes "$(MODES)") $(if $(RELEASES),--releases "$(RELEASES)") $(ARCH)
+
+.PHONY: check-restricted
+check-restricted: $(LINKED) build/tests/seccomp-deny ## The C suite where system calls are refused and privileges missing
+	@scripts/require-tools cc setpriv unshare python3
+	-@scripts/require-tools valgrind qemu-$$(uname -m)
+	@$(ENVIRONMENTS) restricted
+
+.PHONY: check-clients
+check-clients: $(SO) ## Rust's std, systemd, Python, make, cargo by the library; libgc and C++ beside it; CLIENT=name
+	@scripts/require-tools cc cargo python3
+	@$(ENVIRONMENTS) clients $(CLIENT)
+
+.PHONY: check-newcomer
+check-newcomer: ## The README's two commands in bare Debian 12 and 13, as root and as a user; IN="name ..."
+	@scripts/require-tools python3
+	@$(ENVIRONMENTS) newcomer $(IN)
+
+.PHONY: support
+support: ## Write docs/support.md from what the checks of this group and check-packages left
+	@scripts/require-tools python3
+	scripts/support build/results >build/support.md.new
+	mv build/support.md.new docs/support.md
+
+# The programs for the virtual machines of check-kernels, by musl's compiler.
+KERNELS := build/kernels
+KERNEL_PROGRAMS := $(TEST_SOURCES:tests-c/suite/%.c=$(KERNELS)/musl/%)
+MUSL_CC ?= musl-gcc
+# musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are
+# glibc's.
+MUSL_FLAGS := -static -DMODE_STATIC -Ibuild/include -idirafter $(KERNELS)/include
+KERNEL_HARNESS := $(HARNESS_PARTS:%=$(KERNELS)/musl/harness/%.o)
+
+.PHONY: build-kernels
+build-kernels: $(KERNEL_PROGRAMS)
+
+$(KERNELS)/include:
+	@mkdir -p $@
+	ln -sfn /usr/include/linux /usr/include/asm-generic $@/
+	ln -sfn /usr/include/$$($(CC) -print-multiarch)/asm $@/asm
+
+$(KERNELS)/musl/harness/%.o: tests-c/harness/%.c $(HARNESS) $(HEADERS) | $(KERNELS)/include
+	@mkdir -p $(@D)
+	$(MUSL_CC) $(TEST_FLAGS) $(MUSL_FLAGS) -c -o $@ $<
+
+# One that musl's headers do not do for is left out; the run says so, with what the compiler said.
+$(KERNELS)/musl/%: tests-c/suite/%.c $(KERNEL_HARNESS) $(ARCHIVE)
+	$(MUSL_CC) $(TEST_FLAGS) $(MUSL_FLAGS) -o $@ $< $(KERNEL_HARNESS) $(ARCHIVE) -pthread >$@.log 2>&1 || rm -f $@

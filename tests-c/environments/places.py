@@ -1,0 +1,182 @@
+"""Where the checks run: root folders of Debian releases, packages of them, and folders with what the suite takes."""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+from results import Results, Tally
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = TOP / "build"
+CARGO = os.environ.get("CARGO") or "cargo"
+VERSION = re.search(r"^VERSION := (.*)$", (TOP / "Makefile").read_text(), re.MULTILINE)[1]
+
+
+class Unavailable(Exception):
+    """What cannot be done here, and why."""
+
+
+def run(*command, cwd=TOP, log=None, **options):
+    """Returns the exit status and all that the command wrote, which is also left in the file `log`."""
+    done = subprocess.run([str(word) for word in command], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False, **options)
+    text = done.stdout.decode("utf-8", "replace")
+    if log:
+        pathlib.Path(log).write_text(text, encoding="utf-8")
+    return done.returncode, text
+
+
+def said(*command, **options):
+    """The first line of what the command writes, or ""."""
+    try:
+        return (run(*command, **options)[1].splitlines() or [""])[0].strip()
+    except OSError:
+        return ""
+
+
+def last_line(text):
+    return (text.strip().splitlines() or [""])[-1]
+
+
+def complaint(text):
+    """The first error of a log, or its last line."""
+    error = re.search(r"^.*?\b((error|E|FAILED)\b.*|not ok .*|make.* \*\*\*.*)$", text, re.MULTILINE | re.IGNORECASE)
+    return error[0] if error else last_line(text)
+
+
+def cargo_error(text):
+    """The first error of cargo's, with the lines that say where."""
+    error = re.search(r"^error.*(\n.*){0,3}", text, re.MULTILINE)
+    return re.sub(r"\s+", " ", error[0]) if error else ""
+
+
+def require(*tools):
+    status, text = run("scripts/require-tools", *tools)
+    if status:
+        raise Unavailable(last_line(text).replace("require-tools: ", "", 1))
+
+
+def script(*command):
+    """The path that a script prints, or what it says of why there is none."""
+    done = subprocess.run([str(word) for word in command], cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          check=False, text=True)
+    line = last_line(done.stdout)
+    if done.returncode:
+        raise Unavailable(line.replace("skipped: ", "", 1))
+    return pathlib.Path(line)
+
+
+def root_folder(release, *packages):
+    return script("scripts/root-folder", release, *packages)
+
+
+def debian_package(release, package):
+    return script("scripts/debian-package", release, package)
+
+
+def chroot_run(root, folder, *command, options=(), within=(), **more):
+    return run(*within, "scripts/chroot-run", *options, root, folder, *command, **more)
+
+
+def debian(root, release):
+    """ "Debian 12 bookworm", without the number where there is none yet."""
+    number = re.search(r'^VERSION_ID="(.*)"$', (root / "etc/os-release").read_text(), re.MULTILINE)
+    return f"Debian {number[1]} {release}" if number else f"Debian {release}"
+
+
+def glibc_of(root):
+    return said("chroot", root, "ldd", "--version").split()[-1]
+
+
+def version(text):
+    """For comparisons."""
+    return [int(number) for number in re.findall(r"\d+", text)]
+
+
+def fresh(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def copy(folder, *names):
+    """Parts of the tree, into a folder."""
+    for name in names:
+        source, to = TOP / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, to, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, to)
+
+
+def stage(folder, libraries):
+    """A working folder with what the suite takes, and the libraries."""
+    fresh(folder)
+    shutil.copytree(libraries, folder / "build/lib", symlinks=True)
+    copy(folder, "build/include", "tests-c", "examples", "scripts")
+    # As a program of the suite among the others.
+    shutil.copy2(TOP / "tests-c/environments/matrix/bound.c", folder / "tests-c/suite/tst-bound.c")
+    return folder
+
+
+def vendored(folder, manifest="Cargo.toml"):
+    """The sources' crates, in the folder, so that nothing is fetched in a root folder."""
+    (folder / ".cargo").mkdir(parents=True, exist_ok=True)
+    status, text = run(CARGO, "vendor", "--locked", "--manifest-path", manifest, folder / "vendor",
+                       log=f"{folder}.log")
+    if status:
+        raise Unavailable(f"the crates cannot be fetched: {last_line(text)}")
+    (folder / ".cargo/config.toml").write_text(
+        '[source.crates-io]\nreplace-with = "vendored"\n[source.vendored]\ndirectory = "vendor"\n')
+
+
+def sources(folder):
+    copy(fresh(folder), "Cargo.toml", "Cargo.lock", "build.rs", "src", "packaging", "include", "scripts")
+    vendored(folder)
+
+
+def libraries(root, folder, built, to, tools=""):
+    """The libraries that cargo left in a folder of the sources, as the suite looks for them."""
+    fresh(to)
+    shutil.copy2(folder / built / "libpidfd_spawn_c.so", to / "libpidfd_spawn.so.0")
+    (to / "libpidfd_spawn.so").symlink_to("libpidfd_spawn.so.0")
+    status, _ = chroot_run(root, folder, "env", f"CC={tools}gcc", f"TOOLS={tools}", "scripts/static-archive",
+                           f"{built}/libpidfd_spawn_c.a", "target/libpidfd_spawn.a")
+    if status == 0:
+        shutil.copy2(folder / "target/libpidfd_spawn.a", to)
+
+
+def suite(results, environment, label, place, folder, compiler, mode, *programs, **options):
+    """Runs the suite in one mode and records it.  The place is a root folder, or None for this machine."""
+    command = ("scripts/tap", "tests-c/environments/matrix/suite", compiler, mode, *programs)
+    log = folder / f"{label.split(',')[0].replace(' ', '-')}.log"
+    if place is None:
+        _, text = run(*command, cwd=folder, log=log)
+    else:
+        _, text = chroot_run(place, folder, *command, log=log, **options)
+    for line in re.findall(r"^# bound: .*$", text, re.MULTILINE):
+        print(line)
+    results.counted(environment, label, Tally(text))
+
+
+def side_by_side(area, names, check, jobs):
+    """Runs check(results, name) for each name, `jobs` of them at the same time; the results are in order of the names."""
+
+    def one(name):
+        results = Results(area)
+        try:
+            check(results, name)
+        except Unavailable as why:
+            results.unavailable(name, "all", why)
+        except Exception as error:  # so that the others are recorded all the same
+            results.check(name, "all", False, f"it left no result: {error!r}")
+        return results
+
+    together = Results(area)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for results in pool.map(one, names):
+            together.extend(results)
+    return together
