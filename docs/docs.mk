@@ -1,4 +1,4 @@
-##@ Documents
+##@ Programs and documents
 # The document that is written from the mutants' lists, and the check that it is current.
 
 .PHONY: rules
