@@ -567,8 +567,8 @@ run_child (int argc, char **argv)
 }
 
 /* The tests start from the same state whatever started them: make, for one, leaves signals 32 and 33 ignored.  By the
-   system calls themselves, because the libc does not let go of those two.  An older one has handlers of its own for
-   them by now. */
+   system calls themselves, because the libc does not let go of those two.  An older one has handlers of
+   its own for them by now. */
 static void
 reset_signals (void)
 {

@@ -214,8 +214,8 @@ void filter_the_ioctl (uint32_t action);
 /* Sets the soft limit; gives what it was. */
 rlim_t limit_descriptors (rlim_t limit);
 
-/* Lowers the descriptor limit so that no number is free, and puts it back.  The first gives a descriptor that is no
-   pidfd. */
+/* Lowers the descriptor limit so that no number is free, and puts it back.  The first gives a descriptor
+   that is no pidfd. */
 int use_up_descriptors (void);
 void give_back_descriptors (void);
 
