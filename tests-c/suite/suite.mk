@@ -39,7 +39,7 @@ $(GENERIC): $(RUST_SOURCES)
 	cp target/generic/$$(scripts/cargo --host)/release/libpidfd_spawn_c.so $@
 
 .PHONY: check-generic
-check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as on an architecture without instructions of its own
+check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as on an architecture unknown here
 	@readelf --dyn-syms -W $(GENERIC) | grep -q ' UND syscall$$' || \
 	  { echo "check-generic: that library has its own instructions"; exit 1; }
 	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || \
@@ -47,7 +47,7 @@ check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as o
 	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" tests-c/suite/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
 
 .PHONY: mutants
-mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break one rule at a time: do the tests notice?  ONLY=name for one
+mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break one rule at a time: do the tests notice?  ONLY=name
 	@scripts/need cargo cc unshare
 	mutants/run -j2 $(ONLY)
 
