@@ -185,6 +185,8 @@ pid_t pid_of (int pidfd);
 /* Waits until one of our children, of whatever thread, sleeps, and gives its process ID.  A child that opens a FIFO
    in a file action can so be met by another thread before it executes its program. */
 pid_t sleeping_child (void);
+/* Begins actions that make a child wait so: the path of the FIFO that it opens. */
+char *wait_for_fifo (posix_spawn_file_actions_t *actions);
 pid_t sleeping_child_of (pid_t process);
 
 /* How many processes and threads the system has made since it was started, by an open /proc/stat, for when no

@@ -710,11 +710,8 @@ kill_the_child (void *fifo)
 TEST (killed_before_the_exec_without_clone3)
 {
   without_clone3 (ENOSYS);
-  char *fifo = test_path ("fifo");
-  CHECK (mkfifo (fifo, 0600) == 0);
   posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  posix_spawn_file_actions_addopen (&actions, 20, fifo, O_RDONLY, 0);
+  wait_for_fifo (&actions);
   pthread_t thread;
   CHECK_EQ (pthread_create (&thread, NULL, kill_the_child, NULL), 0);
   int pidfd = UNTOUCHED, error = SPAWN (&pidfd, self_path, &actions, NULL, exit_4 (), environ);
