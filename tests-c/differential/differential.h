@@ -46,8 +46,8 @@ bool has_line (const char *text, const char *line);
 /* Adds the lines of one text that the other does not have, each after these words. */
 void add_missing (struct text *to, const char *words, const char *text, const char *other);
 
-/* What a string in a case stands for: `@` the root of the case's files, `%41` a byte, `%(5000x)` a run of one.
-   Allocated. */
+/* What a string in a case stands for: `@` the root of the case's files, `%41` a byte, `%(5000x)` a
+   run of one. Allocated. */
 char *decode (const char *string, const char *root);
 
 _Noreturn void die (const char *what);
@@ -67,8 +67,8 @@ void run_case (const char *test_case, const char *root, int cgroup, struct text 
 
 /* ---- server.c ---- */
 
-/* An implementation at work in a process of its own, in folder BASE, which it creates: cases come in, results go out.
-   */
+/* An implementation at work in a process of its own, in folder BASE, which it creates: cases come in,
+   results go out. */
 struct server {
   int to, from;
   int pid;

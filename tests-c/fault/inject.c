@@ -40,8 +40,8 @@ static struct outcome outcome;
 static long counted;
 static bool main_is_gone;
 
-/* The stop signal needs no more than one system call, so nothing of the mark is left to be done when the process goes
-   on. */
+/* The stop signal needs no more than one system call, so nothing of the mark is left to be done when
+   the process goes on. */
 void
 mark_begin (void)
 {
@@ -57,8 +57,8 @@ mark_end (void)
   errno = error;
 }
 
-/* The architecture's part: a system call that its task has just entered is replaced by none, and at its end gets a
-   result. */
+/* The architecture's part: a system call that its task has just entered is replaced by none, and at its
+   end gets a result. */
 
 #if defined __x86_64__
 
@@ -84,8 +84,8 @@ set_first_argument (pid_t tid, unsigned long value)
 # error "inject.c does not know this architecture's registers yet"
 #endif
 
-/* Whether the kernel could give that error here.  A fault that cannot happen, and that no caller could mend, shows
-   nothing. */
+/* Whether the kernel could give that error here.  A fault that cannot happen, and that no caller
+   could mend, shows nothing. */
 static bool
 can_fail (long number, const uint64_t *arguments, int error)
 {

@@ -39,8 +39,8 @@ write_object (const char *name, const char *start, const char *end)
   return path;
 }
 
-/* The file that the library under test was loaded from, or a link to it: the loader splits LD_PRELOAD at spaces and
-   colons. */
+/* The file that the library under test was loaded from, or a link to it: the loader splits LD_PRELOAD
+   at spaces and colons. */
 static inline char *
 library_path (void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What /proc says about processes, read without the library and without any allocation.  Needs nothing of the harness.
- * */
+ * What /proc says about processes, read without the library and without any allocation.  Needs nothing
+ * of the harness. */
 
 #ifndef PROCFS_H
 #define PROCFS_H

@@ -305,6 +305,16 @@ sleeping_child_of (pid_t process)
     }
 }
 
+char *
+wait_for_fifo (posix_spawn_file_actions_t *actions)
+{
+  char *fifo = test_path ("fifo");
+  CHECK (mkfifo (fifo, 0600) == 0);
+  CHECK_EQ (posix_spawn_file_actions_init (actions), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (actions, 20, fifo, O_RDONLY, 0), 0);
+  return fifo;
+}
+
 long
 processes_made (int proc_stat)
 {
@@ -567,8 +577,8 @@ run_child (int argc, char **argv)
 }
 
 /* The tests start from the same state whatever started them: make, for one, leaves signals 32 and 33 ignored.  By the
-   system calls themselves, because the libc does not let go of those two.  An older one has handlers of its own for
-   them by now. */
+   system calls themselves, because the libc does not let go of those two.  An older one has handlers of
+   its own for them by now. */
 static void
 reset_signals (void)
 {

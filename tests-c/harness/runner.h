@@ -185,6 +185,8 @@ pid_t pid_of (int pidfd);
 /* Waits until one of our children, of whatever thread, sleeps, and gives its process ID.  A child that opens a FIFO
    in a file action can so be met by another thread before it executes its program. */
 pid_t sleeping_child (void);
+/* Begins actions that make a child wait so: the path of the FIFO that it opens. */
+char *wait_for_fifo (posix_spawn_file_actions_t *actions);
 pid_t sleeping_child_of (pid_t process);
 
 /* How many processes and threads the system has made since it was started, by an open /proc/stat, for when no
@@ -214,8 +216,8 @@ void filter_the_ioctl (uint32_t action);
 /* Sets the soft limit; gives what it was. */
 rlim_t limit_descriptors (rlim_t limit);
 
-/* Lowers the descriptor limit so that no number is free, and puts it back.  The first gives a descriptor that is no
-   pidfd. */
+/* Lowers the descriptor limit so that no number is free, and puts it back.  The first gives a descriptor
+   that is no pidfd. */
 int use_up_descriptors (void);
 void give_back_descriptors (void);
 

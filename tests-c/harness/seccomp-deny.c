@@ -65,7 +65,9 @@ static size_t count;
 static void
 usage (const char *what)
 {
-  fprintf (stderr, "seccomp-deny: %s\nusage: seccomp-deny SYSCALL[:N=VALUE:|:N&BITS:]=ERROR... -- PROGRAM [ARGUMENT...]\n",
+  fprintf (stderr,
+           "seccomp-deny: %s\n"
+           "usage: seccomp-deny SYSCALL=ERROR|SYSCALL:N=VALUE:ERROR|SYSCALL:N&BITS:ERROR... -- PROGRAM [ARGUMENT...]\n",
            what);
   exit (2);
 }

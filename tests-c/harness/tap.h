@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Results in the form of the Test Anything Protocol, version 14, and a plain closing line.  Needs nothing of the
- * harness. */
+ * Results in the form of the Test Anything Protocol, version 14, and a plain closing line.  Needs
+ * nothing of the harness. */
 
 #ifndef TAP_H
 #define TAP_H

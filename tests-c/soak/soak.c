@@ -13,8 +13,8 @@
  *
  * In all of them handlers run, and the first two have threads that open and close descriptors, allocate, print, and
  * kill children at random.  A scenario process plays in rounds; after each one it counts what is left: descriptors,
- * children and mappings.  A child that is looked at tells its process ID first, and the pidfd must stand for that very
- * process. */
+ * children and mappings.  A child that is looked at tells its process ID first, and the pidfd must stand
+ * for that very process. */
 
 #include "procfs.h"
 #include "snapshot.h"
@@ -118,8 +118,8 @@ is_shortage (int error)
   return error == EAGAIN || error == ENOMEM || error == ENFILE;
 }
 
-/* Hears from the child, compares, and lets it go.  The pipe may still hold what an earlier child told that was killed
-   then. */
+/* Hears from the child, compares, and lets it go.  The pipe may still hold what an earlier child told
+   that was killed then. */
 static void
 look_at (struct caller *caller, int pidfd)
 {

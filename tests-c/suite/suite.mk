@@ -40,7 +40,7 @@ $(GENERIC): $(RUST_SOURCES)
 	cp target/generic/$$(scripts/cargo --host)/release/libpidfd_spawn_c.so $@
 
 .PHONY: check-generic
-check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as on an architecture without instructions of its own
+check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as on an architecture unknown here
 	@readelf --dyn-syms -W $(GENERIC) | grep -q ' UND syscall$$' || \
 	  { echo "check-generic: that library has its own instructions"; exit 1; }
 	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || \

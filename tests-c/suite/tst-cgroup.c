@@ -99,11 +99,8 @@ TEST (child_is_in_the_cgroup_before_its_exec)
   posix_spawnattr_t attributes = attributes_with (fd, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
   sigset_t set = SIGNALS (SIGUSR1);
   posix_spawnattr_setsigmask (&attributes, &set);
-  char *fifo = test_path ("fifo");
-  CHECK (mkfifo (fifo, 0600) == 0);
   posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  posix_spawn_file_actions_addopen (&actions, 20, fifo, O_RDONLY, 0);
+  char *fifo = wait_for_fifo (&actions);
   pthread_t thread;
   void *release;
   CHECK_EQ (pthread_create (&thread, NULL, look_at_the_child, fifo), 0);

@@ -293,8 +293,8 @@ TEST_LEAVING (high_numbers_below_a_limit_of_very_many)
   check_time (time_of_closefrom (more, sizeof more / sizeof *more));
 }
 
-/* Where there is no memory for the question, the numbers are tried up to the limit; as many as here are quickly done.
-   */
+/* Where there is no memory for the question, the numbers are tried up to the limit; as many as here
+   are quickly done. */
 TEST_LEAVING (high_numbers_without_memory)
 {
   CHECK_EQ (dup2 (0, 3000), 3000);

@@ -313,8 +313,8 @@ TEST (process_1_without_clone3)
     CHECK_EQ (in_fork (start_in_a_namespace, &errors[i]), 0);
 }
 
-/* A program that does not exist takes the number and the namespace with it, as everywhere; the error is the right one.
-   */
+/* A program that does not exist takes the number and the namespace with it, as everywhere; the error is
+   the right one. */
 static void
 fail_in_a_namespace (void *unused)
 {
@@ -425,8 +425,8 @@ TEST (fork_without_waiting_for_pidfds)
   CHECK_EQ (in_fork (start_without_waiting_for_pidfds, (void *) "fork_is_not_supported"), 0);
 }
 
-/* The descriptor may fail once the child exists, for another reason than a full table.  What the kernel can do is known
-   by then. */
+/* The descriptor may fail once the child exists, for another reason than a full table.  What the kernel can
+   do is known by then. */
 TEST (fork_when_the_system_has_no_descriptor)
 {
   check_fork_or (0);
@@ -710,11 +710,8 @@ kill_the_child (void *fifo)
 TEST (killed_before_the_exec_without_clone3)
 {
   without_clone3 (ENOSYS);
-  char *fifo = test_path ("fifo");
-  CHECK (mkfifo (fifo, 0600) == 0);
   posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init (&actions);
-  posix_spawn_file_actions_addopen (&actions, 20, fifo, O_RDONLY, 0);
+  wait_for_fifo (&actions);
   pthread_t thread;
   CHECK_EQ (pthread_create (&thread, NULL, kill_the_child, NULL), 0);
   int pidfd = UNTOUCHED, error = SPAWN (&pidfd, self_path, &actions, NULL, exit_4 (), environ);

@@ -110,8 +110,8 @@ end_busy_threads (void)
     CHECK_EQ (pthread_join (busy_threads[i], NULL), 0);
 }
 
-/* What the child does.  A step that does not work gives an exit status of its own, since the harness's way of failing
-   prints. */
+/* What the child does.  A step that does not work gives an exit status of its own, since the harness's
+   way of failing prints. */
 
 #define STEP(number, truth)                                                                                            \
   do                                                                                                                   \

@@ -284,8 +284,8 @@ TEST (without_pidfd_open_nothing_is_forked)
   CHECK_EQ (WEXITSTATUS (status), 4);
 }
 
-/* A handler of pthread_atfork may hold a cancellation point.  A request acts after the call, when the caller has its
-   pidfd. */
+/* A handler of pthread_atfork may hold a cancellation point.  A request acts after the call, when the
+   caller has its pidfd. */
 
 static volatile bool point_of_cancellation;
 static int named = -1;

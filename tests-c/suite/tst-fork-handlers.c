@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * The handlers of pthread_atfork are other people's code and find what they find under fork: the caller's signal mask,
- * so that the thread answers the signals that others wait for.  What they do to the mask lasts, what they do to errno
- * does not. */
+ * so that the thread answers the signals that others wait for.  What they do to the mask lasts, what they
+ * do to errno does not. */
 
 #include "fork.h"
 

@@ -53,8 +53,8 @@ share_holder (void)
   CHECK (holder != MAP_FAILED);
 }
 
-/* Argument 0 is the line to read from, over which the child must not tell; argument 1 is a process to end afterwards.
-   */
+/* Argument 0 is the line to read from, over which the child must not tell; argument 1 is a process
+   to end afterwards. */
 CHILD (upgraded)
 {
   int status;

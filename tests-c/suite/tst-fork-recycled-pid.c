@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * pidfd_fork when the child is gone before it has a name and its number was given to another process, which is a child
- * of another thread of this process: the call fails.  It does not wait for that process and does not take its status.
- * */
+ * of another thread of this process: the call fails.  It does not wait for that process and does not
+ * take its status. */
 
 #include "fork.h"
 

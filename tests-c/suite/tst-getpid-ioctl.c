@@ -222,8 +222,8 @@ TEST (a_reaped_process_is_ESRCH_where_the_ioctl_says_ESRCH)
   CHECK (close (pidfd) == 0);
 }
 
-/* Without the ioctl a descriptor is open for a moment, and a request of cancellation may come then.  The caller is met
-   in its read. */
+/* Without the ioctl a descriptor is open for a moment, and a request of cancellation may come then.  The
+   caller is met in its read. */
 
 static volatile int listener = -1;
 

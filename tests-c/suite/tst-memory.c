@@ -147,8 +147,8 @@ thread_pointer (void)
 }
 #endif
 
-/* What a called function may write of its caller's frame: there it saves registers, by the rules of the architecture.
-   */
+/* What a called function may write of its caller's frame: there it saves registers, by the rules
+   of the architecture. */
 #if defined __powerpc64__
 enum { CALLEES_PART = 32 };
 #elif defined __s390x__
@@ -157,8 +157,8 @@ enum { CALLEES_PART = 160 };
 enum { CALLEES_PART = 0 };
 #endif
 
-/* Below the frame anything may be written, errno is a result, and the kernel keeps the number of the processor up to
-   date. */
+/* Below the frame anything may be written, errno is a result, and the kernel keeps the number of the
+   processor up to date. */
 static bool
 may_change (const char *place)
 {
@@ -312,8 +312,8 @@ make_twice (bool compares, call_function *call, int error)
     }
 }
 
-/* A spawn by both functions: without anything, with everything, with a program that is not there, with an action that
-   fails. */
+/* A spawn by both functions: without anything, with everything, with a program that is not there, with
+   an action that fails. */
 static void
 each_spawn (void (*check) (call_function *call, int error))
 {

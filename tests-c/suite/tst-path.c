@@ -24,8 +24,8 @@ make_plain_file (const char *directory, const char *name)
   write_file (test_path (format ("%s/%s", directory, name)), "#!/bin/sh\nexit 99\n", 0644);
 }
 
-/* Of the given directories below the test directory, separated by colons; an element with a slash in front stands for
-   itself. */
+/* Of the given directories below the test directory, separated by colons; an element with a slash in
+   front stands for itself. */
 static void
 set_path (const char *elements)
 {

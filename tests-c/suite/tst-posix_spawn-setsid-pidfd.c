@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * POSIX_SPAWN_SETSID: with it the spawned program leads a session of its own, without it the session is the
- * caller's. */
+ * POSIX_SPAWN_SETSID: with it the spawned program leads a session of its own, without it the
+ * session is the caller's. */
 
 #include "runner.h"
 

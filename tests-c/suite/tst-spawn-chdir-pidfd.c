@@ -65,8 +65,8 @@ settle (void)
   CHECK (chdir (test_path ("home")) == 0);
 }
 
-/* Ends the actions.  Both calls must start the program and find this true, or give this error; the caller has not
-   moved. */
+/* Ends the actions.  Both calls must start the program and find this true, or give this error; the
+   caller has not moved. */
 static void
 check (const char *program, posix_spawn_file_actions_t *actions, char **argv, int error)
 {

@@ -139,8 +139,8 @@ TEST (with_no_free_descriptor_the_system_makes_no_process)
 #endif
 
 /* One descriptor is free, and the pidfd needs it.  The shell will want some to load its libraries, so that the closes
-   count as well.  The shell writes into the file "out" by the descriptor mine[0], which an action opens at the limit.
-   */
+   count as well.  The shell writes into the file "out" by the descriptor mine[0], which an action opens
+   at the limit. */
 static int freed;
 static posix_spawn_file_actions_t actions;
 
