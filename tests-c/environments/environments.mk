@@ -59,6 +59,7 @@ MUSL_FLAGS := -static -DMODE_STATIC -Ibuild/include -idirafter $(KERNELS)/includ
 KERNEL_HARNESS := $(patsubst tests-c/harness/%.c,$(KERNELS)/musl/harness/%.o,$(filter-out %/seccomp-deny.c,\
   $(wildcard tests-c/harness/*.c)))
 
+.SECONDARY: $(KERNEL_HARNESS)
 .PHONY: build-kernels
 build-kernels: $(KERNEL_PROGRAMS)
 
