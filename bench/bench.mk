@@ -20,7 +20,8 @@ build-bench: $(BENCH)/bench $(BENCH)/child $(BENCH)/empty.so
 
 $(BENCH)/bench: $(BENCH_SOURCES) bench/bench.h $(SO) $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -o $@ $(BENCH_SOURCES) -L$(LIB) -lpidfd_spawn -pthread -ldl -Wl,-rpath,'$$ORIGIN/../lib'
+	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -o $@ $(BENCH_SOURCES) \
+	  -L$(LIB) -lpidfd_spawn -pthread -ldl -Wl,-rpath,'$$ORIGIN/../lib'
 
 # For another C library: the same sources, with the archive.
 $(BENCH)/bench-musl: $(BENCH_SOURCES) bench/bench.h $(ARCHIVE) $(HEADERS)

@@ -163,7 +163,7 @@ def suite(results, environment, label, place, folder, compiler, mode, *programs,
 
 
 def side_by_side(area, names, check, jobs):
-    """Runs check(results, name) for each name, `jobs` of them at the same time; the results are in order of the names."""
+    """Runs check(results, name) for each name, `jobs` of them at the same time; the results are in the names' order."""
 
     def one(name):
         results = Results(area)

@@ -4,7 +4,7 @@ GUARD := build/guard
 
 ##@ Tests of the library
 .PHONY: check-guards
-check-guards: $(GUARD)/guard $(GUARD)/driver ## The system calls and instructions of each function, against what is written down
+check-guards: $(GUARD)/guard $(GUARD)/driver ## System calls and instructions of each function, as written down
 	tests-c/guard/run $(GUARD) compare
 
 .PHONY: update-guards
