@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * <spawn.h> of glibc 2.39 for programs on an older C library: the library's own, then pidfd_spawn, pidfd_spawnp and what
- * sets a cgroup if it has them not, and two names of POSIX.1-2024.  README.md of this folder says how it is used.  */
+ * <spawn.h> of glibc 2.39 for programs on an older C library: the library's own, then pidfd_spawn, pidfd_spawnp and
+ * what sets a cgroup if it has them not, and two names of POSIX.1-2024.  README.md of this folder says how it is
+ * used.  */
 
 /* Found by -I, it would not count as a system header, and -pedantic would warn of #include_next.  */
 #if defined __GNUC__

@@ -15,7 +15,7 @@ check-compilers: $(HEADERS) ## The library built by Debian 12's own rustc and ca
 	@$(ENVIRONMENTS) compilers
 
 .PHONY: check-kernels
-check-kernels: $(LINKED) build/tests/seccomp-deny ## The C suite on Linux 5.10, 6.1, 6.12 and on older ones; RELEASES=...
+check-kernels: $(LINKED) build/tests/seccomp-deny ## The C suite on Linux 5.10 to 6.12, and on older ones; RELEASES=...
 	@scripts/require-tools cc python3
 	-@scripts/require-tools musl-gcc
 	+@if command -v $(MUSL_CC) >/dev/null; then $(MAKE) --no-print-directory -s build-kernels; fi
@@ -28,7 +28,7 @@ check-arch: $(HEADERS) ## The library and the C suite for other architectures; A
 	  $(if $(MODES),--modes "$(MODES)") $(if $(RELEASES),--releases "$(RELEASES)") $(ARCH)
 
 .PHONY: check-restricted
-check-restricted: $(LINKED) build/tests/seccomp-deny ## The C suite where system calls are refused and privileges missing
+check-restricted: $(LINKED) build/tests/seccomp-deny ## The C suite without some system calls, privileges, procfs
 	@scripts/require-tools cc setpriv unshare python3
 	-@scripts/require-tools valgrind qemu-$$(uname -m)
 	@$(ENVIRONMENTS) restricted
@@ -58,6 +58,7 @@ MUSL_CC ?= musl-gcc
 MUSL_FLAGS := -static -DMODE_STATIC -Ibuild/include -idirafter $(KERNELS)/include
 KERNEL_HARNESS := $(HARNESS_PARTS:%=$(KERNELS)/musl/harness/%.o)
 
+.SECONDARY: $(KERNEL_HARNESS)
 .PHONY: build-kernels
 build-kernels: $(KERNEL_PROGRAMS)
 

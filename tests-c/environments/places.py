@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 from results import Results, Tally
 
@@ -19,14 +20,32 @@ class Unavailable(Exception):
     """What cannot be done here, and why."""
 
 
+# The commands that are running; None when no more are to be started.
+running = set()
+
+
+def stop():
+    """Ends what is running, in whichever thread."""
+    global running
+    processes, running = running, None
+    for process in processes or ():
+        process.kill()
+
+
 def run(*command, cwd=TOP, log=None, **options):
     """Returns the exit status and all that the command wrote, which is also left in the file `log`."""
-    done = subprocess.run([str(word) for word in command], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False, **options)
-    text = done.stdout.decode("utf-8", "replace")
+    if running is None:
+        sys.exit(1)
+    process = subprocess.Popen([str(word) for word in command], cwd=cwd, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    running.add(process)
+    text = process.communicate()[0].decode("utf-8", "replace")
+    if running is None:
+        sys.exit(1)
+    running.discard(process)
     if log:
         pathlib.Path(log).write_text(text, encoding="utf-8")
-    return done.returncode, text
+    return process.returncode, text
 
 
 def said(*command, **options):
@@ -163,7 +182,7 @@ def suite(results, environment, label, place, folder, compiler, mode, *programs,
 
 
 def side_by_side(area, names, check, jobs):
-    """Runs check(results, name) for each name, `jobs` of them at the same time; the results are in order of the names."""
+    """Runs check(results, name) for each name, `jobs` of them at the same time; the results are in the names' order."""
 
     def one(name):
         results = Results(area)

@@ -48,7 +48,7 @@ check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as o
 	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" tests-c/suite/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
 
 .PHONY: mutants
-mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break one rule at a time: do the tests notice?  ONLY=name for one
+mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break rules: is it noticed?  ONLY=name
 	@scripts/require-tools cargo cc unshare
 	mutants/run -j2 $(ONLY)
 

@@ -21,5 +21,5 @@ build/info/linked: tools/info/pidfd-spawn-info.c $(SO)
 	$(CC) $(EXAMPLE_FLAGS) -fPIE -pie -o $@ $< -Wl,--no-as-needed -L$(LIB) -lpidfd_spawn -ldl -Wl,-rpath,'$$ORIGIN/../lib'
 
 .PHONY: check-info
-check-info: $(INFO) build/info/linked build/tests/seccomp-deny $(SO) ## pidfd-spawn-info: all ways of use, sandboxes
+check-info: $(INFO) build/info/linked build/tests/seccomp-deny $(SO) ## pidfd-spawn-info: all modes of use, sandboxes
 	@scripts/bats tools/info/info.bats

@@ -44,7 +44,8 @@ extern "C" {
 #  include <fcntl.h>
 # endif
 # include <sys/types.h>
-/* For waitid and P_PIDFD.  If P_PIDFD is there already it is that of <linux/wait.h>, with which no libc's header agrees. */
+/* For waitid and P_PIDFD.  If P_PIDFD is there already it is that of <linux/wait.h>, with which no libc's header
+   agrees.  */
 # ifndef P_PIDFD
 #  include <sys/wait.h>
 # endif

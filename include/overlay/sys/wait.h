@@ -11,8 +11,8 @@
 #ifndef PIDFD_SPAWN_OVERLAY_SYS_WAIT_H
 #define PIDFD_SPAWN_OVERLAY_SYS_WAIT_H
 
-/* C libraries have it as an enumerator, which the preprocessor cannot see.  So it may be that this hides one, of the same
-   value and type; it must not come before it.  <linux/wait.h> has a macro.  */
+/* C libraries have it as an enumerator, which the preprocessor cannot see.  So it may be that this hides one, of the
+   same value and type; it must not come before it.  <linux/wait.h> has a macro.  */
 #ifndef P_PIDFD
 # if defined __GLIBC__ && defined __GLIBC_PREREQ
 #  if !__GLIBC_PREREQ (2, 36)

@@ -7,7 +7,7 @@ import re
 import shutil
 
 import places
-from places import BUILD, CARGO, TOP, Unavailable, chroot_run, run, said, suite
+from places import BUILD, CARGO, Unavailable, chroot_run, run, said, suite
 
 WORK = BUILD / "matrix"
 # The libc's own posix_spawn, whose place the library takes, gives what it gave.

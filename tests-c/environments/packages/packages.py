@@ -1,6 +1,6 @@
 """Packages of the release tarball that `make dist` left in build/dist/, and trials of it and of them.
 
-They are left in build/packages/.  Each part works in build/packages/PART and leaves its rows in build/packages/PART.tsv;
+They are left in build/packages/.  Each part works in build/packages/PART and leaves its rows in PART.tsv beside it;
 those of all parts are the table.
 """
 
