@@ -86,8 +86,8 @@ CHECK_MINUTES := 5
 CHECK_MORE := bats c++ clang pkg-config cmake meson ninja python3 glib
 # The order of these is that of their running; what a part needs is in the list of tools, so that it is asked for at
 # once.
-CHECK_DEV := lint check-rules check-warnings check-generated check-modes check-overlay check-man check-examples check-install \
-  check-guards check-faults check-differential soak check-crate
+CHECK_DEV := lint check-rules check-warnings check-generated check-modes check-overlay check-man check-examples \
+  check-install check-guards check-faults check-differential soak check-crate
 CHECK_DEV_TOOLS := $(CHECK_TOOLS) rustfmt clippy shellcheck bats c++ clang clang++ musl-gcc pkg-config cmake meson \
   ninja python3 glib mandoc groff
 CHECK_DEV_MINUTES := 10

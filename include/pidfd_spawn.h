@@ -31,8 +31,8 @@
 # endif
 #endif
 
-/* What <sys/pidfd.h> of glibc declares is declared here, rather than included: it has no guard against coming twice, and,
-   up to 2.43 at least, does not say that its functions are those of C.  Both come in any order.  */
+/* What <sys/pidfd.h> of glibc declares is declared here, rather than included: it has no guard against being included
+   twice, and, up to 2.43 at least, does not say that its functions are those of C.  Any order of the two works.  */
 #if defined __GLIBC__ && defined __GLIBC_PREREQ
 # if __GLIBC_PREREQ (2, 36)
 #  define PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN 1
@@ -47,8 +47,8 @@ extern int pidfd_getfd (int, int, unsigned int) __THROW;
 extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW;
 }
 #  else
-/* The program may have included it before, and has functions of C++.  They stay that, but get the names that they have in
-   the libc.  */
+/* The program may have included it before; then its functions are those of C++.  They stay so, but get the names that
+   they have in the libc.  */
 extern int pidfd_open (pid_t, unsigned int) __THROW __asm__ ("pidfd_open");
 extern int pidfd_getfd (int, int, unsigned int) __THROW __asm__ ("pidfd_getfd");
 extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW __asm__ ("pidfd_send_signal");
@@ -64,8 +64,8 @@ extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW __asm
 
 #include "spawn_ext.h"
 
-/* glibc and musl have P_PIDFD as an enumerator, which the preprocessor cannot see: glibc since 2.36 at the latest, musl since 1.2.0.
-   Where it exists the macro has the same value and type.  */
+/* glibc and musl have P_PIDFD as an enumerator, which the preprocessor cannot see: glibc since 2.36 at the latest, musl
+   since 1.2.0.  Where it exists the macro has the same value and type.  */
 #if defined __GLIBC__ && defined __GLIBC_PREREQ
 # if !__GLIBC_PREREQ (2, 36)
 #  define PIDFD_SPAWN_NEED_P_PIDFD 1

@@ -352,7 +352,7 @@ static void
 print_need (const char *what, long need, long most)
 {
   if (getenv ("VERBOSE"))
-    printf ("        %s: %ld bytes of stack, %ld are stated\n", what, need, most);
+    printf ("# %s: %ld bytes of stack, %ld are stated\n", what, need, most);
   fflush (stdout);
 }
 
