@@ -2,8 +2,8 @@
  *
  * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid.
  *
- * Generated from src/capi/mod.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what is
- * needed to use a pidfd.
+ * Generated from src/capi/mod.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what
+ * is needed to use a pidfd.
  *
  * pidfd_spawn and pidfd_spawnp return the error number, as posix_spawn does; pidfd_fork and pidfd_getpid return -1 and
  * set errno.  ENOSYS from any of them says that there are no pidfds here: that is the time for another way. */

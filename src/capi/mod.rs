@@ -260,6 +260,7 @@ impl Arguments {
         }
     }
 
+    #[inline(always)]
     unsafe fn spawn(&self, abi: Libc, program: Program, wanted: Name) -> Result<()> {
         // Until the name is stored: a caller that is cancelled before would lose the child.
         let _no_cancellation = cancel::Deferred::new();

@@ -187,7 +187,7 @@ mod tests {
         if child == 0 {
             let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
             let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-            action.sa_sigaction = clone_without_pidfd as usize;
+            action.sa_sigaction = clone_without_pidfd as *const () as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
             let refused = unsafe {
                 libc::sigaction(libc::SIGSYS, &action, std::ptr::null_mut());

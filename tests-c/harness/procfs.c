@@ -99,7 +99,11 @@ int
 list_children (pid_t process, pid_t thread, pid_t children[], int count)
 {
   char path[64], text[8192];
-  snprintf (path, sizeof path, "/proc/%d/task/%d/children", (int) process, (int) thread);
+  /* In the /proc of another PID namespace the caller's own number means somebody else. */
+  if (process == getpid ())
+    snprintf (path, sizeof path, "/proc/self/task/%d/children", (int) thread);
+  else
+    snprintf (path, sizeof path, "/proc/%d/task/%d/children", (int) process, (int) thread);
   if (read_text (path, text, sizeof text) < 0)
     return -1;
   int found = 0;
