@@ -95,7 +95,7 @@ extern "C" {
  *                 file actions in an unknown way.
  *   In the attributes and file actions:
  *   EINVAL        A flag or a file action is unknown; a scheduling policy, priority or process group is not valid;
- *                 the cgroup is -1.
+ *                 the cgroup is negative.
  *   EOPNOTSUPP    A cgroup is asked for, and the kernel cannot start a process in one (Linux 5.7, clone3).
  *   EBADF         A file action names a descriptor that is not open, or that cannot be one; or the cgroup's is not
  *                 open.

@@ -85,7 +85,6 @@ mod fork;
 #[cfg(target_os = "linux")]
 mod getpid;
 #[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
 mod kernel;
 #[cfg(target_os = "linux")]
 mod libc_abi;

@@ -67,7 +67,7 @@ const _: () = assert!(PIDFDFORK_ASYNCSAFE == fork::ASYNC_SAFE);
 ///                 file actions in an unknown way.
 ///   In the attributes and file actions:
 ///   EINVAL        A flag or a file action is unknown; a scheduling policy, priority or process group is not valid;
-///                 the cgroup is -1.
+///                 the cgroup is negative.
 ///   EOPNOTSUPP    A cgroup is asked for, and the kernel cannot start a process in one (Linux 5.7, clone3).
 ///   EBADF         A file action names a descriptor that is not open, or that cannot be one; or the cgroup's is not
 ///                 open.
@@ -219,7 +219,6 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
     or_minus_one(|| getpid::getpid(fd))
 }
 
-/// The arguments that the two spawn functions have in common, and the program's name for the libc's own function.
 /// The arguments of pidfd_spawn, pidfd_spawnp, posix_spawn and posix_spawnp.
 #[doc(hidden)]
 #[derive(Clone, Copy)]

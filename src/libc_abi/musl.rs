@@ -37,7 +37,7 @@ struct AttributesObject {
     priority: c_int,
     policy: c_int,
     function: *const c_void,
-    /// Padding to musl; the place is this library's, see `interpose`.
+    /// Padding to musl; the place is this library's, see `capi::posix_spawn`.
     cgroup: c_int,
     padding: [u8; 60 - size_of::<*const c_void>()],
 }

@@ -23,7 +23,7 @@ pub fn is_refusal(error: Errno) -> bool {
 /// # Safety
 /// As `spawn`.
 #[inline(always)]
-pub unsafe fn clean(request: &Request) -> Result<Result<Child>> {
+pub unsafe fn by_clone3(request: &Request) -> Result<Result<Child>> {
     let frame = Frame::new(request, HandlerReset::ByKernel, ChildEnd::none());
     let mut room = MaybeUninit::uninit();
     let args: &mut CloneArgs = zeroed(&mut room);

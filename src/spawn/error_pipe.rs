@@ -69,7 +69,7 @@ impl ChildEnd {
         }
     }
 
-    /// Whether that number is open only because of the report.
+    /// Whether that number is open only because of the error pipe.
     pub fn holds(&self, fd: c_int) -> bool {
         fd >= 0 && fd == self.writer.get()
     }

@@ -93,7 +93,7 @@ mod tests {
     }
 
     unsafe fn plain(request: &Request) -> Result<Child> {
-        clone::clean(request).expect("clone3 works here")
+        clone::by_clone3(request).expect("clone3 works here")
     }
 
     #[test]

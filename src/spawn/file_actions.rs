@@ -27,7 +27,7 @@ pub unsafe fn perform(actions: FileActions, error_pipe: &ChildEnd) -> Result<()>
     Ok(())
 }
 
-/// The number, if it does not belong to the report: for the caller that one is not open.
+/// The number, unless it is the error pipe's: for the caller that one is not open.
 fn visible(fd: c_int, error_pipe: &ChildEnd) -> Result<c_int> {
     if error_pipe.holds(fd) {
         Err(Errno(libc::EBADF))
@@ -184,9 +184,9 @@ mod tests {
         }
     }
 
-    /// What the caller has not opened is not open for its actions, wherever the report is.
+    /// What the caller has not opened is not open for its actions, wherever the error pipe is.
     #[test]
-    fn no_action_reaches_the_report() {
+    fn no_action_reaches_the_error_pipe() {
         let pipe = ErrorPipe::new().unwrap();
         in_child(|| {
             let error_pipe = pipe.child_end();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn closefrom_leaves_the_report_alone() {
+    fn closefrom_leaves_the_error_pipe_alone() {
         for first in [0, 3] {
             let pipe = ErrorPipe::new().unwrap();
             in_child(|| {

@@ -143,7 +143,7 @@ pub unsafe fn spawn(request: &Request) -> Result<Child> {
         return Err(Errno(if process::knows_clone3() { libc::EINVAL } else { libc::EOPNOTSUPP }));
     }
     if wants_cgroup || !CLONE3_IS_REFUSED.load(Ordering::Relaxed) {
-        match clone::clean(request) {
+        match clone::by_clone3(request) {
             Ok(outcome) => return outcome,
             Err(error) if !clone::is_refusal(error) => return Err(error),
             Err(_) if wants_cgroup => return Err(Errno(libc::EOPNOTSUPP)),

@@ -6,7 +6,7 @@ TEST_SOURCES := $(sort $(wildcard tests-c/suite/tst-*.c))
 # posix_spawn has no counterpart of what these show.
 LIBRARY_ONLY := $(addprefix tests-c/suite/tst-,$(addsuffix .c,bound cgroup cgroup-functions closefrom-fallback \
   emulators environment fallback fallback-failures fork-busy-threads fork-failures fork-identity fork-libc-state \
-  fork-others fork-recycled-pid fork-ring fork-sandbox fork-signal-handlers getpid-ioctl load memory pidfd_fork \
+  fork-recycled-pid fork-ring fork-sandbox getpid-ioctl load memory pidfd_fork \
   pidfd_getpid recognition))
 
 LINKED := $(TEST_SOURCES:tests-c/suite/%.c=build/tests/linked/%)

@@ -1,5 +1,5 @@
 # The programs of the C suite in a copy of the parts of the source tree that they need, where the libraries are built
-# already: see run.
+# already: see places.py.
 
 WERROR ?= -Werror
 LIB := build/lib
