@@ -15,7 +15,7 @@ SO := $(LIB)/libpidfd_spawn.so
 ARCHIVE := $(LIB)/libpidfd_spawn.a
 HEADERS := build/include/spawn_ext.h build/include/pidfd_spawn.h
 RUST_SOURCES := $(shell find src packaging build.rs Cargo.toml Cargo.lock \
-  -name '*.rs' -o -name '*.toml' -o -name '*.lock')
+  -name '*.rs' -o -name '*.s' -o -name '*.toml' -o -name '*.lock' -o -name libc-functions)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -50,6 +50,7 @@ $(ARCHIVE): build/rust/libpidfd_spawn_c.a scripts/static-archive
 .PHONY: header
 header: ## Generate include/spawn_ext.h from the source
 	@scripts/require-tools cargo
+	@mkdir -p build
 	scripts/cargo run -q --locked --manifest-path tools/header/Cargo.toml --target-dir target/header -- src/capi/mod.rs \
 	  >build/spawn_ext.h.new
 	mv build/spawn_ext.h.new include/spawn_ext.h
@@ -59,7 +60,7 @@ clean: ## Remove everything that was built
 	rm -rf build target
 
 .PHONY: demo
-demo: all build/examples/supervisor build/examples/weak-client ## Build everything and run the examples
+demo: all build/examples/supervisor build/examples/weak-client ## Build everything and run two examples
 	build/examples/supervisor
 	@echo
 	@echo "A program that knows the functions as weak symbols only, without the library and with it preloaded:"

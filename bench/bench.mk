@@ -26,7 +26,7 @@ $(BENCH)/bench: $(BENCH_SOURCES) $(BENCH_HEADERS) $(SO)
 	  -Wl,-rpath,'$$ORIGIN/../lib'
 
 # For another C library: the same sources, with the archive.
-$(BENCH)/bench-musl: $(BENCH_SOURCES) $(BENCH_HEADERS) $(ARCHIVE)
+$(BENCH)/bench-musl: $(BENCH_SOURCES) $(BENCH_HEADERS) $(ARCHIVE) | build/tests/musl/kernel
 	@mkdir -p $(@D)
 	musl-gcc $(BENCH_FLAGS) -static -idirafter build/tests/musl/kernel -o $@ $(BENCH_SOURCES) $(ARCHIVE) -pthread
 

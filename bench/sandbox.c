@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The same under a filter that refuses what the usual container refuses: clone3 with ENOSYS and unshare with EPERM. 
+ * The same under a filter that refuses what the usual container refuses: clone3 with ENOSYS and unshare with EPERM.
  * All implementations are under it. A filter stays, so these groups come last. */
 
 #define _GNU_SOURCE

@@ -54,9 +54,9 @@ pub struct AroundHandlers {
 }
 
 impl AroundHandlers {
-    /// To change the state is to write into the thread's record, and to give it back after a fork copies that page,
-    /// which costs more than all else that a pidfd adds to a fork.  So it is left alone where no request can come: the
-    /// caller is the only thread, and nobody in the process has ever asked for a cancellation.
+    /// Changing the state writes to the thread's record, and restoring it after a fork copies that page, which costs
+    /// more than all else that a pidfd adds to a fork.  So it is left alone where no request can come: the caller is the
+    /// only thread, and nobody in the process has ever requested a cancellation.
     pub fn new(only_thread: bool, abi: Option<Libc>) -> Self {
         let _deferred = Deferred::new();
         let mut state = 0;
@@ -81,7 +81,7 @@ impl Drop for AroundHandlers {
     }
 }
 
-/// Both libcs take a signal of theirs into use with the first request (glibc before 2.34 earlier).  It can be ignored
+/// Both libcs start using a signal of theirs with the first request (glibc before 2.34 earlier).  It can be ignored
 /// before that: glibc's posix_spawn leaves its own signals ignored in the program.
 fn was_ever_requested(abi: Option<Libc>) -> bool {
     let signal = match abi {

@@ -39,7 +39,7 @@ fn without_parent(pidfd: c_int) -> Result<pid_t> {
     }
 }
 
-/// What may be a pidfd or not.
+/// For a descriptor that may or may not be a pidfd.
 fn from_unknown(fd: c_int) -> Result<pid_t> {
     if process::is_no_pidfd(fd) {
         return Err(Errno(libc::EBADF));

@@ -5,7 +5,7 @@
 //! Rust's standard library has weak references to `pidfd_spawnp` and `pidfd_getpid`, for the pidfds that
 //! `std::os::linux::process` gives.  A program that starts others and is built on glibc 2.39 or newer therefore asks
 //! for that version when it starts, and says ``version `GLIBC_2.39' not found`` on older systems, whether it uses
-//! pidfds or not.  One line, in the program or in any crate that it is made of, has the linker take the functions from
+//! pidfds or not.  One line, in the program or in any crate that it is made of, makes the linker take the functions from
 //! here:
 //!
 //! ```
@@ -61,7 +61,7 @@
 //! - `properties`: what holds for any input of the parsers; for unit tests and fuzzing alone.
 //! - `kernel`: system calls as typed functions; `kernel::arch` holds the instructions.
 //!
-//! # The way of a call
+//! # The path of a call
 //!
 //! A spawn goes from `capi`, which asks `runtime` how to read the arguments, to `spawn`, which makes the child by one
 //! clone3 on the caller's own stack and is suspended; the child performs the attributes and actions with system calls

@@ -1,13 +1,14 @@
 //! What the process that the library was loaded into offers: its libc's layouts, the libc's own functions, and the
 //! kernel's pidfd interface.
 //!
-//! At load a constructor looks up the libc's functions, for later the loader's lock may be held by whoever waits for
-//! the caller.  The rest waits for its first use, so that a program which uses nothing of the library makes no system
-//! call for it: a sandbox may kill for one.  Only where the layouts cannot be examined without allocating (on a libc
-//! release that is not known) that is done at load, for the functions promise to allocate nothing.
+//! At load a constructor looks up the libc's functions, because later the loader's lock may be held by a thread that
+//! waits for the caller.  The rest waits for its first use, so that a program which uses nothing of the library makes
+//! no system call for it: a sandbox may kill for one.  Only where the layouts cannot be examined without allocating (on
+//! musl, and on an unknown release of glibc) are they examined at load, because the functions promise to allocate
+//! nothing.
 //!
 //! A static archive can lose its constructor and another library's constructor can run first; then the first call does
-//! its work.  Two threads that do so at once find the same.  What may be otherwise later is not kept.
+//! its work.  Two threads that do so at once get the same result.  Answers that may change later are not cached.
 
 // Sound because: the constructor touches nothing but its own atomics and asks the loader; the variable that is read is
 // the libc's of that name.
@@ -48,8 +49,8 @@ impl Next {
         Next { name, version: None, address: AtomicPtr::new(core::ptr::null_mut()) }
     }
 
-    /// Of the two that glibc has on its older architectures the other is for programs from before 2.15, whose files of
-    /// no known format it hands to the shell.
+    /// glibc has two versions on its older architectures; the other one serves programs linked before 2.15 and runs
+    /// files of unknown format with the shell.
     const fn since_2_15(name: &'static [u8]) -> Self {
         let twice = cfg!(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm", target_arch = "s390x"));
         let version: Option<&[u8]> = if twice { Some(b"GLIBC_2.15\0") } else { None };

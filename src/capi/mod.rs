@@ -232,7 +232,7 @@ pub struct Arguments {
     pub envp: *const *mut c_char,
 }
 
-/// What names the child.
+/// How the caller identifies the child.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Name {
     Pidfd,

@@ -102,7 +102,7 @@ impl Handshake {
                 let _ = process::reap(pidfd.raw());
                 Err(Errno(libc::ESRCH))
             }
-            // Whoever that is, nothing is done to it.  The child, if it is one, leaves when it hears that we gave up.
+            // Whatever process that is, it is left alone.  The child exits when it sees that the parent gave up.
             Answer::None => Err(Errno(libc::ESRCH)),
         }
     }
@@ -216,7 +216,7 @@ pub fn end(pid: pid_t) {
 }
 
 enum Answer {
-    /// The child was alive when it had its name already.
+    /// The child was alive after its pidfd was opened.
     Alive,
     /// What the pidfd names has ended, without an answer.
     Ended,

@@ -1,4 +1,4 @@
-//! pidfd_fork: the libc's own fork or _Fork makes the child, for only they put the libc's records right in it.
+//! pidfd_fork: the libc's own fork or _Fork makes the child, because only they repair the libc's records in it.
 //! `handshake` gives the child its pidfd afterwards, and shows that it is the child's.  `raw` is for a libc without
 //! _Fork.
 //!

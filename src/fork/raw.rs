@@ -1,7 +1,7 @@
 //! _Fork for a libc that has none.
 //!
 //! The kernel writes the child's thread ID where the libc keeps it, which is where the kernel was told to clear it;
-//! robust mutexes that the parent holds are none of the child's.  The pidfd comes with the child.
+//! robust mutexes that the parent holds do not belong to the child.  The pidfd comes with the child.
 
 // Sound because: only the libc's own thread ID is written to, after the kernel said that it is one, and the list of
 // robust mutexes that the kernel knows.

@@ -56,10 +56,10 @@ macro_rules! call {
 }
 use call;
 
-/// What zeroes are a value of.
+/// A type for which all-zero bytes are a valid value.
 ///
 /// # Safety
-/// They are, and the type is aligned for machine words.
+/// All-zero bytes are a valid value, and the type is aligned for machine words.
 pub unsafe trait Zeroable {}
 
 /// Bytes that are aligned for machine words.
@@ -92,7 +92,7 @@ pub fn zeroed<T: Zeroable>(room: &mut MaybeUninit<T>) -> &mut T {
     }
 }
 
-/// Stops a search at the first result that is not an interrupted call.
+/// Repeats a call until its result is not EINTR.
 fn retry<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match attempt() {

@@ -90,7 +90,7 @@ pub fn reap_pid(pid: pid_t) -> Result<()> {
     wait(P_PID, pid, libc::WEXITED | OWN).map(drop)
 }
 
-/// Whether the pidfd names a child whose status was not taken yet.  An error says that the kernel was not to be asked.
+/// Whether the pidfd names a child whose status was not taken yet.  An error means that the kernel could not be asked.
 pub fn is_child(pidfd: c_int) -> Result<bool> {
     match wait(P_PIDFD, pidfd, LOOK) {
         Ok(_) => Ok(true),
@@ -239,7 +239,7 @@ pub fn is_single_threaded() -> bool {
 /// that only grow.  The kernel adds a child's share before it gives the child's number away, and there is none without
 /// one: a new process writes its ID into its memory, which is a page fault, and takes some microseconds to end.
 ///
-/// An error where a sandbox keeps that secret.
+/// An error where a sandbox hides that.
 pub fn accounts_of_children() -> Result<u64> {
     const CHILDREN: isize = -1;
     const MICROSECONDS: u64 = 1_000_000;

@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 
 /// The signals that have a handler, if the caller is the only thread, so that nobody else changes that.  None where it
 /// is not, and where procfs does not tell: each signal can be asked for.
-// Its room is not to be the caller's, below which the child runs.
+// Not inlined, so that its buffer does not enlarge the caller's frame, below which the child runs.
 #[inline(never)]
 pub fn handlers_of_only_thread() -> Option<SignalSet> {
     let file = fd::open_read_only(b"/proc/self/status\0").ok()?;
@@ -25,7 +25,7 @@ pub fn handlers_of_only_thread() -> Option<SignalSet> {
 /// So much of the file stands before the lines in question, on every kernel that was seen.
 const BEFORE: usize = 448;
 
-/// What is no whole line is not read.
+/// Incomplete lines are ignored.
 fn parse(text: &[u8]) -> Option<SignalSet> {
     let (mut threads, mut handlers) = (None, None);
     for line in text.split(|&byte| byte == b'\n').skip(1) {

@@ -196,7 +196,7 @@ impl Attributes {
         }
     }
 
-    /// False when an attributes object of whatever libc certainly does not have that flag, which is one of the lower
+    /// False when an attributes object of any libc certainly does not have that flag, which is one of the lower
     /// 16.
     ///
     /// # Safety

@@ -1,6 +1,6 @@
 //! Functions that the running libc may or may not have.
 //!
-//! Stable Rust has no weak references, the assembler has: the table in weak.s holds their addresses.  So nothing is
+//! Stable Rust has no weak references; the assembler does: the table in weak.s holds their addresses.  So nothing is
 //! looked up by name when the library runs, but for the one function that is newer than all else that a program takes
 //! from the libc.
 
@@ -57,7 +57,7 @@ weak_functions! {
 }
 
 /// Not by a reference: in a Rust program or a C program with the archive that would carry the function's version, and
-/// the program would ask for glibc 2.35 when it starts.  Only looked up where it is.
+/// the program would ask for glibc 2.35 when it starts.  Only looked up where it exists.
 pub fn posix_spawn_file_actions_addtcsetpgrp_np() -> Option<unsafe extern "C" fn(*mut Actions, c_int) -> c_int> {
     if glibc_minor_version()? < 35 {
         return None;
@@ -67,8 +67,8 @@ pub fn posix_spawn_file_actions_addtcsetpgrp_np() -> Option<unsafe extern "C" fn
     unsafe { transmute(dlsym()?(libc::RTLD_DEFAULT, name.as_ptr().cast())) }
 }
 
-/// Whether names can be looked up at load.  The way of a process without dlsym is not for static programs, who have no
-/// use for it, and a process that has nothing of the loader's has nobody who holds its lock for long.
+/// Whether names can be looked up at load.  The fallback without dlsym is not for static programs, which do not need
+/// it, and in a process without the loader's functions nobody holds its lock for long.
 pub fn looks_up_at_load() -> bool {
     dlsym().is_some()
 }

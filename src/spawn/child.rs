@@ -22,7 +22,7 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
     let frame = &*frame.cast::<Frame>();
     frame.reached.store(true, Ordering::Relaxed);
     let request = frame.request;
-    // This is a copy of the memory, or nobody would ever have a name for the program.
+    // Without a pidfd in the frame this is a copy of the memory, or nobody could ever refer to the program.
     let unnamed = request.wants_pidfd && frame.pidfd.load(Ordering::Relaxed) == NO_PIDFD;
     if unnamed && !frame.error_pipe.is_permitted() {
         process::exit(NOT_EXECUTED);

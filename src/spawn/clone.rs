@@ -12,8 +12,8 @@ use crate::libc_abi::flag;
 use core::mem::{size_of, MaybeUninit};
 use core::sync::atomic::Ordering;
 
-/// Whether clone3 said that it is not for us, rather than that there can be no child now: missing (old kernels,
-/// emulators), forbidden (seccomp), without CLONE_CLEAR_SIGHAND, or with a smaller structure than ours.
+/// Whether clone3 is unavailable, rather than failing for now: missing (old kernels, emulators), forbidden (seccomp),
+/// without CLONE_CLEAR_SIGHAND, or with a smaller structure than ours.
 pub fn is_refusal(error: Errno) -> bool {
     matches!(error.0, libc::ENOSYS | libc::EPERM | libc::EINVAL | libc::E2BIG)
 }

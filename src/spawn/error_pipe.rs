@@ -2,8 +2,8 @@
 //! a pipe.
 //!
 //! That the program runs could be told from the end of file, for its exec closes the pipe.  But a fork in another
-//! thread of the caller holds a copy, maybe for ever.  So the child takes a lock on the pipe before its exec, which is
-//! a process's own and not inherited, and says so; the exec or its end takes the lock away.
+//! thread of the caller holds a copy, maybe for ever.  So before its exec the child takes a lock on the pipe and says
+//! so.  The lock belongs to the process and is not inherited; the exec, or the child's end, takes it away.
 //!
 //! The pipe takes descriptor numbers that the caller did not use and that a file action may name.  Such an action must
 //! find the number free, so the child moves its end out of the way (`ChildEnd::vacate`) or says that the number is not

@@ -27,7 +27,7 @@ static SHARES_MEMORY: AtomicBool = AtomicBool::new(false);
 #[cold]
 pub unsafe fn spawn(request: &Request) -> Result<Child> {
     let known = SHARES_MEMORY.load(Ordering::Relaxed);
-    // Mostly it will not be needed, so that there is none is no error yet.
+    // It is rarely needed, so failing to make it is not an error yet.
     let pipe = if known { None } else { Some(ErrorPipe::new()) };
     let blocked = signal::Blocked::all();
     let error_pipe = match &pipe {
@@ -64,7 +64,7 @@ unsafe fn clone(frame: &Frame) -> Result<pid_t> {
     })
 }
 
-/// There is a child that cannot be named, or not be heard of.
+/// There is a child that nobody could refer to, or that cannot report.
 fn end(pid: pid_t, error: Errno) -> Errno {
     let _ = process::kill(pid, libc::SIGKILL);
     let _ = process::reap_pid(pid);

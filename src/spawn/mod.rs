@@ -57,7 +57,7 @@ pub struct Request<'a> {
 #[derive(Debug)]
 pub struct Child {
     pub pidfd: Option<OwnedFd>,
-    /// Means the child for as long as nobody has waited for it.
+    /// Refers to the child until somebody has waited for it.
     pub pid: pid_t,
 }
 

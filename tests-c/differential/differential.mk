@@ -7,7 +7,7 @@ CASES ?= 100000
 
 ##@ Tests of the library
 .PHONY: differential
-differential: build-differential ## Compare with posix_spawn and glibc 2.41: CASES=N SEED=S, or CASE=SEED:INDEX, or FILE=...
+differential: build-differential ## Compare with other libcs: CASES=N SEED=S, or CASE=SEED:INDEX, or FILE=...
 	tests-c/differential/run $(DIFFERENTIAL) $(SO) --cases $(CASES) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE)) $(if $(FILE),--file $(FILE))
 

@@ -46,6 +46,7 @@ check-newcomer: ## The README's two commands in bare Debian 12 and 13, as root a
 .PHONY: support
 support: ## Write docs/support.md from what the checks of this group and check-packages left
 	@scripts/require-tools python3
+	@mkdir -p build
 	scripts/support build/results >build/support.md.new
 	mv build/support.md.new docs/support.md
 

@@ -21,5 +21,6 @@ $(GUARD)/driver: tests-c/guard/driver.c tests-c/guard/guard.h tests-c/harness/re
 	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $< -L$(LIB) -lpidfd_spawn -ldl -pthread -Wl,-rpath,'$$ORIGIN/../lib'
 
 # For the plots: another C library.
-$(GUARD)/driver-musl: tests-c/guard/driver.c tests-c/guard/guard.h $(ARCHIVE) $(HEADERS)
+$(GUARD)/driver-musl: tests-c/guard/driver.c tests-c/guard/guard.h tests-c/harness/request.h $(ARCHIVE) $(HEADERS)
+	@mkdir -p $(@D)
 	musl-gcc $(TEST_FLAGS) -static -Ibuild/include -o $@ $< $(ARCHIVE)

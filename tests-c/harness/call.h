@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Calls one function of the library, chosen by its name, and looks at what came of it: for places where the harness is
- * not at hand, such as the constructor of a plugin.  Needs nothing but the functions and environ. */
+ * not available, such as the constructor of a plugin.  Needs nothing but the functions and environ. */
 
 #ifndef CALL_H
 #define CALL_H

@@ -55,7 +55,7 @@ make_cgroup (void)
   if (!mounted)
     SKIP ("cgroup v2 is not mounted");
   need_clone3 ();
-  /* What a killed test of the same number left is not in the way. */
+  /* A directory that a killed test with the same PID left does not matter. */
   for (int i = 0;; i++)
     {
       cgroup_directory = format ("%s%s/tst-cgroup-%d-%d", mounted, cgroup_of (getpid ()), (int) getpid (), i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the tests of pidfd_fork share: idle threads beside the one that forks, a line over which a child tells the
+ * What the tests of pidfd_fork share: idle threads beside the one that forks, a pipe through which a child reports the
  * parent that code of the program ran in it, and children that wait to be looked at. */
 
 #ifndef FORK_H
@@ -301,7 +301,7 @@ reap_everything (int signal)
   errno = error;
 }
 
-/* A prepare handler that says that one ran. */
+/* A prepare handler that counts its runs. */
 static int prepared;
 
 SHARED void
@@ -408,7 +408,7 @@ wait_for_end (int pidfd)
 
 #endif
 
-/* The outcome where the child cannot have a name any more. */
+/* The outcome where the child can no longer get a pidfd. */
 SHARED void
 check_no_name (int result, int error)
 {

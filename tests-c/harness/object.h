@@ -64,7 +64,7 @@ initialised_before (const char *object, const char *library)
   return NOT_GLIBC ? format ("%s %s", object, library) : format ("%s %s", library, object);
 }
 
-/* Seconds until what hangs is ended.  Not hanging takes a small part of one. */
+/* Seconds until what hangs is ended.  A program that does not hang needs a fraction of one. */
 enum { HANGS = 10 };
 
 /* Starts this program anew by fork and exec, with these libraries preloaded, and gives its wait status.  One that hangs

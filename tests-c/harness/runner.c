@@ -69,7 +69,9 @@ test_skip (const char *format, ...)
 {
   va_list arguments;
   va_start (arguments, format);
-  vsnprintf (report->message, sizeof report->message, format, arguments);
+  /* A program that a test started has none. */
+  if (report)
+    vsnprintf (report->message, sizeof report->message, format, arguments);
   va_end (arguments);
   _exit (SKIPPED);
 }

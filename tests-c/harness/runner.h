@@ -64,7 +64,7 @@ void child_register (struct child *);
 
 #define TEST(name_) TEST_WITH (name_, false)
 
-/* For the rare body that cannot put everything back (it dropped privileges, say). */
+/* For the rare body that cannot restore everything (it dropped privileges, say). */
 #define TEST_LEAVING(name_) TEST_WITH (name_, true)
 
 #define CHILD(name_)                                                                                                   \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * System call filters.  This is the one place where they are written; it needs nothing of the harness, and no header of
- * the kernel's in the files that include it. */
+ * System call filters.  This is the one place where they are written; it needs nothing of the harness, and no kernel
+ * headers in the files that include it. */
 
 #ifndef SECCOMP_H
 #define SECCOMP_H
@@ -43,7 +43,7 @@ struct notified_call {
 
 /* Waits for the next one; false if there is none after all. */
 bool receive_call (int listener, struct notified_call *call);
-/* The call goes on as if there was no filter. */
+/* The call goes on as if there were no filter. */
 bool continue_call (int listener, const struct notified_call *call);
 /* The call is not made; its result is 0 or this error. */
 bool answer_call (int listener, const struct notified_call *call, int error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Results in the form of the Test Anything Protocol, version 14, and a plain closing line.  Needs
+ * Results in the form of the Test Anything Protocol, version 13, and a plain closing line.  Needs
  * nothing of the harness. */
 
 #ifndef TAP_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Descriptors and pidfd_fork.  While handlers of pthread_atfork run there may be descriptors of the library's own. 
+ * Descriptors and pidfd_fork.  While handlers of pthread_atfork run there may be descriptors of the library's own.
  * They are close-on-exec and never 0, 1 or 2: the handler of a daemon that has these closed writes to nothing.  And
  * handlers may close and open what they like. */
 

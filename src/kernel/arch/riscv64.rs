@@ -1,4 +1,4 @@
-//! riscv64: `ecall` takes the number in a7 and arguments in a0 to a5; it changes a0, and by the kernel's word the
+//! riscv64: `ecall` takes the number in a7 and arguments in a0 to a5; it changes a0, and as the kernel documents the
 //! vector registers.
 
 // Sound because: as in x86_64.rs.

@@ -55,7 +55,7 @@ pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e:
 }
 
 /// As in x86_64.rs.  There is no red zone; the stack pointer is a multiple of 16 here and must be one at the call, with
-/// the argument pushed.  That moves it in the child alone, where an unwinder, who is not told, loses its way at this
+/// the argument pushed.  That moves it in the child alone, where an unwinder, which is not told, loses its way at this
 /// frame unless it goes by frame pointers.
 ///
 /// # Safety

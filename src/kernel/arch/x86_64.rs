@@ -7,8 +7,7 @@
 use core::arch::asm;
 use libc::c_void;
 
-/// A system call with up to six arguments; a call with fewer ignores the rest of the registers, so fewer variants are
-/// needed than there are counts.
+/// A system call with up to three arguments.
 ///
 /// # Safety
 /// The arguments must be what the system call `number` asks for.
@@ -28,6 +27,8 @@ pub unsafe fn syscall3(number: usize, a: usize, b: usize, c: usize) -> isize {
     result
 }
 
+/// A system call with up to six arguments.
+///
 /// # Safety
 /// As `syscall3`.
 #[inline(always)]
