@@ -19,8 +19,8 @@ pub fn get() -> c_int {
     unsafe { *libc::__errno_location() }
 }
 
-/// Gives errno back the value that it had.  Usually it is unchanged, and then its page is not written: after a fork that
-/// would copy the page.
+/// Gives errno back the value that it had.  Usually it is unchanged, and then its page is not written: after a fork
+/// that would copy the page.
 pub fn restore(value: c_int) {
     if get() != value {
         set(value);

@@ -5,8 +5,8 @@
 //! Rust's standard library has weak references to `pidfd_spawnp` and `pidfd_getpid`, for the pidfds that
 //! `std::os::linux::process` gives.  A program that starts others and is built on glibc 2.39 or newer therefore asks
 //! for that version when it starts, and says ``version `GLIBC_2.39' not found`` on older systems, whether it uses
-//! pidfds or not.  One line, in the program or in any crate that it is made of, makes the linker take the functions from
-//! here:
+//! pidfds or not.  One line, in the program or in any crate that it is made of, makes the linker take the functions
+//! from here:
 //!
 //! ```
 //! use pidfd_spawn as _;
