@@ -55,8 +55,8 @@ pub struct AroundHandlers {
 
 impl AroundHandlers {
     /// Changing the state writes to the thread's record, and restoring it after a fork copies that page, which costs
-    /// more than all else that a pidfd adds to a fork.  So it is left alone where no request can come: the caller is the
-    /// only thread, and nobody in the process has ever requested a cancellation.
+    /// more than all else that a pidfd adds to a fork.  So it is left alone where no request can come: the caller is
+    /// the only thread, and nobody in the process has ever requested a cancellation.
     pub fn new(only_thread: bool, abi: Option<Libc>) -> Self {
         let _deferred = Deferred::new();
         let mut state = 0;
