@@ -479,6 +479,13 @@ EACH_CALLER (the_child_has_the_descriptors_of_the_caller)
   CHECK_STR (descriptor_table (), before);
 }
 
+/* It has waited, and what it waited by is gone. */
+ALONE_AND_AMONG_THREADS (the_child_of_a_slow_parent_has_the_descriptors_of_the_caller)
+{
+  CHECK_EQ (pthread_atfork (NULL, take_time, NULL), 0);
+  the_child_has_the_descriptors_of_the_caller (0);
+}
+
 EACH_CALLER (descriptor_0_is_not_used)
 {
   int kept = fcntl (0, F_DUPFD_CLOEXEC, 3);
