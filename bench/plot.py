@@ -89,11 +89,11 @@ def count_calls(*command):
 
 def draw_calls(results, guard, folder):
     scripts = pathlib.Path(__file__).parent.parent / "scripts"
-    oracle = subprocess.run([scripts / "oracle"], capture_output=True, text=True, check=False)
-    loader = oracle.stdout.strip()
+    reference = subprocess.run([scripts / "reference-glibc"], capture_output=True, text=True, check=False)
+    loader = reference.stdout.strip()
     tracer, driver = guard / "guard", guard / "driver"
     bars = [("pidfd_spawn", "ours", count_calls(tracer, driver, "spawn"))]
-    if oracle.returncode == 0:
+    if reference.returncode == 0:
         bars.append(("glibc 2.41's\\npidfd_spawn", "glibc 2.41",
                      count_calls(tracer, loader, "--library-path", pathlib.Path(loader).parent, driver,
                                  "libc-pidfd_spawn")))
