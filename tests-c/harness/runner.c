@@ -626,5 +626,8 @@ main (int argc, char **argv)
       if (wanted)
         run_test (test, mode, program);
     }
-  return tap_end ();
+  int status = tap_end ();
+  if (status == 2)
+    fprintf (stderr, "%s: no such test\n", program);
+  return status;
 }

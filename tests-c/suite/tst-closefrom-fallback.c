@@ -136,6 +136,7 @@ without_poll (void)
   refuse_call (SYS_ppoll, EPERM);
 # ifdef SYS_poll
   refuse_call (SYS_poll, EPERM);
+# endif
 }
 
 TEST_LEAVING (by_trying_the_numbers_without_select)
@@ -240,8 +241,6 @@ say_that_the_limit_is_very_many (void)
   CHECK (syscall (SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit) == 0);
   CHECK_EQ (limit[1], VERY_MANY);
 }
-
-# endif
 
 /* Closes from 51 on, with these numbers open, and gives what that took of the processor, in milliseconds. */
 static long
