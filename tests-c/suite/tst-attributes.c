@@ -485,12 +485,19 @@ set_scheduler (posix_spawnattr_t *attributes, int policy, int priority)
     SKIP ("the libc has no scheduling attributes");
 }
 
+/* What a real-time caller's child gets, of the object or of the caller. */
+static struct process_state
+spawned_by_a_real_time_process (int flags, int policy, int priority)
+{
+  posix_spawnattr_t attributes = attributes_with (flags);
+  set_scheduler (&attributes, policy, priority);
+  become (SCHED_RR, 5);
+  return spawned (&attributes);
+}
+
 TEST_LEAVING (scheduling_of_the_caller_without_flags)
 {
-  posix_spawnattr_t attributes = attributes_with (0);
-  set_scheduler (&attributes, SCHED_FIFO, 9);
-  become (SCHED_RR, 5);
-  struct process_state state = spawned (&attributes);
+  struct process_state state = spawned_by_a_real_time_process (0, SCHED_FIFO, 9);
   CHECK_EQ (state.policy, SCHED_RR);
   CHECK_EQ (state.priority, 5);
 }
@@ -562,10 +569,7 @@ TEST (setscheduler_with_setschedparam)
 
 TEST_LEAVING (setscheduler_back_to_the_ordinary_policy)
 {
-  posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSCHEDULER);
-  set_scheduler (&attributes, SCHED_OTHER, 0);
-  become (SCHED_RR, 5);
-  struct process_state state = spawned (&attributes);
+  struct process_state state = spawned_by_a_real_time_process (POSIX_SPAWN_SETSCHEDULER, SCHED_OTHER, 0);
   CHECK_EQ (state.policy, SCHED_OTHER);
   CHECK_EQ (state.priority, 0);
 }
