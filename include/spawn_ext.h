@@ -1,18 +1,37 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid.
+ * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_spawn_ext, pidfd_wait, pidfd_fork and pidfd_getpid.
  *
- * Generated from src/capi/mod.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what
+ * Generated from src/capi by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what
  * is needed to use a pidfd.
  *
- * pidfd_spawn and pidfd_spawnp return the error number, as posix_spawn does; pidfd_fork and pidfd_getpid return -1 and
- * set errno.  ENOSYS from any of them says that there are no pidfds here: that is the time for another way. */
+ * The spawn functions return the error number, as posix_spawn does; pidfd_wait, pidfd_fork and pidfd_getpid return -1
+ * and set errno.  ENOSYS from any of them says that there are no pidfds here: that is the time for another way. */
 
 #ifndef PIDFD_SPAWN_EXT_H
 #define PIDFD_SPAWN_EXT_H
 
+#include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
+
+/* <signal.h> declares siginfo_t, and defines SI_USER, only under some feature macros. */
+#if defined SI_USER
+# define PIDFD_SPAWN_SIGINFO_T 1
+#elif defined __has_include
+# if __has_include (<bits/types/siginfo_t.h>)
+#  include <bits/types/siginfo_t.h>
+#  define PIDFD_SPAWN_SIGINFO_T 1
+# endif
+#endif
+#if defined PIDFD_SPAWN_SIGINFO_T
+# define PIDFD_SPAWN_SIGINFO siginfo_t
+#else
+# define PIDFD_SPAWN_SIGINFO void
+#endif
 
 /* The words of the C library's own headers where it has them, so that declaring a function twice is no conflict. */
 #if defined __THROW
@@ -44,15 +63,260 @@
 #endif
 
 /**
+ * Flag of pidfd_spawn_ext: FILE is looked for in PATH, as pidfd_spawnp does.
+ */
+#define PIDFD_SPAWN_SEARCH (1 << 0)
+
+/**
+ * FILE is looked for in the PATH of ENVP, or where that has none in the C library's default.
+ */
+#define PIDFD_SPAWN_SEARCH_ENVP (1 << 1)
+
+/**
+ * The program is the file that the descriptor `exec_fd` refers to.
+ */
+#define PIDFD_SPAWN_EXEC_FD (1 << 2)
+
+/**
+ * Descriptors from `cloexec_from` on are not inherited, but for those in `inherit`.
+ */
+#define PIDFD_SPAWN_CLOEXEC_FROM (1 << 3)
+
+/**
+ * The resource limits in `limits` are set.
+ */
+#define PIDFD_SPAWN_SETRLIMITS (1 << 4)
+
+/**
+ * The file mode creation mask is `umask`.
+ */
+#define PIDFD_SPAWN_SETUMASK (1 << 5)
+
+/**
+ * The signals in `ignore` are ignored.
+ */
+#define PIDFD_SPAWN_SETSIGIGNORE (1 << 6)
+
+/**
+ * `terminal` becomes the controlling terminal.
+ */
+#define PIDFD_SPAWN_SETCTTY (1 << 7)
+
+/**
+ * The child is born in the cgroup whose directory is `cgroup`.
+ */
+#define PIDFD_SPAWN_CGROUP (1 << 8)
+
+/**
+ * Where the kernel cannot do that, the child moves there itself, first of all.
+ */
+#define PIDFD_SPAWN_CGROUP_MAY_MOVE (1 << 9)
+
+/**
+ * The supplementary groups are `groups`.
+ */
+#define PIDFD_SPAWN_SETGROUPS (1 << 10)
+
+/**
+ * All group IDs are `gid`.
+ */
+#define PIDFD_SPAWN_SETGID (1 << 11)
+
+/**
+ * All user IDs are `uid`.
+ */
+#define PIDFD_SPAWN_SETUID (1 << 12)
+
+/**
+ * No execve gives privileges any more.
+ */
+#define PIDFD_SPAWN_NO_NEW_PRIVS (1 << 13)
+
+/**
+ * The child gets `death_signal` when the thread that started it ends.
+ */
+#define PIDFD_SPAWN_PDEATHSIG (1 << 14)
+
+/**
+ * The child leaves no zombie and sends no SIGCHLD; pidfd_wait tells its status.
+ */
+#define PIDFD_SPAWN_AUTOREAP (1 << 15)
+
+/**
+ * The child is killed when the last copy of its pidfd is closed; implies PIDFD_SPAWN_AUTOREAP.
+ */
+#define PIDFD_SPAWN_KILL_ON_CLOSE (1 << 16)
+
+/**
  * Flag of pidfd_fork: run no pthread_atfork handler, so that the call is async-signal-safe.
  */
 #ifndef PIDFDFORK_ASYNCSAFE
 # define PIDFDFORK_ASYNCSAFE (1U << 1)
 #endif
 
+/**
+ * A resource limit for PIDFD_SPAWN_SETRLIMITS.
+ */
+struct pidfd_spawn_rlimit {
+  /**
+   * RLIMIT_NOFILE and so on.
+   */
+  uint32_t resource;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Where all bits are set there is no limit, whatever the C library's RLIM_INFINITY.
+   */
+  uint64_t soft;
+  /**
+   * Likewise.
+   */
+  uint64_t hard;
+};
+
+/**
+ * What pidfd_spawn_ext is to do besides.  A member counts only if its flag is set.
+ */
+struct pidfd_spawn_args {
+  /**
+   * PIDFD_SPAWN_SEARCH and so on.
+   */
+  uint64_t flags;
+  /**
+   * EXEC_FD
+   */
+  int exec_fd;
+  /**
+   * CLOEXEC_FROM: the lowest descriptor that is not inherited.
+   */
+  int cloexec_from;
+  /**
+   * CLOEXEC_FROM: descriptors that are inherited all the same.
+   */
+  const int *inherit;
+  /**
+   * SETRLIMITS
+   */
+  const struct pidfd_spawn_rlimit *limits;
+  /**
+   * CLOEXEC_FROM: how many `inherit` has.
+   */
+  uint32_t inherit_count;
+  /**
+   * SETRLIMITS: how many `limits` has.
+   */
+  uint32_t limit_count;
+  /**
+   * SETSIGIGNORE
+   */
+  const sigset_t *ignore;
+  /**
+   * SETUMASK
+   */
+  uint32_t umask;
+  /**
+   * SETCTTY: a descriptor of the caller.
+   */
+  int terminal;
+  /**
+   * CGROUP: a descriptor of the cgroup's directory.
+   */
+  int cgroup;
+  /**
+   * SETGROUPS: how many `groups` has.
+   */
+  uint32_t group_count;
+  /**
+   * SETGROUPS
+   */
+  const gid_t *groups;
+  /**
+   * SETGID
+   */
+  uint32_t gid;
+  /**
+   * SETUID
+   */
+  uint32_t uid;
+  /**
+   * PDEATHSIG
+   */
+  int death_signal;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif /* __cplusplus */
+
+/**
+ * Starts a program as pidfd_spawn does, and does before what programs otherwise fork for.
+ *
+ * ARGS says what, by its flags.  The child does it in this order: signal dispositions (default, then ignored),
+ * scheduling, session and process group, controlling terminal, POSIX_SPAWN_RESETIDS, file mode creation mask,
+ * close-on-exec marks, file actions, resource limits, groups, group IDs, user IDs, no_new_privs, death signal, signal
+ * mask.  Nothing is ever left out: what the kernel cannot do is an error, and no program runs.
+ *
+ * A child that gets another user shares the caller's memory no less, but it endangers the caller in no way: the caller
+ * stays as dumpable as it was, a process of the new user can read nothing of it, and can delay the call by about a
+ * second at most.
+ *
+ * PARAMETERS
+ *   pidfd  As for pidfd_spawn; with PIDFD_SPAWN_KILL_ON_CLOSE not NULL.
+ *   file   The program's path, or its name with PIDFD_SPAWN_SEARCH and PIDFD_SPAWN_SEARCH_ENVP; NULL with
+ *          PIDFD_SPAWN_EXEC_FD and only then.
+ *   facts, attrp, argv, envp
+ *          As for pidfd_spawn.
+ *   args   What is asked for besides.  Only read.  NULL, with a SIZE of 0: nothing.
+ *   size   sizeof (struct pidfd_spawn_args), or PIDFD_SPAWN_ARGS_SIZE_VER0 and so on for an older one; in bytes.
+ *
+ * RETURN VALUE
+ *   As pidfd_spawn: 0 or a positive error number, which is also stored in errno.
+ *
+ * ERRORS
+ *   As pidfd_spawn and pidfd_spawnp, and before any child exists:
+ *   EINVAL        A flag is unknown; or SIZE is below 8, or does not reach the members of a flag.  Two of SEARCH,
+ *                 SEARCH_ENVP and EXEC_FD.  FILE is NULL without EXEC_FD, or not NULL with it.  KILL_ON_CLOSE with a
+ *                 NULL pidfd.  SETCTTY without POSIX_SPAWN_SETSID.  CGROUP beside a POSIX_SPAWN_SETCGROUP of another
+ *                 descriptor.  CGROUP_MAY_MOVE without CGROUP.  A negative descriptor, a umask beyond 0777, a death
+ *                 signal outside 1 to 64, an ID of -1, NULL where a count is not 0 or with SETSIGIGNORE, more than
+ *                 65,536 groups, a resource that is none, something in a reserved member.
+ *   EFAULT        ARGS is NULL and SIZE is not 0.
+ *   E2BIG         SIZE is beyond 4096, or ARGS has something in members that this library does not know.
+ *   EOPNOTSUPP    The kernel, or a sandbox, cannot do what CGROUP (without CGROUP_MAY_MOVE), AUTOREAP or KILL_ON_CLOSE
+ *                 asks for.
+ *   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
+ *   EMFILE, ENFILE
+ *                 A caller without capabilities that is dumpable and changes its user needs three descriptors for a
+ *                 moment.
+ *   From the child, with the number that the system call gave:
+ *   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
+ *                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing
+ *                 cgroup.procs.  EBADF also for a descriptor of `inherit` that is not open.
+ *   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec.
+ *   ESRCH         PDEATHSIG, and the caller is gone.
+ *
+ * SAFETY
+ *   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 32 KiB).  For as long
+ *   as a call that changes the user lasts, other threads see the process as not dumpable, and a process that one of
+ *   them forks stays so.
+ *
+ * ORIGIN
+ *   This library's own.
+ */
+int pidfd_spawn_ext(int *__restrict pidfd,
+                    const char *__restrict file,
+                    const posix_spawn_file_actions_t *__restrict facts,
+                    const posix_spawnattr_t *__restrict attrp,
+                    char *const *__restrict argv,
+                    char *const *__restrict envp,
+                    const struct pidfd_spawn_args *__restrict args,
+                    size_t size) PIDFD_SPAWN_NONNULL ((5));
 
 /**
  * Starts the program at PATH in a new process and returns a pidfd for it.
@@ -234,9 +498,153 @@ extern "C" {
 pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
 #endif
 
+/**
+ * Waits for the process to which a pidfd refers, and tells how it ended even if somebody else has waited for it.
+ *
+ * For a child of the caller it is waitid with P_PIDFD.  Where the process is no child, where its status was taken by
+ * a wait for any child, where SIGCHLD is ignored or PIDFD_SPAWN_AUTOREAP was given, it waits on the pidfd and gets the
+ * exit status from the kernel (Linux 6.15).  The kernel tells it when the process's parent has waited for it, so a
+ * zombie of another process counts as not yet ended for as long as its parent lets it lie.
+ *
+ * PARAMETERS
+ *   pidfd    A pidfd, from whatever source.
+ *   info     Filled as waitid does: si_signo SIGCHLD, si_code CLD_EXITED, CLD_KILLED or CLD_DUMPED, si_status, si_pid
+ *            and si_uid; the last two are 0 where nobody knows them any more.  May be NULL.
+ *   options  WNOHANG: do not wait.  WNOWAIT: leave a child's status where it is.  WSTOPPED, WCONTINUED: tell of a child
+ *            that was stopped or continued as well; of another process that is not told.  WEXITED is implied.
+ *   usage    What the process has used, where the caller takes the status of a child; zeroes where it is known no more.
+ *            May be NULL.
+ *
+ * RETURN VALUE
+ *   0, and errno as it was; with WNOHANG also if the process has not ended, and then si_signo and si_pid are 0.
+ *   On failure -1 with errno set, and *info and *usage are unchanged.
+ *
+ * ERRORS
+ *   EINVAL        An option is unknown; looked at before the descriptor.
+ *   EBADF         The descriptor is negative, not open, or not a pidfd.
+ *   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it (before Linux 6.15;
+ *                 or the process is out of sight in another PID namespace).
+ *   EINTR         A signal handler ran.
+ *   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK and the process has not ended.
+ *
+ * SAFETY
+ *   MT-Safe: any number of threads may wait for the same process; each gets the status, one of them the usage.
+ *   A cancellation point; a thread that is cancelled has taken no status.  Needs 2 KiB of stack (without optimisation
+ *   4 KiB).
+ *
+ * ORIGIN
+ *   This library's own.
+ */
+int pidfd_wait(int pidfd,
+               PIDFD_SPAWN_SIGINFO *info,
+               int options,
+               struct rusage *usage);
+
+/**
+ * Starts a program as pidfd_spawn does, and does before what programs otherwise fork for.
+ *
+ * ARGS says what, by its flags.  The child does it in this order: signal dispositions (default, then ignored),
+ * scheduling, session and process group, controlling terminal, POSIX_SPAWN_RESETIDS, file mode creation mask,
+ * close-on-exec marks, file actions, resource limits, groups, group IDs, user IDs, no_new_privs, death signal, signal
+ * mask.  Nothing is ever left out: what the kernel cannot do is an error, and no program runs.
+ *
+ * A child that gets another user shares the caller's memory no less, but it endangers the caller in no way: the caller
+ * stays as dumpable as it was, a process of the new user can read nothing of it, and can delay the call by about a
+ * second at most.
+ *
+ * PARAMETERS
+ *   pidfd  As for pidfd_spawn; with PIDFD_SPAWN_KILL_ON_CLOSE not NULL.
+ *   file   The program's path, or its name with PIDFD_SPAWN_SEARCH and PIDFD_SPAWN_SEARCH_ENVP; NULL with
+ *          PIDFD_SPAWN_EXEC_FD and only then.
+ *   facts, attrp, argv, envp
+ *          As for pidfd_spawn.
+ *   args   What is asked for besides.  Only read.  NULL, with a SIZE of 0: nothing.
+ *   size   sizeof (struct pidfd_spawn_args), or PIDFD_SPAWN_ARGS_SIZE_VER0 and so on for an older one; in bytes.
+ *
+ * RETURN VALUE
+ *   As pidfd_spawn: 0 or a positive error number, which is also stored in errno.
+ *
+ * ERRORS
+ *   As pidfd_spawn and pidfd_spawnp, and before any child exists:
+ *   EINVAL        A flag is unknown; or SIZE is below 8, or does not reach the members of a flag.  Two of SEARCH,
+ *                 SEARCH_ENVP and EXEC_FD.  FILE is NULL without EXEC_FD, or not NULL with it.  KILL_ON_CLOSE with a
+ *                 NULL pidfd.  SETCTTY without POSIX_SPAWN_SETSID.  CGROUP beside a POSIX_SPAWN_SETCGROUP of another
+ *                 descriptor.  CGROUP_MAY_MOVE without CGROUP.  A negative descriptor, a umask beyond 0777, a death
+ *                 signal outside 1 to 64, an ID of -1, NULL where a count is not 0 or with SETSIGIGNORE, more than
+ *                 65,536 groups, a resource that is none, something in a reserved member.
+ *   EFAULT        ARGS is NULL and SIZE is not 0.
+ *   E2BIG         SIZE is beyond 4096, or ARGS has something in members that this library does not know.
+ *   EOPNOTSUPP    The kernel, or a sandbox, cannot do what CGROUP (without CGROUP_MAY_MOVE), AUTOREAP or KILL_ON_CLOSE
+ *                 asks for.
+ *   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
+ *   EMFILE, ENFILE
+ *                 A caller without capabilities that is dumpable and changes its user needs three descriptors for a
+ *                 moment.
+ *   From the child, with the number that the system call gave:
+ *   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
+ *                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing
+ *                 cgroup.procs.  EBADF also for a descriptor of `inherit` that is not open.
+ *   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec.
+ *   ESRCH         PDEATHSIG, and the caller is gone.
+ *
+ * SAFETY
+ *   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 32 KiB).  For as long
+ *   as a call that changes the user lasts, other threads see the process as not dumpable, and a process that one of
+ *   them forks stays so.
+ *
+ * ORIGIN
+ *   This library's own.
+ */
+int pidfd_spawn_ext(int *pidfd,
+                    const char *file,
+                    const posix_spawn_file_actions_t *facts,
+                    const posix_spawnattr_t *attrp,
+                    char *const *argv,
+                    char *const *envp,
+                    const struct pidfd_spawn_args *args,
+                    size_t size);
+
 #ifdef __cplusplus
 }
 #endif  /* __cplusplus */
+
+/* The size of struct pidfd_spawn_args when it was new. */
+#define PIDFD_SPAWN_ARGS_SIZE_VER0 (sizeof (void *) == 8 ? 88 : 72)
+typedef char pidfd_spawn_args_has_its_size[sizeof (struct pidfd_spawn_args) == PIDFD_SPAWN_ARGS_SIZE_VER0 ? 1 : -1];
+typedef char pidfd_spawn_rlimit_has_its_size[sizeof (struct pidfd_spawn_rlimit) == 24 ? 1 : -1];
+
+#if __SIZEOF_LONG__ == 4 && (defined __USE_TIME_BITS64 || defined __USE_TIME64_REDIRECTS || defined _REDIR_TIME64)
+/* The times of struct rusage are wider here than those of the kernel, which pidfd_wait stores. */
+static __inline int
+pidfd_wait_time64 (int pidfd, PIDFD_SPAWN_SIGINFO *info, int options, struct rusage *usage)
+{
+  long kernels[18] = { 0 };
+  int result = pidfd_wait (pidfd, info, options, usage ? (struct rusage *) (void *) kernels : 0);
+  if (usage && result == 0)
+    {
+      usage->ru_utime.tv_sec = kernels[0];
+      usage->ru_utime.tv_usec = kernels[1];
+      usage->ru_stime.tv_sec = kernels[2];
+      usage->ru_stime.tv_usec = kernels[3];
+      usage->ru_maxrss = kernels[4];
+      usage->ru_ixrss = kernels[5];
+      usage->ru_idrss = kernels[6];
+      usage->ru_isrss = kernels[7];
+      usage->ru_minflt = kernels[8];
+      usage->ru_majflt = kernels[9];
+      usage->ru_nswap = kernels[10];
+      usage->ru_inblock = kernels[11];
+      usage->ru_oublock = kernels[12];
+      usage->ru_msgsnd = kernels[13];
+      usage->ru_msgrcv = kernels[14];
+      usage->ru_nsignals = kernels[15];
+      usage->ru_nvcsw = kernels[16];
+      usage->ru_nivcsw = kernels[17];
+    }
+  return result;
+}
+# define pidfd_wait pidfd_wait_time64
+#endif
 
 /* The cgroup that the child is born in, as glibc 2.39 has it.  The shared library gives these to every libc, and has
  * its posix_spawn and posix_spawnp honour the flag; the archive does not. */
@@ -260,6 +668,7 @@ extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *attr, int cgroup) PI
 # undef PIDFD_SPAWN_LIBC_NOTHROW
 #endif
 
+#undef PIDFD_SPAWN_SIGINFO
 #undef PIDFD_SPAWN_NOTHROW
 #undef PIDFD_SPAWN_NOTHROW_CALLBACK
 #undef PIDFD_SPAWN_NONNULL

@@ -95,3 +95,5 @@ pub mod properties;
 mod runtime;
 #[cfg(target_os = "linux")]
 mod spawn;
+#[cfg(target_os = "linux")]
+mod wait;

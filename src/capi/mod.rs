@@ -10,6 +10,10 @@
 // No interface for others: the shared library exports it under the libc's names.
 #[doc(hidden)]
 pub mod posix_spawn;
+mod spawn_ext;
+
+pub use crate::spawn::extended::args::*;
+pub use spawn_ext::pidfd_spawn_ext;
 
 use crate::cancel;
 use crate::errno::{self, Errno, Result};
@@ -18,9 +22,10 @@ use crate::getpid;
 use crate::kernel::fd::OwnedFd;
 use crate::libc_abi::{Attributes, FileActions, Libc};
 use crate::runtime::{self, Next, Runtime};
-use crate::spawn::{self, Program, Request, SearchBuffer};
+use crate::spawn::{self, Child, Program, Request, SearchBuffer};
+use crate::wait;
 use core::mem::{transmute, MaybeUninit};
-use libc::{c_char, c_int, c_uint, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t};
+use libc::{c_char, c_int, c_uint, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, rusage, siginfo_t};
 
 /// Flag of pidfd_fork: run no pthread_atfork handler, so that the call is async-signal-safe.
 pub const PIDFDFORK_ASYNCSAFE: c_uint = 2;
@@ -219,6 +224,46 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
     or_minus_one(|| getpid::getpid(fd))
 }
 
+/// Waits for the process to which a pidfd refers, and tells how it ended even if somebody else has waited for it.
+///
+/// For a child of the caller it is waitid with P_PIDFD.  Where the process is no child, where its status was taken by
+/// a wait for any child, where SIGCHLD is ignored or PIDFD_SPAWN_AUTOREAP was given, it waits on the pidfd and gets the
+/// exit status from the kernel (Linux 6.15).  The kernel tells it when the process's parent has waited for it, so a
+/// zombie of another process counts as not yet ended for as long as its parent lets it lie.
+///
+/// PARAMETERS
+///   pidfd    A pidfd, from whatever source.
+///   info     Filled as waitid does: si_signo SIGCHLD, si_code CLD_EXITED, CLD_KILLED or CLD_DUMPED, si_status, si_pid
+///            and si_uid; the last two are 0 where nobody knows them any more.  May be NULL.
+///   options  WNOHANG: do not wait.  WNOWAIT: leave a child's status where it is.  WSTOPPED, WCONTINUED: tell of a child
+///            that was stopped or continued as well; of another process that is not told.  WEXITED is implied.
+///   usage    What the process has used, where the caller takes the status of a child; zeroes where it is known no more.
+///            May be NULL.
+///
+/// RETURN VALUE
+///   0, and errno as it was; with WNOHANG also if the process has not ended, and then si_signo and si_pid are 0.
+///   On failure -1 with errno set, and *info and *usage are unchanged.
+///
+/// ERRORS
+///   EINVAL        An option is unknown; looked at before the descriptor.
+///   EBADF         The descriptor is negative, not open, or not a pidfd.
+///   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it (before Linux 6.15;
+///                 or the process is out of sight in another PID namespace).
+///   EINTR         A signal handler ran.
+///   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK and the process has not ended.
+///
+/// SAFETY
+///   MT-Safe: any number of threads may wait for the same process; each gets the status, one of them the usage.
+///   A cancellation point; a thread that is cancelled has taken no status.  Needs 2 KiB of stack (without optimisation
+///   4 KiB).
+///
+/// ORIGIN
+///   This library's own.
+#[no_mangle]
+pub unsafe extern "C" fn pidfd_wait(pidfd: c_int, info: *mut siginfo_t, options: c_int, usage: *mut rusage) -> c_int {
+    or_minus_one(|| wait::wait(pidfd, info.cast(), options, usage.cast()).map(|()| 0))
+}
+
 /// The arguments of pidfd_spawn, pidfd_spawnp, posix_spawn and posix_spawnp.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
@@ -241,44 +286,43 @@ enum Name {
 
 impl Arguments {
     unsafe fn run(&self, runtime: Runtime, program: Program, native: &Next) -> c_int {
-        let errno = errno::get();
-        let result = match (runtime.has_pidfds(), runtime.abi()) {
+        or_error_number(|| match (runtime.has_pidfds(), runtime.abi()) {
             (false, _) => Err(Errno(libc::ENOSYS)),
             (true, Some(abi)) => self.spawn(abi, program, Name::Pidfd),
             (true, None) => self.spawn_natively(native),
-        };
-        match result {
-            Ok(()) => {
-                errno::restore(errno);
-                0
-            }
-            Err(Errno(error)) => {
-                errno::set(error);
-                error
-            }
-        }
+        })
     }
 
     #[inline(always)]
     unsafe fn spawn(&self, abi: Libc, program: Program, wanted: Name) -> Result<()> {
         // Until the name is stored: a caller that is cancelled before would lose the child.
         let _no_cancellation = cancel::Deferred::new();
-        let request = Request {
+        let request = self.request(abi, program, wanted)?;
+        let child = spawn::spawn(&request)?;
+        self.store(child, wanted);
+        Ok(())
+    }
+
+    #[inline(always)]
+    unsafe fn request<'a>(&self, abi: Libc, program: Program<'a>, wanted: Name) -> Result<Request<'a>> {
+        Ok(Request {
             program,
             actions: FileActions::new(abi, self.actions.cast()),
             attributes: Attributes::new(abi, self.attributes.cast())?,
             argv: self.argv,
             envp: self.envp,
             wants_pidfd: wanted == Name::Pidfd,
-        };
-        let child = spawn::spawn(&request)?;
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn store(&self, child: Child, wanted: Name) {
         if !self.result.is_null() {
             *self.result = match wanted {
                 Name::Pidfd => child.pidfd.map_or(-1, OwnedFd::into_raw),
                 Name::ProcessId => child.pid,
             };
         }
-        Ok(())
     }
 
     /// For a libc whose layouts are not known: only its own function can read them.
@@ -316,6 +360,21 @@ type Spawn = unsafe extern "C" fn(
     *const *mut c_char,
     *const *mut c_char,
 ) -> c_int;
+
+#[inline(always)]
+fn or_error_number(function: impl FnOnce() -> Result<()>) -> c_int {
+    let errno = errno::get();
+    match function() {
+        Ok(()) => {
+            errno::restore(errno);
+            0
+        }
+        Err(Errno(error)) => {
+            errno::set(error);
+            error
+        }
+    }
+}
 
 fn or_minus_one(function: impl FnOnce() -> Result<c_int>) -> c_int {
     let errno = errno::get();

@@ -48,16 +48,25 @@ pub fn close(fd: c_int) -> Result<()> {
     unsafe { call!(libc::SYS_close, fd) }.map(drop)
 }
 
-/// close_range without flags.
-pub fn close_range(first: c_uint, last: c_uint) -> Result<()> {
+pub fn close_range(first: c_uint, last: c_uint, flags: c_uint) -> Result<()> {
     // SAFETY: no pointer.
-    unsafe { call!(libc::SYS_close_range, first, last, 0) }.map(drop)
+    unsafe { call!(libc::SYS_close_range, first, last, flags) }.map(drop)
 }
+
+/// Mark them rather than close them.
+pub const CLOSE_RANGE_CLOEXEC: c_uint = 1 << 2;
 
 /// # Safety
 /// `path` is a string.
 pub unsafe fn open(path: *const c_char, flags: c_int, mode: mode_t) -> Result<c_int> {
-    call!(libc::SYS_openat, libc::AT_FDCWD, path, flags | O_LARGEFILE, mode).map(|fd| fd as c_int)
+    open_at(libc::AT_FDCWD, path, flags, mode)
+}
+
+/// # Safety
+/// As above.
+#[inline(always)]
+unsafe fn open_at(directory: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> Result<c_int> {
+    call!(libc::SYS_openat, directory, path, flags | O_LARGEFILE, mode).map(|fd| fd as c_int)
 }
 
 /// The kernel's value: the libc's header says 0 where `off_t` has 64 bits anyway, but the flag is seen by F_GETFL.
@@ -130,6 +139,12 @@ pub fn clear_close_on_exec(fd: c_int) -> Result<()> {
         let flags = call!(width::SYS_FCNTL, fd, libc::F_GETFD)? as c_int;
         call!(width::SYS_FCNTL, fd, libc::F_SETFD, flags & !libc::FD_CLOEXEC).map(drop)
     }
+}
+
+/// Has execve close the descriptor.
+pub fn set_close_on_exec(fd: c_int) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(width::SYS_FCNTL, fd, libc::F_SETFD, libc::FD_CLOEXEC) }.map(drop)
 }
 
 pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
@@ -296,6 +311,12 @@ pub fn for_each_entry(directory: c_int, mut function: impl FnMut(&[u8])) -> Resu
     }
 }
 
+/// Makes the terminal that of the caller's session, unless it is another session's.
+pub fn set_controlling_terminal(terminal: c_int) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_ioctl, terminal, libc::TIOCSCTTY, 0) }.map(drop)
+}
+
 /// Makes the process group the foreground group of the terminal.
 pub fn tcsetpgrp(terminal: c_int, group: pid_t) -> Result<()> {
     // SAFETY: the kernel reads one pid_t.
@@ -340,15 +361,24 @@ pub fn copy_from_process(pidfd: c_int, fd: c_int) -> Result<OwnedFd> {
 
 /// Asks a descriptor on pidfs for the process ID of what it names.
 pub fn pid_by_ioctl(fd: c_int) -> Result<pid_t> {
-    let mut room = MaybeUninit::uninit();
-    let info: &mut PidfdInfo = zeroed(&mut room);
-    info.mask = PIDFD_INFO_PID;
-    // SAFETY: the request carries the size of the structure that the kernel fills.
-    unsafe { call!(libc::SYS_ioctl, fd, PIDFD_GET_INFO, info as *mut PidfdInfo) }?;
+    let info = pidfd_info(fd, PIDFD_INFO_PID)?;
     if info.mask & PIDFD_INFO_PID == 0 {
         return Err(Errno(libc::ENOTTY));
     }
     Ok(info.pid as pid_t)
+}
+
+/// Asks a descriptor on pidfs; the mask of the answer says what it tells.
+#[inline(always)]
+pub fn pidfd_info(fd: c_int, mask: u64) -> Result<PidfdInfo> {
+    let mut room = MaybeUninit::uninit();
+    let info: &mut PidfdInfo = zeroed(&mut room);
+    info.mask = mask;
+    // SAFETY: the request carries the size of the structure that the kernel fills, which was written before.
+    unsafe {
+        call!(libc::SYS_ioctl, fd, PIDFD_GET_INFO, info as *mut PidfdInfo)?;
+        Ok(room.assume_init())
+    }
 }
 
 /// Room for a path of procfs.
@@ -377,10 +407,15 @@ pub fn numbered_path<'a>(room: &'a mut MaybeUninit<NumberedPath>, folder: &[u8],
 
 /// Opens an existing file for reading, close-on-exec.  The path ends at its first NUL, which it must have.
 pub fn open_read_only(path: &[u8]) -> Result<OwnedFd> {
+    open_in(libc::AT_FDCWD, path, libc::O_RDONLY | libc::O_CLOEXEC)
+}
+
+/// Opens an existing file whose path, if it does not begin with a slash, starts at that directory.
+pub fn open_in(directory: c_int, path: &[u8], flags: c_int) -> Result<OwnedFd> {
     // Not `contains`: with rustc 1.63 its search keeps a panic that cannot happen.
     if path.iter().all(|&byte| byte != 0) {
         return Err(Errno(libc::EINVAL));
     }
     // SAFETY: a NUL ends the path within the slice; the descriptor is new.
-    unsafe { open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC, 0).map(|fd| OwnedFd::from_raw(fd)) }
+    unsafe { open_at(directory, path.as_ptr().cast(), flags, 0).map(|fd| OwnedFd::from_raw(fd)) }
 }

@@ -4,23 +4,24 @@
 // unsafe function whose caller promises it.
 #![allow(unsafe_code)]
 
-use super::uapi::{self, CloneArgs, RobustList, SigInfo, P_PID, P_PIDFD};
+use super::uapi::{self, CloneArgs, Rlimit, RobustList, SigInfo, P_PID, P_PIDFD};
 use super::{arch, call, check, retry, width};
 use crate::errno::{Errno, Result};
-use core::mem::MaybeUninit;
+use core::mem::{size_of, MaybeUninit};
+use core::sync::atomic::AtomicU32;
 use libc::{c_char, c_int, c_void, gid_t, pid_t, uid_t};
 
 /// What a child runs that shares its parent's memory.
 pub type ChildEntry = unsafe extern "C" fn(*const c_void) -> !;
 
-/// clone3 for a child that calls `entry(argument)` on the caller's stack while the caller is suspended.
+/// clone3 for a child that calls `entry(argument)`.
 ///
 /// # Safety
-/// As `arch::vfork_calling`; the flags must include CLONE_VM and CLONE_VFORK and no stack.
+/// As `arch::clone_calling`; the flags must include CLONE_VM.
 #[inline(always)]
-pub unsafe fn clone3_vfork(args: &CloneArgs, size: usize, entry: ChildEntry, argument: *const c_void) -> Result<pid_t> {
+pub unsafe fn clone3(args: &CloneArgs, size: usize, entry: ChildEntry, argument: *const c_void) -> Result<pid_t> {
     let args = args as *const CloneArgs as usize;
-    check(arch::vfork_calling(libc::SYS_clone3 as usize, args, size, 0, entry, argument)).map(|pid| pid as pid_t)
+    check(arch::clone_calling(libc::SYS_clone3 as usize, args, size, 0, entry, argument)).map(|pid| pid as pid_t)
 }
 
 /// Whether there is a clone3: it refuses a structure that is too small in its own way.
@@ -32,12 +33,21 @@ pub fn knows_clone3() -> bool {
 /// The same by the older clone, which has room for 32 bits of flags and no cgroup.
 ///
 /// # Safety
-/// As `clone3_vfork`; `pidfd` points to where the kernel may put the descriptor.
-pub unsafe fn clone_vfork(flags: u64, pidfd: *mut c_int, entry: ChildEntry, argument: *const c_void) -> Result<pid_t> {
-    let (first, second) = clone_order(flags as usize, NO_STACK);
-    check(arch::vfork_calling(libc::SYS_clone as usize, first, second, pidfd as usize, entry, argument))
+/// As `clone3`; `pidfd` points to where the kernel may put the descriptor.
+pub unsafe fn clone(
+    flags: u64,
+    stack: *mut c_void,
+    pidfd: *mut c_int,
+    entry: ChildEntry,
+    argument: *const c_void,
+) -> Result<pid_t> {
+    let (first, second) = clone_order(flags as usize, stack as usize);
+    check(arch::clone_calling(libc::SYS_clone as usize, first, second, pidfd as usize, entry, argument))
         .map(|pid| pid as pid_t)
 }
+
+/// For a child that goes on below the caller's frame while the caller is suspended.
+pub const CALLERS_STACK: *mut c_void = core::ptr::null_mut();
 
 /// clone as fork uses it: no stack, no shared memory, returns in both processes.  The child's thread ID is stored at
 /// `tid`, and cleared there when the child's thread ends.
@@ -45,13 +55,11 @@ pub unsafe fn clone_vfork(flags: u64, pidfd: *mut c_int, entry: ChildEntry, argu
 /// # Safety
 /// The flags share no memory; the pointers are valid in both processes.
 pub unsafe fn clone_fork(flags: u64, pidfd: *mut c_int, tid: *mut c_int) -> Result<pid_t> {
-    let (first, second) = clone_order(flags as usize, NO_STACK);
+    let (first, second) = clone_order(flags as usize, 0);
     // The child's thread ID comes before its thread-local storage on some architectures, and after it on others; there
     // is none here, so both places can have it.
     call!(libc::SYS_clone, first, second, pidfd, tid, tid).map(|pid| pid as pid_t)
 }
-
-const NO_STACK: usize = 0;
 
 /// clone's first two arguments, which s390x has reversed.
 fn clone_order(flags: usize, stack: usize) -> (usize, usize) {
@@ -68,6 +76,17 @@ fn clone_order(flags: usize, stack: usize) -> (usize, usize) {
 /// `path` is a string; `argv` and `envp` are what execve takes.
 pub unsafe fn execve(path: *const c_char, argv: *const *mut c_char, envp: *const *mut c_char) -> Errno {
     match call!(libc::SYS_execve, path, argv, envp) {
+        Err(error) => error,
+        Ok(_) => Errno(libc::EINVAL),
+    }
+}
+
+/// The same for the file that the descriptor refers to.
+///
+/// # Safety
+/// `argv` and `envp` are what execve takes.
+pub unsafe fn execveat(fd: c_int, argv: *const *mut c_char, envp: *const *mut c_char) -> Errno {
+    match call!(libc::SYS_execveat, fd, b"\0".as_ptr(), argv, envp, libc::AT_EMPTY_PATH) {
         Err(error) => error,
         Ok(_) => Errno(libc::EINVAL),
     }
@@ -112,6 +131,12 @@ pub fn has_ended(pidfd: c_int) -> bool {
     }
 }
 
+/// Whether that child is stopped and nobody was told yet.
+pub fn is_stopped(pidfd: c_int) -> bool {
+    let flags = libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT | OWN;
+    matches!(wait(P_PIDFD, pidfd, flags), Ok(status) if status.signal != 0)
+}
+
 /// Waits until that child ends, and tells whether it left by itself rather than being killed.  Its status stays.
 pub fn ends_by_exiting(pidfd: c_int) -> bool {
     matches!(wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOWAIT | OWN), Ok(status) if status.code == libc::CLD_EXITED)
@@ -137,17 +162,35 @@ pub fn is_foreign(pidfd: c_int) -> bool {
     unsafe { call!(libc::SYS_pidfd_send_signal, pidfd, NONE, 0, 0) == Err(Errno(libc::EINVAL)) }
 }
 
-/// What is asked of struct siginfo; no signal when there is nothing to tell.
-struct Status {
-    signal: c_int,
-    code: c_int,
-}
-
-fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<Status> {
+fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<SigInfo> {
     let mut info = SigInfo::new();
     // SAFETY: the kernel writes one siginfo; there is no rusage.
     retry(|| unsafe { call!(libc::SYS_waitid, kind, id, &mut info as *mut SigInfo, flags, 0) })?;
-    Ok(Status { signal: info.signal, code: info.code })
+    Ok(info)
+}
+
+/// What the process that the pidfd names has to tell, and what it has used.
+///
+/// # Safety
+/// `usage` is NULL or writable.
+pub unsafe fn take_status(pidfd: c_int, flags: c_int, usage: *mut Usage) -> Result<SigInfo> {
+    let mut info = SigInfo::new();
+    retry(|| call!(libc::SYS_waitid, P_PIDFD, pidfd, &mut info as *mut SigInfo, flags, usage))?;
+    Ok(info)
+}
+
+/// struct rusage: two times of two words, then words.
+#[repr(C)]
+pub struct Usage([usize; 18]);
+
+impl Usage {
+    /// # Safety
+    /// `usage` is writable.
+    pub unsafe fn clear(usage: *mut Self) {
+        for index in 0..size_of::<Self>() / size_of::<usize>() {
+            usage.cast::<usize>().add(index).write_volatile(0);
+        }
+    }
 }
 
 /// Whether the kernel has the whole pidfd interface.  The last piece was waitid(P_PIDFD), which tells a number that is
@@ -189,6 +232,27 @@ pub fn getgid() -> gid_t {
     id(width::SYS_GETGID) as gid_t
 }
 
+pub fn geteuid() -> uid_t {
+    id(width::SYS_GETEUID) as uid_t
+}
+
+pub fn getegid() -> gid_t {
+    id(width::SYS_GETEGID) as gid_t
+}
+
+/// Whether the real, effective and saved user ID are the same, and so the group IDs.
+pub fn has_one_identity() -> Result<bool> {
+    Ok(are_one(width::SYS_GETRESUID)? && are_one(width::SYS_GETRESGID)?)
+}
+
+fn are_one(number: libc::c_long) -> Result<bool> {
+    let mut ids: [uid_t; 3] = [0; 3];
+    let [real, effective, saved] = &mut ids;
+    // SAFETY: for the two calls above, which write three numbers.
+    unsafe { call!(number, real as *mut uid_t, effective as *mut uid_t, saved as *mut uid_t) }?;
+    Ok(ids[0] == ids[1] && ids[1] == ids[2])
+}
+
 /// The system call itself, for the calling task alone; the libc's function would change every thread.
 pub fn seteuid(user: uid_t) -> Result<()> {
     // SAFETY: no pointer.
@@ -199,6 +263,109 @@ pub fn seteuid(user: uid_t) -> Result<()> {
 pub fn setegid(group: gid_t) -> Result<()> {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_SETRESGID, -1_isize, group, -1_isize) }.map(drop)
+}
+
+/// All three user IDs, of the calling task alone.
+pub fn setuid(user: uid_t) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(width::SYS_SETRESUID, user, user, user) }.map(drop)
+}
+
+/// All three group IDs, likewise.
+pub fn setgid(group: gid_t) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(width::SYS_SETRESGID, group, group, group) }.map(drop)
+}
+
+/// The supplementary groups, likewise.
+///
+/// # Safety
+/// `groups` are `count` numbers.
+pub unsafe fn setgroups(count: usize, groups: *const gid_t) -> Result<()> {
+    call!(width::SYS_SETGROUPS, count, groups).map(drop)
+}
+
+/// The caller's own limit; all bits set are none.
+pub fn setrlimit(resource: u32, soft: u64, hard: u64) -> Result<()> {
+    let limit = Rlimit { current: soft, maximum: hard };
+    // SAFETY: the kernel reads one struct rlimit64.
+    unsafe { call!(libc::SYS_prlimit64, 0, resource, &limit as *const Rlimit, 0) }.map(drop)
+}
+
+pub fn umask(mask: u32) {
+    // SAFETY: no pointer.  It cannot fail.
+    let _ = unsafe { call!(libc::SYS_umask, mask) };
+}
+
+/// prctl without pointers.
+fn prctl(option: c_int, value: c_int) -> Result<c_int> {
+    // SAFETY: for the options below, which take a number.
+    unsafe { call!(libc::SYS_prctl, option, value, 0, 0, 0) }.map(|result| result as c_int)
+}
+
+pub fn set_no_new_privs() -> Result<()> {
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map(drop)
+}
+
+/// The signal that the caller gets when the thread that made it ends.
+pub fn set_death_signal(signal: c_int) -> Result<()> {
+    prctl(libc::PR_SET_PDEATHSIG, signal).map(drop)
+}
+
+/// Lets the caller keep its permitted capabilities when it changes its user, until its exec.
+pub fn keep_capabilities() -> Result<()> {
+    prctl(libc::PR_SET_KEEPCAPS, 1).map(drop)
+}
+
+/// Whether that may be asked for.
+pub fn capabilities_can_be_kept() -> Result<bool> {
+    const KEEP_CAPS_LOCKED: c_int = 1 << 5;
+    Ok(prctl(libc::PR_GET_SECUREBITS, 0)? & KEEP_CAPS_LOCKED == 0)
+}
+
+/// Whether the caller has any permitted capability.
+pub fn has_capabilities() -> Result<bool> {
+    const VERSION_3: u32 = 0x2008_0522;
+    let header: [u32; 2] = [VERSION_3, 0];
+    // Effective, permitted, inheritable; the lower halves first.
+    let mut sets: [u32; 6] = [0; 6];
+    // SAFETY: the kernel reads one header and writes two structures of three numbers.
+    unsafe { call!(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) }?;
+    Ok(sets[1] | sets[4] != 0)
+}
+
+/// Whether processes of the same user may trace this one: one of the two below, or 2, which nobody can set.
+pub fn dumpable() -> Result<c_int> {
+    prctl(libc::PR_GET_DUMPABLE, 0)
+}
+
+pub const NOT_DUMPABLE: c_int = 0;
+pub const DUMPABLE: c_int = 1;
+
+/// Does nothing for the value that nobody can set.
+pub fn set_dumpable(flag: c_int) {
+    let _ = prctl(libc::PR_SET_DUMPABLE, flag);
+}
+
+/// Has the kernel clear the word, and wake who waits for that, when the calling task leaves its memory.
+///
+/// # Safety
+/// The word stays until then.
+pub unsafe fn set_tid_address(word: &AtomicU32) {
+    let _ = call!(libc::SYS_set_tid_address, word as *const AtomicU32);
+}
+
+/// Waits while the word has that value, for so many nanoseconds at most, which are less than a second.
+pub fn wait_for_change(word: &AtomicU32, value: u32, nanoseconds: u32) -> Result<()> {
+    // Not the private kind: the kernel wakes as between processes.
+    const FUTEX_WAIT: c_int = 0;
+    // SAFETY: the kernel reads the word.
+    unsafe { width::futex(word as *const AtomicU32, FUTEX_WAIT, value, nanoseconds) }.map(drop)
+}
+
+pub fn pidfd_send_signal(pidfd: c_int, signal: c_int) -> Result<()> {
+    // SAFETY: no pointer that is not null.
+    unsafe { call!(libc::SYS_pidfd_send_signal, pidfd, signal, 0, 0) }.map(drop)
 }
 
 pub fn setsid() -> Result<()> {
@@ -243,12 +410,11 @@ pub fn is_single_threaded() -> bool {
 pub fn accounts_of_children() -> Result<u64> {
     const CHILDREN: isize = -1;
     const MICROSECONDS: u64 = 1_000_000;
-    // struct rusage: two times of two words, then words.
-    let mut usage = MaybeUninit::<[usize; 18]>::uninit();
+    let mut usage = MaybeUninit::<Usage>::uninit();
     // SAFETY: the kernel writes one struct rusage, and then it is read.
     unsafe {
         call!(libc::SYS_getrusage, CHILDREN, usage.as_mut_ptr())?;
-        let usage = usage.assume_init_ref();
+        let Usage(usage) = usage.assume_init_ref();
         let seconds = (usage[0] as u64).wrapping_add(usage[2] as u64);
         let rest = (usage[1] as u64).wrapping_add(usage[3] as u64);
         let faults = (usage[8] as u64).wrapping_add(usage[9] as u64);

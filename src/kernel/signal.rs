@@ -53,10 +53,22 @@ pub struct Disposition {
 /// Not on the stack, where it would have to be made first.
 static DEFAULT: KernelSigaction = KernelSigaction::DEFAULT;
 
+/// Likewise.
+static IGNORE: KernelSigaction = KernelSigaction::IGNORE;
+
 /// Gives the signal its default disposition.
 pub fn set_default(signal: c_int) -> Result<()> {
+    sigaction(signal, &DEFAULT)
+}
+
+pub fn set_ignored(signal: c_int) -> Result<()> {
+    sigaction(signal, &IGNORE)
+}
+
+#[inline(always)]
+fn sigaction(signal: c_int, action: &KernelSigaction) -> Result<()> {
     // SAFETY: the kernel reads one struct sigaction.
-    unsafe { call!(libc::SYS_rt_sigaction, signal, &DEFAULT as *const KernelSigaction, 0, size_of::<SignalSet>()) }
+    unsafe { call!(libc::SYS_rt_sigaction, signal, action as *const KernelSigaction, 0, size_of::<SignalSet>()) }
         .map(drop)
 }
 

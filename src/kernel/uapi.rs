@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use core::mem::{size_of, MaybeUninit};
+use core::ptr::addr_of_mut;
 use libc::c_int;
 
 pub const CLONE_VM: u64 = 0x100;
@@ -14,6 +15,10 @@ pub const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
 pub const CLONE_CHILD_SETTID: u64 = 0x100_0000;
 pub const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 pub const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+/// This and the two below: Linux 7.1.
+pub const CLONE_AUTOREAP: u64 = 0x4_0000_0000;
+pub const CLONE_NNP: u64 = 0x8_0000_0000;
+pub const CLONE_PIDFD_AUTOKILL: u64 = 0x10_0000_0000;
 
 /// struct clone_args, as of Linux 5.7.
 #[repr(C)]
@@ -51,12 +56,50 @@ pub struct SigInfo {
     pub signal: c_int,
     errno: c_int,
     pub code: c_int,
-    rest: MaybeUninit<[u8; 116]>,
+    #[cfg(target_pointer_width = "64")]
+    padding: c_int,
+    pub pid: c_int,
+    pub user: u32,
+    status: c_int,
+    rest: MaybeUninit<[u8; 128 - 4 * if cfg!(target_pointer_width = "64") { 7 } else { 6 }]>,
 }
 
 impl SigInfo {
     pub const fn new() -> Self {
-        SigInfo { signal: 0, errno: 0, code: 0, rest: MaybeUninit::uninit() }
+        SigInfo {
+            signal: 0,
+            errno: 0,
+            code: 0,
+            #[cfg(target_pointer_width = "64")]
+            padding: 0,
+            pid: 0,
+            user: 0,
+            status: 0,
+            rest: MaybeUninit::uninit(),
+        }
+    }
+
+    /// What waitid tells of an exit, for a status as wait gives it.
+    pub const fn of_exit(pid: c_int, user: u32, status: c_int) -> Self {
+        let (code, status) = match status & 0x7f {
+            0 => (libc::CLD_EXITED, status >> 8 & 0xff),
+            signal if status & 0x80 != 0 => (libc::CLD_DUMPED, signal),
+            signal => (libc::CLD_KILLED, signal),
+        };
+        SigInfo { signal: libc::SIGCHLD, code, pid, user, status, ..Self::new() }
+    }
+
+    /// Writes what the kernel writes.
+    ///
+    /// # Safety
+    /// `place` is writable.
+    pub unsafe fn write_to(&self, place: *mut Self) {
+        addr_of_mut!((*place).signal).write(self.signal);
+        addr_of_mut!((*place).errno).write(self.errno);
+        addr_of_mut!((*place).code).write(self.code);
+        addr_of_mut!((*place).pid).write(self.pid);
+        addr_of_mut!((*place).user).write(self.user);
+        addr_of_mut!((*place).status).write(self.status);
     }
 }
 
@@ -106,13 +149,18 @@ pub struct KernelSigaction {
 }
 
 impl KernelSigaction {
-    pub const DEFAULT: Self = KernelSigaction {
-        handler: SIG_DFL,
-        flags: 0,
-        #[cfg(not(any(target_arch = "riscv64", target_arch = "loongarch64")))]
-        restorer: 0,
-        mask: SignalSet::EMPTY,
-    };
+    pub const DEFAULT: Self = Self::new(SIG_DFL);
+    pub const IGNORE: Self = Self::new(SIG_IGN);
+
+    const fn new(handler: usize) -> Self {
+        KernelSigaction {
+            handler,
+            flags: 0,
+            #[cfg(not(any(target_arch = "riscv64", target_arch = "loongarch64")))]
+            restorer: 0,
+            mask: SignalSet::EMPTY,
+        }
+    }
 }
 
 const _: () = assert!(
@@ -142,7 +190,8 @@ pub struct PidfdInfo {
     pub sgid: u32,
     pub fsuid: u32,
     pub fsgid: u32,
-    pub spare: u32,
+    /// As wait gives it; Linux 6.15.
+    pub exit_code: c_int,
 }
 
 // SAFETY: numbers.
@@ -151,6 +200,8 @@ unsafe impl super::Zeroable for PidfdInfo {}
 const _: () = assert!(size_of::<PidfdInfo>() == 64);
 
 pub const PIDFD_INFO_PID: u64 = 1;
+pub const PIDFD_INFO_CREDS: u64 = 1 << 1;
+pub const PIDFD_INFO_EXIT: u64 = 1 << 3;
 
 /// _IOWR(0xFF, 11, struct pidfd_info)
 pub const PIDFD_GET_INFO: u32 = 3 << 30 | (size_of::<PidfdInfo>() as u32) << 16 | 0xFF << 8 | 11;
@@ -158,6 +209,7 @@ pub const PIDFD_GET_INFO: u32 = 3 << 30 | (size_of::<PidfdInfo>() as u32) << 16 
 /// File system types as fstatfs tells them.
 pub const PIDFS: u64 = 0x5049_4446;
 pub const PROCFS: u64 = 0x9fa0;
+pub const CGROUP2: u64 = 0x6367_7270;
 pub const ANONYMOUS_INODES: u64 = 0x0904_1934;
 
 /// struct statfs, or statfs64: the type comes first, the rest is only room.
@@ -227,8 +279,8 @@ const _: () = assert!(size_of::<Statx>() == 256);
 /// struct __kernel_timespec
 #[repr(C)]
 pub struct Timespec {
-    seconds: i64,
-    nanoseconds: i64,
+    pub seconds: i64,
+    pub nanoseconds: i64,
 }
 
 impl Timespec {

@@ -6,19 +6,23 @@
 use super::call;
 use super::uapi::{PollFd, Statfs, Timespec};
 use crate::errno::Result;
+use core::sync::atomic::AtomicU32;
 use libc::c_int;
 
 #[cfg(target_pointer_width = "64")]
 pub use libc::{
-    SYS_fcntl as SYS_FCNTL, SYS_getgid as SYS_GETGID, SYS_getuid as SYS_GETUID, SYS_mmap as SYS_MMAP,
-    SYS_setresgid as SYS_SETRESGID, SYS_setresuid as SYS_SETRESUID,
+    SYS_fcntl as SYS_FCNTL, SYS_getegid as SYS_GETEGID, SYS_geteuid as SYS_GETEUID, SYS_getgid as SYS_GETGID,
+    SYS_getresgid as SYS_GETRESGID, SYS_getresuid as SYS_GETRESUID, SYS_getuid as SYS_GETUID, SYS_mmap as SYS_MMAP,
+    SYS_setgroups as SYS_SETGROUPS, SYS_setresgid as SYS_SETRESGID, SYS_setresuid as SYS_SETRESUID,
 };
 /// What the descriptor commands of fcntl64 do does not differ, but sandboxes of 32-bit programs know that one alone,
 /// for it is what the libcs call.
 #[cfg(target_pointer_width = "32")]
 pub use libc::{
-    SYS_fcntl64 as SYS_FCNTL, SYS_getgid32 as SYS_GETGID, SYS_getuid32 as SYS_GETUID, SYS_mmap2 as SYS_MMAP,
-    SYS_setresgid32 as SYS_SETRESGID, SYS_setresuid32 as SYS_SETRESUID,
+    SYS_fcntl64 as SYS_FCNTL, SYS_getegid32 as SYS_GETEGID, SYS_geteuid32 as SYS_GETEUID, SYS_getgid32 as SYS_GETGID,
+    SYS_getresgid32 as SYS_GETRESGID, SYS_getresuid32 as SYS_GETRESUID, SYS_getuid32 as SYS_GETUID,
+    SYS_mmap2 as SYS_MMAP, SYS_setgroups32 as SYS_SETGROUPS, SYS_setresgid32 as SYS_SETRESGID,
+    SYS_setresuid32 as SYS_SETRESUID,
 };
 
 /// # Safety
@@ -88,4 +92,18 @@ pub unsafe fn select_now(count: usize, set: *mut usize) -> Result<usize> {
     #[cfg(target_pointer_width = "32")]
     const NUMBER: libc::c_long = 413;
     call!(NUMBER, count, set, 0, 0, Timespec::ZERO as *const Timespec, 0)
+}
+
+/// A futex operation with a time limit, which is less than a second.
+///
+/// # Safety
+/// `word` is one, and the operation needs nothing else.
+pub unsafe fn futex(word: *const AtomicU32, operation: c_int, value: u32, nanoseconds: u32) -> Result<usize> {
+    #[cfg(target_pointer_width = "64")]
+    use libc::SYS_futex as NUMBER;
+    /// futex_time64, which every 32-bit architecture has under this number.
+    #[cfg(target_pointer_width = "32")]
+    const NUMBER: libc::c_long = 422;
+    let limit = Timespec { seconds: 0, nanoseconds: nanoseconds.into() };
+    call!(NUMBER, word, operation, value, &limit as *const Timespec)
 }

@@ -44,6 +44,22 @@ impl Libc {
             path
         }
     }
+
+    /// The same in that environment; of several the first counts.
+    ///
+    /// # Safety
+    /// `environment` is NULL or strings, ended by NULL.
+    pub unsafe fn search_path_in(self, environment: *const *mut c_char) -> *const c_char {
+        let mut entry = environment;
+        while !entry.is_null() && !(*entry).is_null() {
+            let text = *entry;
+            if (0..).zip(b"PATH=").all(|(index, &byte)| *text.add(index) as u8 == byte) {
+                return text.add(b"PATH=".len());
+            }
+            entry = entry.add(1);
+        }
+        self.default_path().as_ptr().cast()
+    }
 }
 
 /// One thing for the child to do, in the words of posix_spawn_file_actions_add*.
@@ -232,6 +248,14 @@ impl Attributes {
 
 /// sigset_t in both libcs: 1024 bits in machine words, of which the kernel knows 64.
 type LibcSignalSet = [usize; 128 / core::mem::size_of::<usize>()];
+
+/// The signals in a sigset_t of any libc.
+///
+/// # Safety
+/// `set` is one.
+pub unsafe fn signals(set: *const c_void) -> SignalSet {
+    kernel_set(&*set.cast())
+}
 
 fn kernel_set(set: &LibcSignalSet) -> SignalSet {
     #[cfg(target_pointer_width = "64")]

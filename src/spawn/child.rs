@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::{file_actions, path_search, Frame, HandlerReset, NO_PIDFD};
-use crate::errno::Result;
+use crate::errno::{Errno, Result};
 use crate::kernel::process;
 use crate::kernel::signal;
 use crate::kernel::uapi::{SignalSet, NSIG, SIG_DFL, SIG_IGN};
@@ -16,22 +16,28 @@ use core::sync::atomic::Ordering;
 use libc::{c_int, c_void};
 
 /// What a shell uses for a program that could not be executed; nobody sees it, for the caller reaps the child.
-const NOT_EXECUTED: c_int = 127;
+pub const NOT_EXECUTED: c_int = 127;
 
 pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
     let frame = &*frame.cast::<Frame>();
-    frame.reached.store(true, Ordering::Relaxed);
     let request = frame.request;
+    run(frame, || prepare(frame), || path_search::execute(&request.program, request.argv, request.envp))
+}
+
+/// Becomes the program, or says why not.
+#[inline(always)]
+pub unsafe fn run(frame: &Frame, prepare: impl FnOnce() -> Result<()>, execute: impl FnOnce() -> Errno) -> ! {
+    frame.reached.store(true, Ordering::Relaxed);
     // Without a pidfd in the frame this is a copy of the memory, or nobody could ever refer to the program.
-    let unnamed = request.wants_pidfd && frame.pidfd.load(Ordering::Relaxed) == NO_PIDFD;
+    let unnamed = frame.request.wants_pidfd && frame.pidfd.load(Ordering::Relaxed) == NO_PIDFD;
     if unnamed && !frame.error_pipe.is_permitted() {
         process::exit(NOT_EXECUTED);
     }
     frame.error_pipe.open();
-    let error = match prepare(frame) {
+    let error = match prepare() {
         Ok(()) => {
             frame.error_pipe.announce_execution();
-            path_search::execute(&request.program, request.argv, request.envp)
+            execute()
         }
         Err(error) => error,
     };
@@ -43,26 +49,28 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
 /// Everything that is asked for before the program is executed, in the order that the contract gives.
 unsafe fn prepare(frame: &Frame) -> Result<()> {
     let attributes = &frame.request.attributes;
-    let mask = match frame.handler_reset {
+    let mask = match frame.handler_reset.get() {
         HandlerReset::ByChild { mask, .. } => mask,
         HandlerReset::ByKernel if has_work(frame) => signal::sigprocmask(SignalSet::ALL),
         HandlerReset::ByKernel => return Ok(()),
     };
-    set_dispositions(frame.handler_reset, attributes)?;
-    apply(attributes)?;
+    set_dispositions(frame.handler_reset.get(), attributes)?;
+    set_scheduling(attributes)?;
+    set_session(attributes)?;
+    reset_ids(attributes)?;
     file_actions::perform(frame.request.actions, &frame.error_pipe)?;
     signal::sigprocmask(if attributes.has(flag::SETSIGMASK) { attributes.mask } else { mask });
     Ok(())
 }
 
-fn has_work(frame: &Frame) -> bool {
+pub fn has_work(frame: &Frame) -> bool {
     let mut actions = frame.request.actions;
     frame.request.attributes.flags & !(flag::USEVFORK | flag::SETCGROUP) != 0 || actions.next().is_some()
 }
 
 /// Handlers become default, for they are code of a memory that the program will not have; ignored signals stay ignored
 /// unless the caller wants them default.
-fn set_dispositions(handler_reset: HandlerReset, attributes: &Attributes) -> Result<()> {
+pub fn set_dispositions(handler_reset: HandlerReset, attributes: &Attributes) -> Result<()> {
     let chosen = if attributes.has(flag::SETSIGDEF) { attributes.default_signals } else { SignalSet::EMPTY };
     let known = match handler_reset {
         HandlerReset::ByKernel if chosen == SignalSet::EMPTY => return Ok(()),
@@ -82,18 +90,29 @@ fn has_handler(number: c_int) -> Result<bool> {
     Ok(!matches!(signal::disposition(number)?.handler, SIG_DFL | SIG_IGN))
 }
 
-fn apply(attributes: &Attributes) -> Result<()> {
+#[inline(always)]
+pub fn set_scheduling(attributes: &Attributes) -> Result<()> {
     if attributes.has(flag::SETSCHEDULER) {
         process::sched_setscheduler(attributes.policy, attributes.priority)?;
     } else if attributes.has(flag::SETSCHEDPARAM) {
         process::sched_setparam(attributes.priority)?;
     }
+    Ok(())
+}
+
+#[inline(always)]
+pub fn set_session(attributes: &Attributes) -> Result<()> {
     if attributes.has(flag::SETSID) {
         process::setsid()?;
     }
     if attributes.has(flag::SETPGROUP) {
         process::setpgid(attributes.group)?;
     }
+    Ok(())
+}
+
+#[inline(always)]
+pub fn reset_ids(attributes: &Attributes) -> Result<()> {
     if attributes.has(flag::RESETIDS) {
         process::seteuid(process::getuid())?;
         process::setegid(process::getgid())?;

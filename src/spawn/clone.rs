@@ -4,6 +4,7 @@
 // leaves at once; the descriptor made owned is new.
 #![allow(unsafe_code)]
 
+use super::extended::{self, Extension};
 use super::{child, outcome, Child, ChildEnd, Frame, HandlerReset, Request, NO_PIDFD};
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{CloneArgs, CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
@@ -11,6 +12,7 @@ use crate::kernel::{process, zeroed};
 use crate::libc_abi::flag;
 use core::mem::{size_of, MaybeUninit};
 use core::sync::atomic::Ordering;
+use libc::{c_void, pid_t};
 
 /// Whether clone3 is unavailable, rather than failing for now: missing (old kernels, emulators), forbidden (seccomp),
 /// without CLONE_CLEAR_SIGHAND, or with a smaller structure than ours.
@@ -23,23 +25,14 @@ pub fn is_refusal(error: Errno) -> bool {
 /// # Safety
 /// As `spawn`.
 #[inline(always)]
-pub unsafe fn by_clone3(request: &Request) -> Result<Result<Child>> {
-    let frame = Frame::new(request, HandlerReset::ByKernel, ChildEnd::none());
+pub unsafe fn by_clone3(request: &Request, extension: Option<&Extension>) -> Result<Result<Child>> {
+    let frame = Frame { extension, ..Frame::new(request, HandlerReset::ByKernel, ChildEnd::none()) };
     let mut room = MaybeUninit::uninit();
     let args: &mut CloneArgs = zeroed(&mut room);
-    args.flags = CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND;
-    if request.wants_pidfd {
-        args.flags |= CLONE_PIDFD;
-        args.pidfd = frame.pidfd_address() as u64;
-    }
-    args.exit_signal = libc::SIGCHLD as u64;
-    let mut size = CloneArgs::SIZE_WITHOUT_CGROUP;
-    if request.attributes.has(flag::SETCGROUP) {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = request.attributes.cgroup as u64;
-        size = size_of::<CloneArgs>();
-    }
-    let pid = process::clone3_vfork(args, size, child::main, frame.address())?;
+    let size = describe(args, &frame, extension);
+    args.flags |= CLONE_VFORK;
+    let entry = if extension.is_some() { extended::child::main } else { child::main };
+    let pid = process::clone3(args, size, entry, frame.address())?;
     if frame.reached.load(Ordering::Relaxed)
         && (frame.pidfd.load(Ordering::Relaxed) != NO_PIDFD || !request.wants_pidfd)
     {
@@ -48,10 +41,51 @@ pub unsafe fn by_clone3(request: &Request) -> Result<Result<Child>> {
     unexpected(&frame, pid)
 }
 
+/// The call's arguments, and how many of their bytes count.
+#[inline(always)]
+fn describe(args: &mut CloneArgs, frame: &Frame, extension: Option<&Extension>) -> usize {
+    let request = frame.request;
+    args.flags = CLONE_VM | CLONE_CLEAR_SIGHAND;
+    if request.wants_pidfd {
+        args.flags |= CLONE_PIDFD;
+        args.pidfd = frame.pidfd_address() as u64;
+    }
+    args.exit_signal = libc::SIGCHLD as u64;
+    let mut is_born_in_cgroup = request.attributes.has(flag::SETCGROUP);
+    if let Some(extension) = extension {
+        args.flags |= extension.clone_flags();
+        args.exit_signal = extension.exit_signal() as u64;
+        is_born_in_cgroup = extension.is_born_in_cgroup(&request.attributes);
+    }
+    if is_born_in_cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = request.attributes.cgroup as u64;
+        return size_of::<CloneArgs>();
+    }
+    CloneArgs::SIZE_WITHOUT_CGROUP
+}
+
+/// A child that shares the memory while the caller goes on, on a stack that ends at that address.
+///
+/// # Safety
+/// As `spawn`; the caller waits until the child has left the memory before it touches the stack or leaves the frame.
+pub unsafe fn beside_caller(frame: &Frame, extension: &Extension, stack: *mut c_void) -> Result<pid_t> {
+    let mut room = MaybeUninit::uninit();
+    let args: &mut CloneArgs = zeroed(&mut room);
+    let size = describe(args, frame, Some(extension));
+    // The kernel wants its lowest address and its size, and adds them up.
+    args.stack = stack as u64 - STACK_UNIT;
+    args.stack_size = STACK_UNIT;
+    process::clone3(args, size, extended::child::main, frame.address())
+}
+
+/// Some part of the stack, aligned as a stack is.
+const STACK_UNIT: u64 = 16;
+
 /// The call was granted, but not as it was asked for: some emulators ignore CLONE_PIDFD, some copy the memory.  A child
 /// that finds no pidfd in the frame, which is so in both cases, leaves without having done anything.
 #[cold]
-unsafe fn unexpected(frame: &Frame, pid: libc::pid_t) -> Result<Result<Child>> {
+unsafe fn unexpected(frame: &Frame, pid: pid_t) -> Result<Result<Child>> {
     let pidfd = match frame.take_pidfd() {
         Some(pidfd) => pidfd,
         None if frame.request.wants_pidfd => {

@@ -12,12 +12,14 @@
 #![allow(unsafe_code)]
 
 use super::error_pipe::ErrorPipe;
-use super::{child, outcome, Child, ChildEnd, Frame, HandlerReset, Request};
+use super::extended::{self, Extension};
+use super::{child, outcome, probe, Child, ChildEnd, Frame, HandlerReset, Request};
 use crate::errno::{Errno, Result};
+use crate::kernel::process::ChildEntry;
 use crate::kernel::uapi::{CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
 use crate::kernel::{process, signal, status};
 use core::sync::atomic::{AtomicBool, Ordering};
-use libc::pid_t;
+use libc::{c_void, pid_t};
 
 /// Whether a child was seen to share the memory.
 static SHARES_MEMORY: AtomicBool = AtomicBool::new(false);
@@ -25,7 +27,7 @@ static SHARES_MEMORY: AtomicBool = AtomicBool::new(false);
 /// # Safety
 /// As `super::spawn`.
 #[cold]
-pub unsafe fn spawn(request: &Request) -> Result<Child> {
+pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<Child> {
     let known = SHARES_MEMORY.load(Ordering::Relaxed);
     // It is rarely needed, so failing to make it is not an error yet.
     let pipe = if known { None } else { Some(ErrorPipe::new()) };
@@ -36,8 +38,9 @@ pub unsafe fn spawn(request: &Request) -> Result<Child> {
     };
     // With all signals blocked: a handler could set another one.
     let handler_reset = HandlerReset::ByChild { mask: blocked.before(), handlers: status::handlers_of_only_thread() };
-    let frame = Frame::new(request, handler_reset, error_pipe);
-    let pid = clone(&frame)?;
+    let frame = Frame { extension, ..Frame::new(request, handler_reset, error_pipe) };
+    let entry = if extension.is_some() { extended::child::main } else { child::main };
+    let pid = clone(&frame, CLONE_VM | CLONE_VFORK, process::CALLERS_STACK, entry)?;
     let reached = frame.reached.load(Ordering::Relaxed);
     if reached && !known {
         SHARES_MEMORY.store(true, Ordering::Relaxed);
@@ -55,17 +58,30 @@ pub unsafe fn spawn(request: &Request) -> Result<Child> {
 }
 
 /// clone, whose only reason for EINVAL here is a flag that it does not know, and for EPERM a sandbox.
-unsafe fn clone(frame: &Frame) -> Result<pid_t> {
+pub unsafe fn clone(frame: &Frame, flags: u64, stack: *mut c_void, entry: ChildEntry) -> Result<pid_t> {
     let pidfd = if frame.request.wants_pidfd { CLONE_PIDFD } else { 0 };
-    let flags = CLONE_VM | CLONE_VFORK | pidfd | libc::SIGCHLD as u64;
-    process::clone_vfork(flags, frame.pidfd_address(), child::main, frame.address()).map_err(|error| match error.0 {
+    let flags = flags | pidfd | libc::SIGCHLD as u64;
+    process::clone(flags, stack, frame.pidfd_address(), entry, frame.address()).map_err(unavailable)
+}
+
+fn unavailable(error: Errno) -> Errno {
+    match error.0 {
         libc::EINVAL | libc::EPERM => Errno(libc::ENOSYS),
         _ => error,
-    })
+    }
+}
+
+/// Whether a child shares the memory, by a look at one that does nothing else.
+pub fn shares_memory() -> Result<bool> {
+    if !SHARES_MEMORY.load(Ordering::Relaxed) {
+        let ended = probe::end_one().map_err(unavailable)?;
+        SHARES_MEMORY.store(ended.shared_memory, Ordering::Relaxed);
+    }
+    Ok(SHARES_MEMORY.load(Ordering::Relaxed))
 }
 
 /// There is a child that nobody could refer to, or that cannot report.
-fn end(pid: pid_t, error: Errno) -> Errno {
+pub fn end(pid: pid_t, error: Errno) -> Errno {
     let _ = process::kill(pid, libc::SIGKILL);
     let _ = process::reap_pid(pid);
     error
@@ -79,7 +95,7 @@ mod tests {
     use std::ptr;
 
     /// Starts a program on the given path, without anything that a libc would have to be known for.
-    fn start(path: &[u8], make: unsafe fn(&Request) -> Result<Child>) -> Result<Child> {
+    fn start(path: &[u8], make: Make) -> Result<Child> {
         let argv = [path.as_ptr() as *mut libc::c_char, ptr::null_mut()];
         let request = Request {
             program: Program::Path(path.as_ptr().cast()),
@@ -92,13 +108,19 @@ mod tests {
         unsafe { make(&request) }
     }
 
+    type Make = unsafe fn(&Request) -> Result<Child>;
+
     unsafe fn plain(request: &Request) -> Result<Child> {
-        clone::by_clone3(request).expect("clone3 works here")
+        clone::by_clone3(request, None).expect("clone3 works here")
+    }
+
+    unsafe fn fallback(request: &Request) -> Result<Child> {
+        spawn(request, None)
     }
 
     #[test]
     fn both_paths_start_a_program_and_report_an_error() {
-        for make in [plain as unsafe fn(&Request) -> Result<Child>, spawn] {
+        for make in [plain as Make, fallback] {
             let child = start(b"/bin/true\0", make).expect("/bin/true exists");
             let pidfd = child.pidfd.expect("it was asked for");
             assert_eq!(crate::getpid::getpid(pidfd.raw()), Ok(child.pid));

@@ -28,7 +28,7 @@ pub unsafe fn perform(actions: FileActions, error_pipe: &ChildEnd) -> Result<()>
 }
 
 /// The number, unless it is the error pipe's: for the caller that one is not open.
-fn visible(fd: c_int, error_pipe: &ChildEnd) -> Result<c_int> {
+pub fn visible(fd: c_int, error_pipe: &ChildEnd) -> Result<c_int> {
     if error_pipe.holds(fd) {
         Err(Errno(libc::EBADF))
     } else {
@@ -86,24 +86,34 @@ fn close_from(first: c_int, error_pipe: &ChildEnd) -> Result<()> {
 
 fn close_all(first: c_uint, last: c_uint) -> Result<()> {
     // Missing before Linux 5.9, and sandboxes refuse it in several ways.
-    if fd::close_range(first, last).is_ok() {
+    if fd::close_range(first, last, 0).is_ok() {
         return Ok(());
     }
-    close_listed(first, last).or_else(|_| close_found(first, last))
-}
-
-/// Closes what procfs lists.  Closing while reading is fine: the kernel goes on from a number, not from a place in a
-/// list.
-fn close_listed(first: c_uint, last: c_uint) -> Result<()> {
     // There must be a number for the directory.
     if first <= last {
-        let _ = fd::close(first as c_int);
+        close_quietly(first as c_int);
     }
+    for_each_listed(first, last, close_quietly).or_else(|_| for_each_found(first, last, close_one, close_quietly))
+}
+
+fn close_quietly(fd: c_int) {
+    let _ = fd::close(fd);
+}
+
+/// Nothing is open there afterwards.
+fn close_one(fd: c_int) -> bool {
+    close_quietly(fd);
+    false
+}
+
+/// Calls the function with the open descriptors that procfs lists.  It may close them: the kernel goes on from a
+/// number, not from a place in a list.
+pub fn for_each_listed(first: c_uint, last: c_uint, function: fn(c_int)) -> Result<()> {
     let directory = fd::open_read_only(b"/proc/self/fd\0")?.into_raw();
     let result = fd::for_each_entry(directory, |name| {
         if let Some(number) = decimal(name) {
             if (first..=last).contains(&number) && number as c_int != directory {
-                let _ = fd::close(number as c_int);
+                function(number as c_int);
             }
         }
     });
@@ -125,22 +135,20 @@ fn decimal(text: &[u8]) -> Option<c_uint> {
 
 /// Without procfs the numbers are tried, many at a time, and as few of them as can be: a hard limit of 2^30 is common,
 /// and as many calls would take minutes.
-fn close_found(first: c_uint, last: c_uint) -> Result<()> {
+pub fn for_each_found(first: c_uint, last: c_uint, is_open: fn(c_int) -> bool, function: fn(c_int)) -> Result<()> {
     let end = if last < HIGHEST {
         u64::from(last) + 1
     } else {
-        table_end(first).or_else(|_| fd::descriptor_limit().map(|limit| limit.maximum.min(HIGHEST.into())))?
+        let limit = |_| fd::descriptor_limit().map(|limit| limit.maximum.min(HIGHEST.into()));
+        table_end(first, is_open).or_else(limit)?
     };
     let mut number = u64::from(first);
     while number < end {
         let rest = end - number;
         let count = if rest < BLOCK as u64 { rest as usize } else { BLOCK };
-        let close = |fd| {
-            let _ = fd::close(fd);
-        };
         // poll wants a soft limit that is not below the count, and can be forbidden.
-        if fd::for_each_open::<BLOCK>(number as c_int, count, close).is_err() {
-            (0..count).for_each(|index| close(number as c_int + index as c_int));
+        if fd::for_each_open::<BLOCK>(number as c_int, count, function).is_err() {
+            (0..count).for_each(|index| function(number as c_int + index as c_int));
         }
         number += count as u64;
     }
@@ -150,15 +158,12 @@ fn close_found(first: c_uint, last: c_uint) -> Result<()> {
 const BLOCK: usize = 32;
 const HIGHEST: c_uint = c_int::MAX as c_uint;
 
-/// A number that no open descriptor reaches; `first` may be closed, and what is above it.
-fn table_end(first: c_uint) -> Result<u64> {
+/// A number that no open descriptor reaches, but for those below `first`.
+fn table_end(first: c_uint, is_open: fn(c_int) -> bool) -> Result<u64> {
     let mut number: c_uint = 1024 - 1;
     loop {
-        if number >= first {
-            let _ = fd::close(number as c_int);
-            if !fd::table_reaches(number as c_int)? {
-                return Ok(u64::from(number));
-            }
+        if number >= first && !is_open(number as c_int) && !fd::table_reaches(number as c_int)? {
+            return Ok(u64::from(number));
         }
         if number == HIGHEST {
             return Ok(u64::from(HIGHEST));
@@ -225,7 +230,9 @@ mod tests {
 
     #[test]
     fn the_slower_ways_of_closing_close_the_same() {
-        for way in [close_listed as fn(c_uint, c_uint) -> Result<()>, close_found] {
+        let listed = |first, last| for_each_listed(first, last, close_quietly);
+        let found = |first, last| for_each_found(first, last, close_one, close_quietly);
+        for way in [listed as fn(c_uint, c_uint) -> Result<()>, found] {
             in_child(|| {
                 for fd in [50, 51, 60, 61, 70] {
                     if fd::dup3(0, fd, 0).is_err() {

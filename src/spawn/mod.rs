@@ -27,19 +27,23 @@
 mod child;
 mod clone;
 mod error_pipe;
+pub mod extended;
 mod fallback;
 mod file_actions;
 mod path_search;
+pub mod probe;
 
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::OwnedFd;
 use crate::kernel::process;
 use crate::kernel::uapi::SignalSet;
 use crate::libc_abi::{flag, Attributes, FileActions};
+use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use libc::{c_char, c_int, c_void, pid_t};
 
 use error_pipe::ChildEnd;
+use extended::Extension;
 pub use path_search::{Program, SearchBuffer};
 
 /// What to start and how.
@@ -78,7 +82,8 @@ enum HandlerReset {
 /// The memory that parent and child both use.
 struct Frame<'a> {
     request: &'a Request<'a>,
-    handler_reset: HandlerReset,
+    extension: Option<&'a Extension<'a>>,
+    handler_reset: Cell<HandlerReset>,
     /// Where the child reports its error if it got a copy of this memory.
     error_pipe: ChildEnd,
     /// Written by the kernel, before the child runs.
@@ -93,7 +98,9 @@ struct Frame<'a> {
 impl<'a> Frame<'a> {
     fn new(request: &'a Request<'a>, handler_reset: HandlerReset, error_pipe: ChildEnd) -> Self {
         let reached = AtomicBool::new(false);
-        Frame { request, handler_reset, error_pipe, pidfd: AtomicI32::new(NO_PIDFD), reached, error: AtomicI32::new(0) }
+        let (extension, handler_reset) = (None, Cell::new(handler_reset));
+        let (pidfd, error) = (AtomicI32::new(NO_PIDFD), AtomicI32::new(0));
+        Frame { request, extension, handler_reset, error_pipe, pidfd, reached, error }
     }
 
     /// Where the kernel stores the pidfd.
@@ -143,12 +150,12 @@ pub unsafe fn spawn(request: &Request) -> Result<Child> {
         return Err(Errno(if process::knows_clone3() { libc::EINVAL } else { libc::EOPNOTSUPP }));
     }
     if wants_cgroup || !CLONE3_IS_REFUSED.load(Ordering::Relaxed) {
-        match clone::by_clone3(request) {
+        match clone::by_clone3(request, None) {
             Ok(outcome) => return outcome,
             Err(error) if !clone::is_refusal(error) => return Err(error),
             Err(_) if wants_cgroup => return Err(Errno(libc::EOPNOTSUPP)),
             Err(_) => CLONE3_IS_REFUSED.store(true, Ordering::Relaxed),
         }
     }
-    fallback::spawn(request)
+    fallback::spawn(request, None)
 }

@@ -53,7 +53,7 @@ pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e:
 /// # Safety
 /// As in x86_64.rs.
 #[inline(always)]
-pub unsafe fn vfork_calling(
+pub unsafe fn clone_calling(
     number: usize,
     a: usize,
     b: usize,

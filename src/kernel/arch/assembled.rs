@@ -8,7 +8,7 @@ use libc::c_void;
 
 extern "C" {
     fn libpidfd_spawn_syscall(number: usize, a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> isize;
-    fn libpidfd_spawn_vfork_calling(
+    fn libpidfd_spawn_clone_calling(
         number: usize,
         a: usize,
         b: usize,
@@ -42,7 +42,7 @@ pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e:
 /// # Safety
 /// As in x86_64.rs.
 #[inline(always)]
-pub unsafe fn vfork_calling(
+pub unsafe fn clone_calling(
     number: usize,
     a: usize,
     b: usize,
@@ -50,5 +50,5 @@ pub unsafe fn vfork_calling(
     entry: unsafe extern "C" fn(*const c_void) -> !,
     argument: *const c_void,
 ) -> isize {
-    libpidfd_spawn_vfork_calling(number, a, b, c, entry, argument)
+    libpidfd_spawn_clone_calling(number, a, b, c, entry, argument)
 }

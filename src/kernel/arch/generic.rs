@@ -57,12 +57,12 @@ extern "C" {
     ) -> c_int;
 }
 
-/// As in x86_64.rs, but the child has its stack within this function's frame; ENOSYS for clone3.
+/// As in x86_64.rs, but a child that is given no stack has one within this function's frame; ENOSYS for clone3.
 ///
 /// # Safety
 /// As in x86_64.rs.
 #[inline(never)]
-pub unsafe fn vfork_calling(
+pub unsafe fn clone_calling(
     number: usize,
     a: usize,
     b: usize,
@@ -73,9 +73,12 @@ pub unsafe fn vfork_calling(
     if number != libc::SYS_clone as usize {
         return -libc::ENOSYS as isize;
     }
-    let mut stack = Stack(MaybeUninit::uninit());
-    let end = stack.0.as_mut_ptr().cast::<u8>().add(size_of_val(&stack)).cast();
-    // The flags and no stack, in the order of the system call, which differs.
-    let flags = a | b;
+    // In the order of the system call, which differs.
+    let (flags, given) = if cfg!(target_arch = "s390x") { (b, a) } else { (a, b) };
+    let mut own = Stack(MaybeUninit::uninit());
+    let end = match given as *mut c_void {
+        none if none.is_null() => own.0.as_mut_ptr().cast::<u8>().add(size_of_val(&own)).cast(),
+        given => given,
+    };
     without_errno(|| c_long::from(clone(entry, end, flags as c_int, argument, c)))
 }

@@ -26,10 +26,10 @@ libpidfd_spawn_syscall:
 	.size libpidfd_spawn_syscall, . - libpidfd_spawn_syscall
 
 	.balign 16
-	.globl libpidfd_spawn_vfork_calling
-	.hidden libpidfd_spawn_vfork_calling
-	.type libpidfd_spawn_vfork_calling, @function
-libpidfd_spawn_vfork_calling:
+	.globl libpidfd_spawn_clone_calling
+	.hidden libpidfd_spawn_clone_calling
+	.type libpidfd_spawn_clone_calling, @function
+libpidfd_spawn_clone_calling:
 	.cfi_startproc
 	mflr 0
 	std 0, 16(1)
@@ -71,4 +71,4 @@ libpidfd_spawn_vfork_calling:
 	.cfi_restore 31
 	blr
 	.cfi_endproc
-	.size libpidfd_spawn_vfork_calling, . - libpidfd_spawn_vfork_calling
+	.size libpidfd_spawn_clone_calling, . - libpidfd_spawn_clone_calling

@@ -31,10 +31,10 @@ libpidfd_spawn_syscall:
 	.size libpidfd_spawn_syscall, . - libpidfd_spawn_syscall
 
 	.balign 16
-	.globl libpidfd_spawn_vfork_calling
-	.hidden libpidfd_spawn_vfork_calling
-	.type libpidfd_spawn_vfork_calling, @function
-libpidfd_spawn_vfork_calling:
+	.globl libpidfd_spawn_clone_calling
+	.hidden libpidfd_spawn_clone_calling
+	.type libpidfd_spawn_clone_calling, @function
+libpidfd_spawn_clone_calling:
 	.cfi_startproc
 	stmg %r6, %r15, 48(%r15)
 	.cfi_offset 6, -112
@@ -66,4 +66,4 @@ libpidfd_spawn_vfork_calling:
 	.cfi_restore 15
 	br %r14
 	.cfi_endproc
-	.size libpidfd_spawn_vfork_calling, . - libpidfd_spawn_vfork_calling
+	.size libpidfd_spawn_clone_calling, . - libpidfd_spawn_clone_calling

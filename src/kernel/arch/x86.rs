@@ -54,14 +54,14 @@ pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e:
     result
 }
 
-/// As in x86_64.rs.  There is no red zone; the stack pointer is a multiple of 16 here and must be one at the call, with
-/// the argument pushed.  That moves it in the child alone, where an unwinder, which is not told, loses its way at this
-/// frame unless it goes by frame pointers.
+/// As in x86_64.rs.  There is no red zone; the child aligns its stack, which moves it below the caller's frame or within
+/// its own, and there an unwinder, which is not told, loses its way unless it goes by frame pointers.  Once the child
+/// is made it reads registers alone, for a caller that is not suspended may have written over `call`.
 ///
 /// # Safety
 /// As in x86_64.rs.
 #[inline(always)]
-pub unsafe fn vfork_calling(
+pub unsafe fn clone_calling(
     number: usize,
     a: usize,
     b: usize,
@@ -72,20 +72,25 @@ pub unsafe fn vfork_calling(
     let call = [argument, entry as *const c_void];
     let result: isize;
     asm!(
+        "push esi",
+        "mov esi, [edi + 4]",
+        "mov edi, [edi]",
         "int 0x80",
         "test eax, eax",
         "jnz 2f",
+        "and esp, -16",
         "sub esp, 12",
-        "push dword ptr [edi]",
-        "call dword ptr [edi + 4]",
+        "push edi",
+        "call esi",
         "ud2",
         "2:",
+        "pop esi",
         inout("eax") number as isize => result,
         in("ebx") a,
         in("ecx") b,
         in("edx") c,
         // clone's last two, in esi and edi, are not asked for by any caller's flags.
-        in("edi") call.as_ptr(),
+        inout("edi") call.as_ptr() => _,
     );
     result
 }

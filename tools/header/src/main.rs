@@ -1,25 +1,40 @@
-//! Generates the C header from the functions in src/capi/mod.rs and their comments.
+//! Generates the C header from the functions in src/capi, their structures, and the comments of both.
 //!
 //! cbindgen writes the prototypes; what it has no words for (restrict, nonnull, nothrow) is put in afterwards, and each
 //! such change must apply exactly once, so that a change of the source cannot pass it by silently.
 //!
-//! Usage: header CAPI.RS > spawn_ext.h
+//! Usage: header SOURCE.RS... > spawn_ext.h
 
-use cbindgen::{Builder, Config, DocumentationStyle, Language, Style};
+use cbindgen::{Builder, Config, DocumentationStyle, ExportConfig, Language, Style};
 use std::process::ExitCode;
 
 const HEAD: &str = "\
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid.
+ * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_spawn_ext, pidfd_wait, pidfd_fork and pidfd_getpid.
  *
- * Generated from src/capi/mod.rs by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what
+ * Generated from src/capi by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what
  * is needed to use a pidfd.
  *
- * pidfd_spawn and pidfd_spawnp return the error number, as posix_spawn does; pidfd_fork and pidfd_getpid return -1 and
- * set errno.  ENOSYS from any of them says that there are no pidfds here: that is the time for another way. */";
+ * The spawn functions return the error number, as posix_spawn does; pidfd_wait, pidfd_fork and pidfd_getpid return -1
+ * and set errno.  ENOSYS from any of them says that there are no pidfds here: that is the time for another way. */";
 
 const AFTER_INCLUDES: &str = "
+/* <signal.h> declares siginfo_t, and defines SI_USER, only under some feature macros. */
+#if defined SI_USER
+# define PIDFD_SPAWN_SIGINFO_T 1
+#elif defined __has_include
+# if __has_include (<bits/types/siginfo_t.h>)
+#  include <bits/types/siginfo_t.h>
+#  define PIDFD_SPAWN_SIGINFO_T 1
+# endif
+#endif
+#if defined PIDFD_SPAWN_SIGINFO_T
+# define PIDFD_SPAWN_SIGINFO siginfo_t
+#else
+# define PIDFD_SPAWN_SIGINFO void
+#endif
+
 /* The words of the C library's own headers where it has them, so that declaring a function twice is no conflict. */
 #if defined __THROW
 # define PIDFD_SPAWN_NOTHROW __THROW
@@ -50,6 +65,44 @@ const AFTER_INCLUDES: &str = "
 #endif";
 
 const TRAILER: &str = "
+/* The size of struct pidfd_spawn_args when it was new. */
+#define PIDFD_SPAWN_ARGS_SIZE_VER0 (sizeof (void *) == 8 ? 88 : 72)
+typedef char pidfd_spawn_args_has_its_size[sizeof (struct pidfd_spawn_args) == PIDFD_SPAWN_ARGS_SIZE_VER0 ? 1 : -1];
+typedef char pidfd_spawn_rlimit_has_its_size[sizeof (struct pidfd_spawn_rlimit) == 24 ? 1 : -1];
+
+#if __SIZEOF_LONG__ == 4 && (defined __USE_TIME_BITS64 || defined __USE_TIME64_REDIRECTS || defined _REDIR_TIME64)
+/* The times of struct rusage are wider here than those of the kernel, which pidfd_wait stores. */
+static __inline int
+pidfd_wait_time64 (int pidfd, PIDFD_SPAWN_SIGINFO *info, int options, struct rusage *usage)
+{
+  long kernels[18] = { 0 };
+  int result = pidfd_wait (pidfd, info, options, usage ? (struct rusage *) (void *) kernels : 0);
+  if (usage && result == 0)
+    {
+      usage->ru_utime.tv_sec = kernels[0];
+      usage->ru_utime.tv_usec = kernels[1];
+      usage->ru_stime.tv_sec = kernels[2];
+      usage->ru_stime.tv_usec = kernels[3];
+      usage->ru_maxrss = kernels[4];
+      usage->ru_ixrss = kernels[5];
+      usage->ru_idrss = kernels[6];
+      usage->ru_isrss = kernels[7];
+      usage->ru_minflt = kernels[8];
+      usage->ru_majflt = kernels[9];
+      usage->ru_nswap = kernels[10];
+      usage->ru_inblock = kernels[11];
+      usage->ru_oublock = kernels[12];
+      usage->ru_msgsnd = kernels[13];
+      usage->ru_msgrcv = kernels[14];
+      usage->ru_nsignals = kernels[15];
+      usage->ru_nvcsw = kernels[16];
+      usage->ru_nivcsw = kernels[17];
+    }
+  return result;
+}
+# define pidfd_wait pidfd_wait_time64
+#endif
+
 /* The cgroup that the child is born in, as glibc 2.39 has it.  The shared library gives these to every libc, and has
  * its posix_spawn and posix_spawnp honour the flag; the archive does not. */
 #ifndef POSIX_SPAWN_SETCGROUP
@@ -72,6 +125,7 @@ extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *attr, int cgroup) PI
 # undef PIDFD_SPAWN_LIBC_NOTHROW
 #endif
 
+#undef PIDFD_SPAWN_SIGINFO
 #undef PIDFD_SPAWN_NOTHROW
 #undef PIDFD_SPAWN_NOTHROW_CALLBACK
 #undef PIDFD_SPAWN_NONNULL
@@ -84,6 +138,9 @@ const CHANGES: &[(&str, &[(&str, &str)])] = &[
     ("int pidfd_spawnp(", SPAWN),
     // glibc promises the compiler that the first is not NULL either; here NULL is legal for both functions.
     ("int pidfd_spawnp(", &[(");", ") PIDFD_SPAWN_NONNULL ((2, 5));")]),
+    ("int pidfd_spawn_ext(", SPAWN),
+    ("int pidfd_spawn_ext(", &[("*args", "*__restrict args"), (");", ") PIDFD_SPAWN_NONNULL ((5));")]),
+    ("int pidfd_wait(", &[("siginfo_t *", "PIDFD_SPAWN_SIGINFO *")]),
     ("int pidfd_fork(", &[(");", ") PIDFD_SPAWN_NOTHROW_CALLBACK;")]),
     ("pid_t pidfd_getpid(", &[("pid_t pidfd_getpid(int fd);", GETPID)]),
     (
@@ -116,17 +173,25 @@ const SPAWN: &[(&str, &str)] = &[
 ];
 
 fn main() -> ExitCode {
-    let Some(source) = std::env::args_os().nth(1) else {
-        eprintln!("usage: header CAPI.RS > spawn_ext.h");
+    let sources: Vec<_> = std::env::args_os().skip(1).collect();
+    if sources.is_empty() {
+        eprintln!("usage: header SOURCE.RS... > spawn_ext.h");
         return ExitCode::from(2);
-    };
+    }
     let config = Config {
         language: Language::C,
-        style: Style::Type,
+        style: Style::Tag,
         header: Some(HEAD.into()),
         include_guard: Some("PIDFD_SPAWN_EXT_H".into()),
         no_includes: true,
-        sys_includes: vec!["spawn.h".into(), "sys/types.h".into()],
+        sys_includes: ["signal.h", "spawn.h", "stddef.h", "stdint.h", "sys/resource.h", "sys/types.h"]
+            .map(String::from)
+            .into(),
+        usize_is_size_t: true,
+        export: ExportConfig {
+            rename: [("rusage".to_string(), "struct rusage".to_string())].into_iter().collect(),
+            ..ExportConfig::default()
+        },
         after_includes: Some(AFTER_INCLUDES.into()),
         trailer: Some(TRAILER.into()),
         cpp_compat: true,
@@ -134,10 +199,11 @@ fn main() -> ExitCode {
         line_length: 100,
         ..Config::default()
     };
-    let bindings = match Builder::new().with_config(config).with_src(&source).generate() {
+    let builder = sources.iter().fold(Builder::new().with_config(config), Builder::with_src);
+    let bindings = match builder.generate() {
         Ok(bindings) => bindings,
         Err(error) => {
-            eprintln!("header: {}: {error}", source.to_string_lossy());
+            eprintln!("header: {error}");
             return ExitCode::FAILURE;
         }
     };

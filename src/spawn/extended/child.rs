@@ -1,0 +1,142 @@
+//! The child's half of pidfd_spawn_ext.  Same conditions as in `spawn::child`.
+
+// Sound because: as in `spawn::child`; the arguments' arrays are as long as their counts say and stay unchanged.
+#![allow(unsafe_code)]
+
+use super::args::*;
+use super::{cgroup, close_on_exec, Extension};
+use crate::errno::{Errno, Result};
+use crate::kernel::uapi::{SignalSet, NSIG};
+use crate::kernel::{fd, process, signal};
+use crate::libc_abi::flag;
+use crate::spawn::child::{self, NOT_EXECUTED};
+use crate::spawn::file_actions::{self, visible};
+use crate::spawn::{path_search, Frame, HandlerReset};
+use libc::c_void;
+
+pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
+    let frame = &*frame.cast::<Frame>();
+    let extension = match frame.extension {
+        Some(extension) => extension,
+        None => process::exit(NOT_EXECUTED),
+    };
+    if let Some(change) = &extension.user_change {
+        // The parent is not suspended: this tells it when the memory is its own again.
+        process::set_tid_address(change.memory_is_used());
+    }
+    child::run(frame, || prepare(frame, extension), || execute(frame, extension))
+}
+
+/// Everything that is asked for before the program is executed, in the order that the contract gives.
+unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
+    let (args, attributes) = (extension.args, &frame.request.attributes);
+    if extension.moves.get() {
+        cgroup::enter(visible(attributes.cgroup, &frame.error_pipe)?)?;
+    }
+    let mask = match frame.handler_reset.get() {
+        HandlerReset::ByChild { mask, .. } => mask,
+        HandlerReset::ByKernel if child::has_work(frame) || args.has(!FLAGS_WITHOUT_STEPS) => {
+            signal::sigprocmask(SignalSet::ALL)
+        }
+        HandlerReset::ByKernel => return Ok(()),
+    };
+    child::set_dispositions(frame.handler_reset.get(), attributes)?;
+    ignore(extension.ignored)?;
+    child::set_scheduling(attributes)?;
+    child::set_session(attributes)?;
+    if args.has(PIDFD_SPAWN_SETCTTY) {
+        fd::set_controlling_terminal(visible(args.terminal, &frame.error_pipe)?)?;
+    }
+    if let Some(change) = &extension.user_change {
+        change.begin()?;
+        if attributes.has(flag::RESETIDS) {
+            change.expose(true);
+        }
+    }
+    child::reset_ids(attributes)?;
+    if args.has(PIDFD_SPAWN_SETUMASK) {
+        process::umask(args.umask);
+    }
+    if args.has(PIDFD_SPAWN_CLOEXEC_FROM) {
+        close_on_exec::mark_from(args.cloexec_from)?;
+        for index in 0..args.inherit_count as usize {
+            fd::clear_close_on_exec(visible(*args.inherit.add(index), &frame.error_pipe)?)?;
+        }
+    }
+    file_actions::perform(frame.request.actions, &frame.error_pipe)?;
+    if args.has(PIDFD_SPAWN_SETRLIMITS) {
+        for index in 0..args.limit_count as usize {
+            let limit = &*args.limits.add(index);
+            process::setrlimit(limit.resource, limit.soft, limit.hard)?;
+        }
+    }
+    set_credentials(extension)?;
+    if args.has(PIDFD_SPAWN_PDEATHSIG) {
+        set_death_signal(extension)?;
+    }
+    signal::sigprocmask(if attributes.has(flag::SETSIGMASK) { attributes.mask } else { mask });
+    Ok(())
+}
+
+/// What is done by the clone or by the exec.
+const FLAGS_WITHOUT_STEPS: u64 = PIDFD_SPAWN_SEARCH
+    | PIDFD_SPAWN_SEARCH_ENVP
+    | PIDFD_SPAWN_EXEC_FD
+    | PIDFD_SPAWN_CGROUP
+    | PIDFD_SPAWN_CGROUP_MAY_MOVE
+    | PIDFD_SPAWN_AUTOREAP
+    | PIDFD_SPAWN_KILL_ON_CLOSE;
+
+fn ignore(signals: SignalSet) -> Result<()> {
+    if signals == SignalSet::EMPTY {
+        return Ok(());
+    }
+    for number in 1..=NSIG {
+        if SignalSet::BLOCKABLE.contains(number) && signals.contains(number) {
+            signal::set_ignored(number)?;
+        }
+    }
+    Ok(())
+}
+
+unsafe fn set_credentials(extension: &Extension) -> Result<()> {
+    let args = extension.args;
+    if let Some(change) = &extension.user_change {
+        change.expose(false);
+    }
+    if args.has(PIDFD_SPAWN_SETGROUPS) {
+        process::setgroups(args.group_count as usize, args.groups)?;
+    }
+    if args.has(PIDFD_SPAWN_SETGID) {
+        process::setgid(args.gid)?;
+    }
+    if args.has(PIDFD_SPAWN_SETUID) {
+        process::setuid(args.uid)?;
+    }
+    if args.has(PIDFD_SPAWN_NO_NEW_PRIVS) {
+        process::set_no_new_privs()?;
+    }
+    Ok(())
+}
+
+/// A caller that ended before could not be noticed by the signal any more.  It has no number for a child in a PID
+/// namespace that it entered after its own birth.
+fn set_death_signal(extension: &Extension) -> Result<()> {
+    process::set_death_signal(extension.args.death_signal)?;
+    let parent = process::getppid();
+    if parent != 0 && extension.caller != Some(parent) {
+        return Err(Errno(libc::ESRCH));
+    }
+    Ok(())
+}
+
+unsafe fn execute(frame: &Frame, extension: &Extension) -> Errno {
+    let (args, request) = (extension.args, frame.request);
+    if !args.has(PIDFD_SPAWN_EXEC_FD) {
+        return path_search::execute(&request.program, request.argv, request.envp);
+    }
+    match visible(args.exec_fd, &frame.error_pipe) {
+        Ok(fd) => process::execveat(fd, request.argv, request.envp),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,86 @@
+//! The flag that says whether other processes may trace this one and whether it dumps core.
+//!
+//! It belongs to the memory, and the kernel clears it when a process changes its user.  A child of a spawn shares the
+//! memory, so the caller's own flag is gone as well.  Here it is kept, and given back when the child has left.
+
+use crate::errno::Result;
+use crate::kernel::process;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use libc::c_int;
+
+/// How many calls are in between, the flag as it was before the first of them, and how often there was a first one:
+/// what a call read before another one came and went must not be taken for new.
+static STATE: AtomicUsize = AtomicUsize::new(0);
+
+const FLAG: usize = 3;
+const ONE: usize = 1 << 2;
+const COUNT: usize = (1 << 18) - ONE;
+const ROUND: usize = COUNT + ONE;
+
+/// Until this goes out of scope, the flag may be cleared.
+pub struct Kept {
+    /// As it was before.
+    flag: c_int,
+}
+
+impl Kept {
+    pub fn new() -> Result<Self> {
+        loop {
+            let state = STATE.load(Ordering::Acquire);
+            let next = if state & COUNT == 0 {
+                (state & !FLAG | process::dumpable()? as usize & FLAG) + ONE
+            } else {
+                state + ONE
+            };
+            if STATE.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                return Ok(Kept { flag: (next & FLAG) as c_int });
+            }
+        }
+    }
+
+    /// Whether other processes of the same user might read the memory.
+    pub fn is_open(&self) -> bool {
+        self.flag == process::DUMPABLE
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        loop {
+            let state = STATE.load(Ordering::Acquire);
+            let is_last = state & COUNT == ONE;
+            if is_last {
+                // First the flag: a call that came in between would keep the wrong one.
+                process::set_dumpable(self.flag);
+            }
+            let next = if is_last { (state - ONE).wrapping_add(ROUND) } else { state - ONE };
+            if STATE.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                return;
+            }
+            if is_last && self.is_open() {
+                // Its child may have changed its user already.
+                process::set_dumpable(process::NOT_DUMPABLE);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlapping_calls_give_back_what_the_first_one_found() {
+        process::set_dumpable(process::DUMPABLE);
+        let rounds = STATE.load(Ordering::Relaxed);
+        let first = Kept::new().unwrap();
+        process::set_dumpable(process::NOT_DUMPABLE);
+        let second = Kept::new().unwrap();
+        assert!(first.is_open() && second.is_open());
+        drop(first);
+        assert_eq!(process::dumpable(), Ok(process::NOT_DUMPABLE));
+        drop(second);
+        assert_eq!(process::dumpable(), Ok(process::DUMPABLE));
+        assert_ne!(STATE.load(Ordering::Relaxed), rounds);
+    }
+}

@@ -1,0 +1,174 @@
+//! pidfd_wait: the status of the process behind a pidfd, also when somebody else has taken it.
+//!
+//! For a child, waitid tells.  It is asked twice: the first time it waits and leaves the status where it is, which is
+//! the cancellation point; the second time it takes the status, which cannot be cancelled, so that nothing is lost.
+//! Where the process is no child, or no longer one, Linux 6.15 tells the exit status through the pidfd, once the parent
+//! has taken it.
+
+// Sound because: the structures that the kernel and the libc write are borrowed for the call; the caller's own are what
+// its documentation asks for.
+#![allow(unsafe_code)]
+
+use crate::cancel;
+use crate::errno::{self, Errno, Result};
+use crate::kernel::process::Usage;
+use crate::kernel::uapi::{PollFd, SigInfo, PIDFD_INFO_CREDS, PIDFD_INFO_EXIT, PIDFD_INFO_PID, PIDFS, P_PIDFD};
+use crate::kernel::{fd, process};
+use crate::spawn::probe;
+use core::sync::atomic::{AtomicU8, Ordering};
+use libc::{c_int, c_uint, c_ulong};
+
+extern "C" {
+    // The libc's, which are cancellation points.  Nothing may need cleaning up when one of them does not return.
+    fn waitid(kind: c_uint, id: c_uint, info: *mut SigInfo, options: c_int) -> c_int;
+    fn poll(fds: *mut PollFd, count: c_ulong, milliseconds: c_int) -> c_int;
+}
+
+const OPTIONS: c_int = libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED | libc::WNOHANG | libc::WNOWAIT;
+
+/// Whose status it is.  0 where nobody knows any more.
+#[derive(Clone, Copy)]
+struct Name {
+    pid: c_int,
+    user: u32,
+}
+
+/// # Safety
+/// `info` and `usage` are NULL or writable.
+pub unsafe fn wait(pidfd: c_int, info: *mut SigInfo, options: c_int, usage: *mut Usage) -> Result<()> {
+    if options & !OPTIONS != 0 {
+        return Err(Errno(libc::EINVAL));
+    }
+    if pidfd < 0 {
+        return Err(Errno(libc::EBADF));
+    }
+    let options = options | libc::WEXITED;
+    let mut name = None;
+    let mut patience = libc::WNOHANG;
+    loop {
+        let news = match look(pidfd, options | patience) {
+            Ok(news) => news,
+            Err(Errno(libc::ECHILD)) => break,
+            Err(error) => return Err(error),
+        };
+        if news.signal == 0 {
+            if options & libc::WNOHANG != 0 {
+                report(info, &news);
+                return Ok(());
+            }
+            // After the wait nobody may know any more.
+            name = name_of(pidfd);
+            patience = 0;
+            continue;
+        }
+        name = Some(Name { pid: news.pid, user: news.user });
+        match take(pidfd, options, usage) {
+            // Another thread was faster.
+            Ok(news) if news.signal == 0 => {}
+            Ok(news) => {
+                report(info, &news);
+                return Ok(());
+            }
+            Err(Errno(libc::ECHILD)) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    let name = name.or_else(|| name_of(pidfd)).unwrap_or(Name { pid: 0, user: 0 });
+    let news = match status_of_other(pidfd, options & libc::WNOHANG != 0)? {
+        Some(status) => SigInfo::of_exit(name.pid, name.user, status),
+        None => SigInfo::new(),
+    };
+    if news.signal != 0 && !usage.is_null() {
+        Usage::clear(usage);
+    }
+    report(info, &news);
+    Ok(())
+}
+
+/// Waits as the options say, takes nothing away, and can be cancelled.
+fn look(pidfd: c_int, options: c_int) -> Result<SigInfo> {
+    let mut news = SigInfo::new();
+    // SAFETY: the libc writes one siginfo.
+    if unsafe { waitid(P_PIDFD as c_uint, pidfd as c_uint, &mut news, options | libc::WNOWAIT) } == 0 {
+        Ok(news)
+    } else {
+        Err(Errno(errno::get()))
+    }
+}
+
+/// Takes the news, if it is still there.
+unsafe fn take(pidfd: c_int, options: c_int, usage: *mut Usage) -> Result<SigInfo> {
+    let _no_cancellation = cancel::Deferred::new();
+    process::take_status(pidfd, options | libc::WNOHANG, usage)
+}
+
+unsafe fn report(info: *mut SigInfo, news: &SigInfo) {
+    if !info.is_null() {
+        news.write_to(info);
+    }
+}
+
+/// Linux 6.13 tells that of a process that was not waited for yet.
+fn name_of(pidfd: c_int) -> Option<Name> {
+    // The question could mean anything to another file.
+    if fd::file_system(pidfd) != Ok(PIDFS) {
+        return None;
+    }
+    let info = fd::pidfd_info(pidfd, PIDFD_INFO_PID | PIDFD_INFO_CREDS).ok()?;
+    Some(Name { pid: info.pid as c_int, user: info.ruid })
+}
+
+/// The exit status of a process that is not ours to wait for: None while its parent has not taken it.
+fn status_of_other(pidfd: c_int, at_once: bool) -> Result<Option<c_int>> {
+    let unknown = Errno(libc::ECHILD);
+    if fd::file_system(pidfd) != Ok(PIDFS) {
+        return Err(unknown);
+    }
+    if let Some(status) = exit_status(pidfd) {
+        return Ok(Some(status));
+    }
+    if !kernel_tells() {
+        return Err(unknown);
+    }
+    if at_once {
+        return Ok(None);
+    }
+    if fd::open_flags(pidfd)? & libc::O_NONBLOCK != 0 {
+        return Err(Errno(libc::EAGAIN));
+    }
+    // That it is readable would say that the process has ended, which is too early.
+    let mut event = PollFd::new(pidfd, 0);
+    // SAFETY: the libc writes `revents`.
+    if unsafe { poll(&mut event, 1, -1) } < 0 {
+        return Err(Errno(errno::get()));
+    }
+    exit_status(pidfd).map(Some).ok_or(unknown)
+}
+
+fn exit_status(pidfd: c_int) -> Option<c_int> {
+    fd::pidfd_info(pidfd, PIDFD_INFO_EXIT)
+        .ok()
+        .filter(|info| info.mask & PIDFD_INFO_EXIT != 0)
+        .map(|info| info.exit_code)
+}
+
+const YES: u8 = 1;
+const NO: u8 = 2;
+
+/// Whether the kernel tells exit statuses through pidfds.  It says nothing of that while a process runs, so one that
+/// has ended is looked at.
+fn kernel_tells() -> bool {
+    static ANSWER: AtomicU8 = AtomicU8::new(0);
+    match ANSWER.load(Ordering::Relaxed) {
+        0 => {}
+        answer => return answer == YES,
+    }
+    let pidfd = match probe::end_one() {
+        Ok(probe::Ended { pidfd: Some(pidfd), .. }) => pidfd,
+        // No process can be made now.
+        _ => return false,
+    };
+    let tells = exit_status(pidfd.raw()).is_some();
+    ANSWER.store(if tells { YES } else { NO }, Ordering::Relaxed);
+    tells
+}
