@@ -302,7 +302,7 @@ extern "C" {
  *   ESRCH         PDEATHSIG, and the caller is gone.
  *
  * SAFETY
- *   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 32 KiB).  For as long
+ *   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 24 KiB).  For as long
  *   as a call that changes the user lasts, other threads see the process as not dumpable, and a process that one of
  *   them forks stays so.
  *
@@ -588,7 +588,7 @@ int pidfd_wait(int pidfd,
  *   ESRCH         PDEATHSIG, and the caller is gone.
  *
  * SAFETY
- *   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 32 KiB).  For as long
+ *   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 24 KiB).  For as long
  *   as a call that changes the user lasts, other threads see the process as not dumpable, and a process that one of
  *   them forks stays so.
  *
