@@ -442,7 +442,7 @@ mod tests {
         };
         check("pidfd_spawn", 2, 6, &mut |fd| unsafe { pidfd_spawn(fd, path, actions, attributes, argv, envp) == 0 });
         check("pidfd_spawnp", 6, 10, &mut |fd| unsafe { pidfd_spawnp(fd, name, actions, attributes, argv, envp) == 0 });
-        let mut ext = |flags, text| {
+        let ext = |flags, text| {
             let mut args: pidfd_spawn_args = unsafe { std::mem::zeroed() };
             (args.flags, args.uid) = (flags, process::getuid());
             let size = std::mem::size_of_val(&args);

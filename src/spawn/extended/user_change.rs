@@ -27,7 +27,8 @@ use crate::kernel::{process, signal, status};
 use crate::spawn::error_pipe::{ChildEnd, ErrorPipe};
 use crate::spawn::{clone, fallback, outcome, Child, Frame, HandlerReset, Request};
 use core::cell::Cell;
-use core::mem::{size_of, MaybeUninit};
+use core::mem::MaybeUninit;
+use core::ptr::addr_of_mut;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// What parent and child tell each other.
@@ -128,7 +129,7 @@ unsafe fn beside_caller(
     let handler_reset = HandlerReset::ByChild { mask: blocked.before(), handlers };
     let frame = Frame { extension: Some(extension), ..Frame::new(request, handler_reset, child_end) };
     let mut room = MaybeUninit::<Stack>::uninit();
-    let stack = room.as_mut_ptr().cast::<u8>().add(size_of::<Stack>() - HEADROOM).cast();
+    let stack = addr_of_mut!((*room.as_mut_ptr()).0).cast::<u8>().add(STACK_SIZE - HEADROOM).cast();
     let made = if by_clone3 {
         clone::beside_caller(&frame, extension, stack)
     } else {
