@@ -247,8 +247,8 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 /// ERRORS
 ///   EINVAL        An option is unknown; looked at before the descriptor.
 ///   EBADF         The descriptor is negative, not open, or not a pidfd.
-///   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it (before Linux 6.15;
-///                 or the process is out of sight in another PID namespace).
+///   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it: before Linux 6.15,
+///                 or because the process is out of sight in another PID namespace.
 ///   EINTR         A signal handler ran.
 ///   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK and the process has not ended.
 ///
