@@ -458,8 +458,8 @@ pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
  * ERRORS
  *   EINVAL        An option is unknown; looked at before the descriptor.
  *   EBADF         The descriptor is negative, not open, or not a pidfd.
- *   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it (before Linux 6.15;
- *                 or the process is out of sight in another PID namespace).
+ *   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it: before Linux 6.15,
+ *                 or because the process is out of sight in another PID namespace.
  *   EINTR         A signal handler ran.
  *   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK and the process has not ended.
  *
@@ -524,9 +524,9 @@ int pidfd_wait(int pidfd,
  *   ESRCH         PDEATHSIG, and the caller is gone.
  *
  * SAFETY
- *   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 32 KiB).  For as long
- *   as a call that changes the user lasts, other threads see the process as not dumpable, and a process that one of
- *   them forks stays so.
+ *   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 24 KiB).
+ *   For as long as a call that changes the user lasts, other threads see the process as not dumpable, and a process
+ *   that one of them forks stays so.
  *
  * ORIGIN
  *   This library's own.
