@@ -9,6 +9,15 @@ enum {
   RIGHT = 42,          /* the exit status of a child that found everything as it should be */
   OPEN_IN_PARENT = 40, /* a descriptor without close-on-exec */
   TERMINAL = 41,
+  /* What pidfd_spawn_ext is asked for. */
+  UMASK = 027,
+  SOFT_LIMIT = 1000,
+  HARD_LIMIT = 2000,
+  USER = 65534,
+  GROUP = 65533,
+  OTHER_GROUP = 65500, /* and the next */
 };
+
+#define CGROUP "pidfd_spawn-fault"
 
 #endif
