@@ -9,6 +9,7 @@ enum {
   RIGHT = 42,          /* the exit status of a child that found everything as it should be */
   OPEN_IN_PARENT = 40, /* a descriptor without close-on-exec */
   TERMINAL = 41,
+  HELD = 42, /* a pipe on which the program waits for the call's end, if it is there */
   /* What pidfd_spawn_ext is asked for. */
   UMASK = 027,
   SOFT_LIMIT = 1000,

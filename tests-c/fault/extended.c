@@ -24,7 +24,7 @@
 #include <pidfd_spawn.h>
 
 static struct pidfd_spawn_args args;
-static int inherited[] = { TERMINAL };
+static int inherited[] = { TERMINAL, HELD };
 static struct pidfd_spawn_rlimit limits[] = { { .resource = RLIMIT_CORE, .soft = SOFT_LIMIT, .hard = HARD_LIMIT } };
 static const gid_t groups[] = { OTHER_GROUP, OTHER_GROUP + 1 };
 static sigset_t ignored;
@@ -33,7 +33,10 @@ static int
 extend_by (const char *name, const char *program)
 {
   char *argv[] = { (char *) "child", (char *) name, NULL };
-  int pidfd = NONE;
+  int pidfd = NONE, until[2];
+  /* The program goes on until the call has returned: no call waits for its end. */
+  CHECK (pipe2 (until, O_CLOEXEC) == 0 && dup2 (until[0], HELD) == HELD);
+  close (until[0]);
   errno = BEFORE;
   begin ();
   int error = pidfd_spawn_ext (&pidfd, program, actions, attributes, argv, environ, &args, sizeof args);
@@ -41,13 +44,16 @@ extend_by (const char *name, const char *program)
   if (error == 0)
     {
       CHECK (errno == BEFORE);
+      close (until[1]);
       check_right_child (pidfd);
     }
   else
     {
       CHECK (pidfd == NONE);
       CHECK (errno == error);
+      close (until[1]);
     }
+  close (HELD);
   return error;
 }
 

@@ -516,10 +516,11 @@ has_remedy (const struct test *test, long number, const struct fault *fault)
     case SYS_close_range:
     /* Not knowing whether it is alone, or whether children are ignored, a fork takes the longer way. */
     case SYS_unshare:
+      return true;
     /* The end of the wait for the child, and the signals that hurry it, are not all that is looked at. */
     case SYS_futex:
     case SYS_pidfd_send_signal:
-      return true;
+      return test->call != ask;
     /* The descriptors are found in another way. */
     case SYS_getdents64:
     case SYS_poll:
