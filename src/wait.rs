@@ -42,7 +42,8 @@ pub unsafe fn wait(pidfd: c_int, info: *mut SigInfo, options: c_int, usage: *mut
     if pidfd < 0 {
         return Err(Errno(libc::EBADF));
     }
-    let options = options | libc::WEXITED;
+    // Whatever signal its end sends.
+    let options = options | libc::WEXITED | libc::__WALL;
     let mut name = None;
     let mut patience = libc::WNOHANG;
     loop {

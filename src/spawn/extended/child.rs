@@ -33,14 +33,14 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     if extension.moves.get() {
         cgroup::enter(visible(attributes.cgroup, &frame.error_pipe)?)?;
     }
-    let mask = match frame.handler_reset.get() {
+    let mask = match frame.handler_reset {
         HandlerReset::ByChild { mask, .. } => mask,
         HandlerReset::ByKernel if child::has_work(frame) || args.has(!FLAGS_WITHOUT_STEPS) => {
             signal::sigprocmask(SignalSet::ALL)
         }
         HandlerReset::ByKernel => return Ok(()),
     };
-    child::set_dispositions(frame.handler_reset.get(), attributes)?;
+    child::set_dispositions(frame.handler_reset, attributes)?;
     ignore(extension.ignored)?;
     child::set_scheduling(attributes)?;
     child::set_session(attributes)?;
