@@ -24,7 +24,9 @@ static const struct group *const groups[] = {
   &throughput_group,      &getpid_group,          &fork_group,            &fork_threads_group,
   &load_group,            &parent_size_groups[0], &parent_size_groups[1], &parent_size_groups[2],
   &parent_size_groups[3], &parent_size_groups[4], &parent_size_groups[5], &sandbox_fork_group,
-  &sandbox_spawn_group,
+  &sandbox_spawn_group,   &wait_group,            &extended_groups[0],    &extended_groups[1],
+  &extended_groups[2],    &extended_groups[3],    &extended_groups[4],    &extended_groups[5],
+  &extended_groups[6],    &extended_groups[7],
 };
 
 enum { GROUPS = sizeof groups / sizeof *groups };

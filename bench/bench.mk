@@ -1,8 +1,8 @@
 # The benchmark; see README.md.
 
 BENCH := build/bench
-BENCH_SOURCES := $(filter-out bench/child.c,$(wildcard bench/*.c)) tests-c/harness/seccomp.c
-BENCH_HEADERS := bench/bench.h tests-c/harness/seccomp.h tests-c/harness/request.h $(HEADERS)
+BENCH_SOURCES := $(filter-out bench/child.c bench/reporter.c,$(wildcard bench/*.c)) tests-c/harness/seccomp.c
+BENCH_HEADERS := bench/bench.h bench/extended.h tests-c/harness/seccomp.h tests-c/harness/request.h $(HEADERS)
 BENCH_FLAGS := $(EXAMPLE_FLAGS) -std=gnu11 -Ibuild/include -Itests-c/harness
 ROUNDS ?= 8000
 
@@ -18,7 +18,7 @@ build-bench-musl:
 	@scripts/require-tools musl-gcc && $(MAKE) --no-print-directory $(BENCH)/bench-musl || true
 
 .PHONY: build-bench
-build-bench: $(BENCH)/bench $(BENCH)/child $(BENCH)/empty.so
+build-bench: $(BENCH)/bench $(BENCH)/child $(BENCH)/reporter $(BENCH)/empty.so
 
 $(BENCH)/bench: $(BENCH_SOURCES) $(BENCH_HEADERS) $(SO)
 	@mkdir -p $(@D)
@@ -33,6 +33,10 @@ $(BENCH)/bench-musl: $(BENCH_SOURCES) $(BENCH_HEADERS) $(ARCHIVE) | build/tests/
 $(BENCH)/child: bench/child.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Werror -static -nostdlib -o $@ $<
+
+$(BENCH)/reporter: bench/reporter.c bench/extended.h $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_FLAGS) -o $@ $<
 
 $(BENCH)/empty.so:
 	@mkdir -p $(@D)
