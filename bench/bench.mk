@@ -42,6 +42,28 @@ $(BENCH)/empty.so:
 	@mkdir -p $(@D)
 	echo | $(CC) -shared -x c -o $@ -
 
+# Without one of the compilers the others are measured all the same.
+PROGRAMS := $(BENCH)/programs
+
+.PHONY: bench-programs
+bench-programs: build-bench $(PROGRAMS)/pidfd-spawn-ext ## Measure whole programs in C, Python, Go, Rust: [ROUNDS=N]
+	@scripts/require-tools python3
+	@scripts/require-tools go && $(MAKE) --no-print-directory $(PROGRAMS)/os-exec || true
+	@scripts/require-tools cargo && $(MAKE) --no-print-directory $(PROGRAMS)/std-command || true
+	@python3 bench/programs/run.py $(BENCH) $$(($(ROUNDS) / 40))
+
+$(PROGRAMS)/pidfd-spawn-ext: bench/programs/pidfd-spawn-ext.c bench/extended.h $(SO) $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_FLAGS) -o $@ $< -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../../lib'
+
+$(PROGRAMS)/os-exec: bench/programs/os-exec.go
+	@mkdir -p $(@D)
+	GOCACHE=$(CURDIR)/$(BENCH)/go-cache go build -o $@ $<
+
+$(PROGRAMS)/std-command: bench/programs/std-command.rs
+	@mkdir -p $(@D)
+	$${RUSTC:-rustc} --edition 2021 -O -o $@ $<
+
 .PHONY: plots
 plots: $(GUARD)/guard $(GUARD)/driver ## Draw docs/plots/ from what `make bench` measured
 	@scripts/require-tools python3 gnuplot

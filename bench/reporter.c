@@ -3,10 +3,9 @@
  * In place of child.c, shows that each implementation of the request in extended.h really does every step: what is not
  * as it was asked for is told, and the exit status is 1.
  *
- *   reporter user | limits [late]
+ *   reporter user | limits
  *
- * "user" is the whole request, "limits" the one without another user; "late" says that the limits come after the start,
- * but within a second. */
+ * "user" is the whole request, "limits" the one without another user. */
 
 #define _GNU_SOURCE
 
@@ -65,26 +64,16 @@ check_user (void)
   expect_line ("Groups:", sorted, GROUPS_OF_USER);
 }
 
-static int
-has_limits (void)
+static void
+check_limits (void)
 {
   for (int i = 0; i < LIMITS; i++)
     {
       struct rlimit limit;
       getrlimit ((int) limits[i].resource, &limit);
       if (limit.rlim_cur != limits[i].soft || limit.rlim_max != limits[i].hard)
-        return 0;
+        complain ("the limits are not set");
     }
-  return 1;
-}
-
-static void
-check_limits (int may_be_late)
-{
-  for (int tries = may_be_late ? 100 : 0; tries > 0 && !has_limits (); tries--)
-    usleep (10000);
-  if (!has_limits ())
-    complain ("the limits are not set");
 }
 
 static void
@@ -115,7 +104,7 @@ main (int argc, char **argv)
     complain ("it is not said what to expect");
   else if (strcmp (argv[1], "user") == 0)
     check_user ();
-  check_limits (argc > 2);
+  check_limits ();
   check_descriptors ();
   check_death_signal ();
   return wrong;
