@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: MIT OR Apache-2.0
 """Whole programs that start another one as another user: run.py BUILD ROUNDS
 
 Each program is called as PROGRAM MEBIBYTES DESCRIPTORS CHILD: it holds that much memory and that many open descriptors

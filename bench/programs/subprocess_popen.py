@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: MIT OR Apache-2.0
 """Starts programs by CPython's subprocess; see run.py.
 
 Users, groups and descriptors are its own arguments.  For the limits and the death signal it has none, so they take a
