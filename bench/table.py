@@ -65,10 +65,10 @@ BY_VFORK = "vfork + the same steps + execve"
 BY_FORK = "fork + the same steps + execve"
 SIZES = {1: "1 MiB", 512: "512 MiB", 4096: "4 GiB"}
 ROWS_BY_SIZE = [
-    ("pidfd_spawn_ext, as another user", BY_VFORK, "extended", "user", EXTENDED, BY_VFORK, "<=", 1.15),
-    ("pidfd_spawn_ext, as another user", BY_FORK, "extended", "user", EXTENDED, BY_FORK, "", None),
-    ("pidfd_spawn_ext, without", BY_VFORK, "extended", "limits", EXTENDED, BY_VFORK, "<=", 1.15),
-    ("pidfd_spawn_ext, without", BY_FORK, "extended", "limits", EXTENDED, BY_FORK, "", None),
+    ("pidfd_spawn_ext, as another user", BY_VFORK, "extended", "user-vfork", EXTENDED, BY_VFORK, "<=", 1.15),
+    (f"{BY_FORK}, as another user", EXTENDED, "extended", "user-fork", BY_FORK, EXTENDED, "", None),
+    ("pidfd_spawn_ext, without another user", BY_VFORK, "extended", "limits-vfork", EXTENDED, BY_VFORK, "<=", 1.15),
+    (f"{BY_FORK}, without another user", EXTENDED, "extended", "limits-fork", BY_FORK, EXTENDED, "", None),
 ] + [
     (f"{way}, as another user", f"{EXTENDED} in C", "programs", "programs", way, EXTENDED, "", None)
     for way in ("CPython's subprocess", "Go's os/exec", "Rust std's Command")
@@ -86,7 +86,9 @@ def load(folder):
 def find_ratio(results, libc, group_name, of, to):
     """The ratio with its interval, or why there is none."""
     if libc not in results:
-        return "make bench-programs" if libc == "programs" else "not measured: this C library is missing here"
+        reasons = {"glibc-2.41": ": this C library is missing here", "musl": ": this C library is missing here",
+                   "programs": ": make bench-programs"}
+        return "not measured" + reasons.get(libc, "")
     for group in results[libc]["groups"]:
         if group["name"] == group_name:
             for ratio in group["ratios"]:

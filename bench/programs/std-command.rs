@@ -6,8 +6,9 @@
 //! late to set some.  So the whole request is in `pre_exec`, as programs with groups have it.
 
 use std::env;
-use std::ffi::{c_int, c_uint, c_ulong, c_void};
+use std::ffi::c_void;
 use std::io::{self, BufRead, Write};
+use std::os::raw::{c_int, c_uint, c_ulong};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::ptr;
@@ -21,8 +22,8 @@ struct Limit {
 
 extern "C" {
     fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int;
-    fn getrlimit64(resource: c_int, limit: *mut Limit) -> c_int;
-    fn setrlimit64(resource: c_int, limit: *const Limit) -> c_int;
+    fn getrlimit(resource: c_int, limit: *mut Limit) -> c_int;
+    fn setrlimit(resource: c_int, limit: *const Limit) -> c_int;
     fn setgroups(count: usize, groups: *const u32) -> c_int;
     fn setgid(group: u32) -> c_int;
     fn setuid(user: u32) -> c_int;
@@ -63,9 +64,9 @@ fn hold_memory(size: usize) {
 fn open_descriptors(count: u32) -> io::Result<()> {
     unsafe {
         let mut limit = Limit { soft: 0, hard: 0 };
-        check(getrlimit64(RLIMIT_NOFILE, &mut limit))?;
+        check(getrlimit(RLIMIT_NOFILE, &mut limit))?;
         limit.soft = limit.hard;
-        check(setrlimit64(RLIMIT_NOFILE, &limit))?;
+        check(setrlimit(RLIMIT_NOFILE, &limit))?;
         for _ in 0..count {
             check(open(b"/dev/null\0".as_ptr(), 0))?;
         }
@@ -77,8 +78,8 @@ fn prepare() -> io::Result<()> {
     let groups = [65533, 65532, 65531];
     unsafe {
         check(close_range(3, c_uint::MAX, CLOSE_RANGE_CLOEXEC))?;
-        check(setrlimit64(RLIMIT_NOFILE, &Limit { soft: 256, hard: 1024 }))?;
-        check(setrlimit64(RLIMIT_CORE, &Limit { soft: 0, hard: 0 }))?;
+        check(setrlimit(RLIMIT_NOFILE, &Limit { soft: 256, hard: 1024 }))?;
+        check(setrlimit(RLIMIT_CORE, &Limit { soft: 0, hard: 0 }))?;
         check(setgroups(groups.len(), groups.as_ptr()))?;
         check(setgid(65533))?;
         check(setuid(65534))?;
