@@ -235,10 +235,10 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 ///   pidfd    A pidfd, from whatever source.
 ///   info     Filled as waitid does: si_signo SIGCHLD, si_code CLD_EXITED, CLD_KILLED or CLD_DUMPED, si_status, si_pid
 ///            and si_uid; the last two are 0 where nobody knows them any more.  May be NULL.
-///   options  WNOHANG: do not wait.  WNOWAIT: leave a child's status where it is.  WSTOPPED, WCONTINUED: tell of a child
-///            that was stopped or continued as well; of another process that is not told.  WEXITED is implied.
-///   usage    What the process has used, where the caller takes the status of a child; zeroes where it is known no more.
-///            May be NULL.
+///   options  WNOHANG: do not wait.  WNOWAIT: leave a child's status where it is.  WSTOPPED, WCONTINUED: tell as well
+///            of a child that was stopped or continued; of another process that is not told.  WEXITED is implied.
+///   usage    What the process has used, where the caller takes the status of a child; zeroes where nobody knows that
+///            any more.  May be NULL.
 ///
 /// RETURN VALUE
 ///   0, and errno as it was; with WNOHANG also if the process has not ended, and then si_signo and si_pid are 0.
@@ -247,8 +247,8 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 /// ERRORS
 ///   EINVAL        An option is unknown; looked at before the descriptor.
 ///   EBADF         The descriptor is negative, not open, or not a pidfd.
-///   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it: before Linux 6.15,
-///                 or because the process is out of sight in another PID namespace.
+///   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it: before Linux
+///                 6.15, or because the process is out of sight in another PID namespace.
 ///   EINTR         A signal handler ran.
 ///   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK and the process has not ended.
 ///

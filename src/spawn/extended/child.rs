@@ -20,16 +20,16 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
         Some(extension) => extension,
         None => process::exit(NOT_EXECUTED),
     };
-    if let Some(change) = &extension.user_change {
-        // The parent is not suspended: this tells it when the memory is its own again.
-        process::set_tid_address(change.memory_is_used());
-    }
     child::run(frame, || prepare(frame, extension), || execute(frame, extension))
 }
 
 /// Everything that is asked for before the program is executed, in the order that the contract gives.
 unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     let (args, attributes) = (extension.args, &frame.request.attributes);
+    if let Some(change) = &extension.user_change {
+        // The parent is not suspended: this tells it when the memory is its own again.
+        process::set_tid_address(change.memory_is_used())?;
+    }
     if extension.moves.get() {
         cgroup::enter(visible(attributes.cgroup, &frame.error_pipe)?)?;
     }

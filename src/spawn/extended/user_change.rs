@@ -98,6 +98,8 @@ pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child
     if !fallback::shares_memory()? {
         return super::suspended(request, &extension);
     }
+    // Given back last: a handler of the caller need not return.
+    let blocked = signal::Blocked::all();
     let flag = Kept::new()?;
     let protection = if flag.is_open() { Protection::choose()? } else { Protection::Unneeded };
     let pipe = Cell::new(match protection {
@@ -105,7 +107,6 @@ pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child
         _ => None,
     });
     extension.user_change = Some(UserChange::new(matches!(protection, Protection::Capabilities)));
-    let blocked = signal::Blocked::all();
     by_either(
         request,
         &extension,
