@@ -342,8 +342,8 @@ impl Input<'_> {
             return None;
         }
         let count = match self.number(1) {
-            0xff => 65_537,
-            0xfe => 65_536,
+            0xe0..=0xef if flag == args::SETGROUPS => 65_537,
+            0xf0..=0xff if flag == args::SETGROUPS => 65_536,
             small => small % 8,
         };
         if self.number(1) >= 0xf0 {
@@ -352,6 +352,10 @@ impl Input<'_> {
         let mut memory = Memory::new(element * count as usize);
         let mut is_valid = flag != args::SETGROUPS || count <= 65_536;
         for index in 0..count as usize {
+            if self.0.is_empty() {
+                // The rest is zeroes, which are valid.
+                break;
+            }
             let (first, second) = match self.number(1) {
                 0..=0xef => (self.number(4) % highest, 0),
                 0xf0..=0xf7 => (highest + 1, 0),
