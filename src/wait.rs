@@ -15,7 +15,7 @@ use crate::kernel::process::Usage;
 use crate::kernel::uapi::{PollFd, SigInfo, PIDFD_INFO_CREDS, PIDFD_INFO_EXIT, PIDFD_INFO_PID, PIDFS, P_PIDFD};
 use crate::kernel::{fd, process};
 use crate::spawn::probe;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use libc::{c_int, c_uint, c_ulong};
 
 extern "C" {
@@ -42,7 +42,8 @@ pub unsafe fn wait(pidfd: c_int, info: *mut SigInfo, options: c_int, usage: *mut
     if pidfd < 0 {
         return Err(Errno(libc::EBADF));
     }
-    let options = options | libc::WEXITED;
+    // Whatever signal its end sends.
+    let options = options | libc::WEXITED | libc::__WALL;
     let mut name = None;
     let mut patience = libc::WNOHANG;
     loop {
@@ -127,7 +128,8 @@ fn status_of_other(pidfd: c_int, at_once: bool) -> Result<Option<c_int>> {
     if let Some(status) = exit_status(pidfd) {
         return Ok(Some(status));
     }
-    if !kernel_tells() {
+    // Of a process in another PID namespace it never does.
+    if !kernel_tells() || process::is_foreign(pidfd) {
         return Err(unknown);
     }
     if at_once {
@@ -152,23 +154,18 @@ fn exit_status(pidfd: c_int) -> Option<c_int> {
         .map(|info| info.exit_code)
 }
 
-const YES: u8 = 1;
-const NO: u8 = 2;
-
 /// Whether the kernel tells exit statuses through pidfds.  It says nothing of that while a process runs, so one that
-/// has ended is looked at.
+/// has ended is looked at.  That it does not tell is not remembered: the answer may have failed for another reason.
 fn kernel_tells() -> bool {
-    static ANSWER: AtomicU8 = AtomicU8::new(0);
-    match ANSWER.load(Ordering::Relaxed) {
-        0 => {}
-        answer => return answer == YES,
+    static TELLS: AtomicBool = AtomicBool::new(false);
+    if TELLS.load(Ordering::Relaxed) {
+        return true;
     }
-    let pidfd = match probe::end_one() {
-        Ok(probe::Ended { pidfd: Some(pidfd), .. }) => pidfd,
+    let tells = match probe::end_one() {
+        Ok(probe::Ended { pidfd: Some(pidfd), .. }) => exit_status(pidfd.raw()).is_some(),
         // No process can be made now.
-        _ => return false,
+        _ => false,
     };
-    let tells = exit_status(pidfd.raw()).is_some();
-    ANSWER.store(if tells { YES } else { NO }, Ordering::Relaxed);
+    TELLS.store(tells, Ordering::Relaxed);
     tells
 }

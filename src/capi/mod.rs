@@ -235,10 +235,10 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 ///   pidfd    A pidfd, from whatever source.
 ///   info     Filled as waitid does: si_signo SIGCHLD, si_code CLD_EXITED, CLD_KILLED or CLD_DUMPED, si_status, si_pid
 ///            and si_uid; the last two are 0 where nobody knows them any more.  May be NULL.
-///   options  WNOHANG: do not wait.  WNOWAIT: leave a child's status where it is.  WSTOPPED, WCONTINUED: tell of a child
-///            that was stopped or continued as well; of another process that is not told.  WEXITED is implied.
-///   usage    What the process has used, where the caller takes the status of a child; zeroes where it is known no more.
-///            May be NULL.
+///   options  WNOHANG: do not wait.  WNOWAIT: leave a child's status where it is.  WSTOPPED, WCONTINUED: tell as well
+///            of a child that was stopped or continued; of another process that is not told.  WEXITED is implied.
+///   usage    What the process has used, where the caller takes the status of a child; zeroes where nobody knows that
+///            any more.  May be NULL.
 ///
 /// RETURN VALUE
 ///   0, and errno as it was; with WNOHANG also if the process has not ended, and then si_signo and si_pid are 0.
@@ -247,8 +247,8 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 /// ERRORS
 ///   EINVAL        An option is unknown; looked at before the descriptor.
 ///   EBADF         The descriptor is negative, not open, or not a pidfd.
-///   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it (before Linux 6.15;
-///                 or the process is out of sight in another PID namespace).
+///   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it: before Linux
+///                 6.15, or because the process is out of sight in another PID namespace.
 ///   EINTR         A signal handler ran.
 ///   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK and the process has not ended.
 ///
@@ -442,7 +442,22 @@ mod tests {
         };
         check("pidfd_spawn", 2, 6, &mut |fd| unsafe { pidfd_spawn(fd, path, actions, attributes, argv, envp) == 0 });
         check("pidfd_spawnp", 6, 10, &mut |fd| unsafe { pidfd_spawnp(fd, name, actions, attributes, argv, envp) == 0 });
+        let ext = |flags, text| {
+            let mut args: pidfd_spawn_args = unsafe { std::mem::zeroed() };
+            (args.flags, args.uid) = (flags, process::getuid());
+            let size = std::mem::size_of_val(&args);
+            check("pidfd_spawn_ext", 12, 24, &mut |fd| unsafe {
+                pidfd_spawn_ext(fd, text, actions, attributes, argv, envp, &args, size) == 0
+            });
+        };
+        ext(PIDFD_SPAWN_SETUMASK, path);
+        ext(PIDFD_SPAWN_SEARCH, name);
+        ext(PIDFD_SPAWN_SETUID, path);
+        ext(PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SEARCH, name);
         let own = crate::kernel::fd::pidfd_open(process::getpid()).unwrap();
+        check("pidfd_wait", 2, 4, &mut |_| unsafe {
+            pidfd_wait(own.raw(), ptr::null_mut(), libc::WNOHANG, ptr::null_mut()) == 0
+        });
         check("pidfd_getpid", 2, 4, &mut |_| pidfd_getpid(own.raw()) == process::getpid());
     }
 }

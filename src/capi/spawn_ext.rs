@@ -63,9 +63,9 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 ///   ESRCH         PDEATHSIG, and the caller is gone.
 ///
 /// SAFETY
-///   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 32 KiB).  For as long
-///   as a call that changes the user lasts, other threads see the process as not dumpable, and a process that one of
-///   them forks stays so.
+///   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 24 KiB).
+///   For as long as a call that changes the user lasts, other threads see the process as not dumpable, and a process
+///   that one of them forks stays so.
 ///
 /// ORIGIN
 ///   This library's own.

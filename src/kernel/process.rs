@@ -347,12 +347,13 @@ pub fn set_dumpable(flag: c_int) {
     let _ = prctl(libc::PR_SET_DUMPABLE, flag);
 }
 
-/// Has the kernel clear the word, and wake who waits for that, when the calling task leaves its memory.
+/// Has the kernel clear the word, and wake who waits for that, when the calling task leaves its memory.  Only a sandbox
+/// refuses that.
 ///
 /// # Safety
 /// The word stays until then.
-pub unsafe fn set_tid_address(word: &AtomicU32) {
-    let _ = call!(libc::SYS_set_tid_address, word as *const AtomicU32);
+pub unsafe fn set_tid_address(word: &AtomicU32) -> Result<()> {
+    call!(libc::SYS_set_tid_address, word as *const AtomicU32).map(drop)
 }
 
 /// Waits while the word has that value, for so many nanoseconds at most, which are less than a second.

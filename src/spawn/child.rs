@@ -49,12 +49,12 @@ pub unsafe fn run(frame: &Frame, prepare: impl FnOnce() -> Result<()>, execute: 
 /// Everything that is asked for before the program is executed, in the order that the contract gives.
 unsafe fn prepare(frame: &Frame) -> Result<()> {
     let attributes = &frame.request.attributes;
-    let mask = match frame.handler_reset.get() {
+    let mask = match frame.handler_reset {
         HandlerReset::ByChild { mask, .. } => mask,
         HandlerReset::ByKernel if has_work(frame) => signal::sigprocmask(SignalSet::ALL),
         HandlerReset::ByKernel => return Ok(()),
     };
-    set_dispositions(frame.handler_reset.get(), attributes)?;
+    set_dispositions(frame.handler_reset, attributes)?;
     set_scheduling(attributes)?;
     set_session(attributes)?;
     reset_ids(attributes)?;
@@ -63,6 +63,7 @@ unsafe fn prepare(frame: &Frame) -> Result<()> {
     Ok(())
 }
 
+#[inline(always)]
 pub fn has_work(frame: &Frame) -> bool {
     let mut actions = frame.request.actions;
     frame.request.attributes.flags & !(flag::USEVFORK | flag::SETCGROUP) != 0 || actions.next().is_some()
@@ -70,6 +71,7 @@ pub fn has_work(frame: &Frame) -> bool {
 
 /// Handlers become default, for they are code of a memory that the program will not have; ignored signals stay ignored
 /// unless the caller wants them default.
+#[inline(always)]
 pub fn set_dispositions(handler_reset: HandlerReset, attributes: &Attributes) -> Result<()> {
     let chosen = if attributes.has(flag::SETSIGDEF) { attributes.default_signals } else { SignalSet::EMPTY };
     let known = match handler_reset {

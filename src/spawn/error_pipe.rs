@@ -63,6 +63,7 @@ impl ChildEnd {
     }
 
     /// The child's last step before its exec: closing another descriptor of the pipe would take the lock away.
+    #[inline(always)]
     pub fn announce_execution(&self) {
         if self.writer.get() >= 0 && fd::lock(self.writer.get()).is_ok() {
             self.send(EXECUTING);

@@ -38,7 +38,6 @@ use crate::kernel::fd::OwnedFd;
 use crate::kernel::process;
 use crate::kernel::uapi::SignalSet;
 use crate::libc_abi::{flag, Attributes, FileActions};
-use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use libc::{c_char, c_int, c_void, pid_t};
 
@@ -83,7 +82,7 @@ enum HandlerReset {
 struct Frame<'a> {
     request: &'a Request<'a>,
     extension: Option<&'a Extension<'a>>,
-    handler_reset: Cell<HandlerReset>,
+    handler_reset: HandlerReset,
     /// Where the child reports its error if it got a copy of this memory.
     error_pipe: ChildEnd,
     /// Written by the kernel, before the child runs.
@@ -98,9 +97,8 @@ struct Frame<'a> {
 impl<'a> Frame<'a> {
     fn new(request: &'a Request<'a>, handler_reset: HandlerReset, error_pipe: ChildEnd) -> Self {
         let reached = AtomicBool::new(false);
-        let (extension, handler_reset) = (None, Cell::new(handler_reset));
         let (pidfd, error) = (AtomicI32::new(NO_PIDFD), AtomicI32::new(0));
-        Frame { request, extension, handler_reset, error_pipe, pidfd, reached, error }
+        Frame { request, extension: None, handler_reset, error_pipe, pidfd, reached, error }
     }
 
     /// Where the kernel stores the pidfd.

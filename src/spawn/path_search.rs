@@ -42,6 +42,7 @@ impl SearchBuffer {
 }
 
 /// Only returns when the program could not be executed.
+#[inline(always)]
 pub unsafe fn execute(program: &Program, argv: *const *mut c_char, envp: *const *mut c_char) -> Errno {
     match *program {
         Program::Path(path) => execve(path, argv, envp),

@@ -36,6 +36,7 @@
 #include <pidfd_spawn.h>
 
 #include "child.h"
+#include "fault.h"
 #include "inject.h"
 #include "procfs.h"
 #include "seccomp.h"
@@ -44,15 +45,9 @@
 
 static const char NOT_RETURNED[] = "a wrong success: the child did not return";
 
-#define LENGTH(array) (sizeof (array) / sizeof *(array))
+enum { MESSAGE = 256, ENOUGH = 2 };
 
-enum { SKIPPED = 77, MESSAGE = 256, NONE = -7, BEFORE = EXDEV, ENOUGH = 2 };
-
-#define P_PIDFD_ ((idtype_t) 3)
-
-extern char **environ;
-
-static char child_program[4096];
+char child_program[4096];
 
 /* Shared with the process that makes the call and with the children that it forks. */
 static struct shared {
@@ -61,7 +56,7 @@ static struct shared {
   int error; /* what the call gave */
 } *shared;
 
-_Noreturn __attribute__ ((format (printf, 1, 2))) static void
+_Noreturn void
 fail (const char *format, ...)
 {
   va_list arguments;
@@ -71,12 +66,6 @@ fail (const char *format, ...)
   va_end (arguments);
   _exit (1);
 }
-
-#define CHECK(truth)                                                                                                   \
-  do                                                                                                                   \
-    if (!(truth))                                                                                                      \
-      fail ("%d: not so: %s (errno %d)", __LINE__, #truth, errno);                                                     \
-  while (0)
 
 /* What a call must leave as it was. */
 static struct snapshot before, after;
@@ -91,16 +80,16 @@ compare (void)
 
 /* The marks for the tracer; not made around the second call, which is left alone. */
 
-static bool left_alone;
+bool left_alone;
 
-static void
+void
 begin (void)
 {
   if (!left_alone)
     mark_begin ();
 }
 
-static void
+void
 end (void)
 {
   if (!left_alone)
@@ -109,7 +98,7 @@ end (void)
 
 /* Preparations, in the process that is going to call. */
 
-static void
+void
 refuse (long call, int error)
 {
   if (install_filter (&(struct filter_rule) { .call = call, .action = FILTER_ERROR (error) }, 1, FILTER_PLAIN) != 0)
@@ -132,14 +121,14 @@ have_threads (void)
     CHECK (pthread_create (&thread, NULL, wait_for_ever, NULL) == 0);
 }
 
-static void
+void
 ignore_children (void)
 {
   CHECK (signal (SIGCHLD, SIG_IGN) != SIG_ERR);
 }
 
-static posix_spawn_file_actions_t *actions, actions_;
-static posix_spawnattr_t *attributes, attributes_;
+posix_spawn_file_actions_t *actions, actions_;
+posix_spawnattr_t *attributes, attributes_;
 
 static void
 ask_for_session (void)
@@ -204,7 +193,7 @@ ask_for_terminal (void)
 
 /* The calls.  Each gives 0 or the error, having checked what a success must have brought. */
 
-static void
+void
 check_right_child (int pidfd)
 {
   siginfo_t info;
@@ -418,6 +407,28 @@ static const struct test {
   { "fork_async_safe", fork_async_safe, { NULL, NULL }, 0, PLAIN, false },
   { "fork_async_safe_among_threads", fork_async_safe, { have_threads, NULL }, 0, PLAIN, true },
   { "fork_async_safe_ignoring_children", fork_async_safe, { ignore_children, NULL }, 0, PLAIN, true },
+  { "extended", extend, { ask_for_much, NULL }, 0, COPYING, false },
+  { "search_of_child", extend, { ask_for_search, NULL }, 0, FALLBACK, false },
+  { "descriptor", extend, { ask_for_descriptor, NULL }, 0, COPYING, false },
+  { "close_on_exec", extend, { ask_for_close_on_exec, NULL }, 0, FALLBACK, false },
+  { "close_on_exec_by_procfs", extend, { ask_for_close_on_exec, refuse_close_range }, 0, FALLBACK, false },
+  { "close_on_exec_by_poll", extend, { ask_for_close_on_exec, refuse_close_range_and_listing }, 0, FALLBACK, false },
+  { "cgroup", extend, { ask_for_cgroup, NULL }, 0, PLAIN, false },
+  { "cgroup_moving", extend, { ask_for_cgroup_or_moving, NULL }, 0, COPYING, false },
+  { "user", extend, { ask_for_user, NULL }, 0, COPYING, false },
+  { "user_nothing", extend_nothing, { ask_for_user, NULL }, ENOENT, COPYING, false },
+  { "user_among_threads", extend, { ask_for_user, have_threads }, 0, FALLBACK, false },
+  { "user_without_keeping", extend, { ask_for_user, lock_capabilities }, 0, FALLBACK, false },
+  { "user_without_capabilities", extend, { give_up_capabilities, NULL }, 0, FALLBACK, false },
+  { "own_user", extend, { ask_for_own_user, NULL }, 0, FALLBACK, false },
+  { "wait", wait_for, { have_ended_child, NULL }, 0, PLAIN, false },
+  { "wait_running", wait_for, { have_running_child, NULL }, 0, PLAIN, false },
+  { "wait_taken", wait_for, { have_taken_child, NULL }, 0, PLAIN, false },
+  { "wait_ignoring_children", wait_for, { have_running_child, ignore_children }, 0, PLAIN, false },
+  { "wait_stranger", wait_for, { have_ended_stranger, NULL }, 0, PLAIN, false },
+  { "wait_stranger_not_ended", wait_for, { have_running_stranger, NULL }, 0, PLAIN, false },
+  { "wait_stranger_patiently", wait_for, { have_patient_stranger, NULL }, EAGAIN, PLAIN, false },
+  { "wait_stranger_untold", wait_for, { refuse_to_tell, NULL }, ECHILD, PLAIN, false },
   { "getpid", ask, { have_own_pidfd, NULL }, 0, FALLBACK, false },
   { "getpid_of_nobody", ask, { have_pidfd_of_nobody, NULL }, ESRCH, FALLBACK, false },
   { "getpid_of_no_pidfd", ask, { have_eventfd, NULL }, EBADF, FALLBACK, false },
@@ -495,14 +506,27 @@ static bool
 has_remedy (const struct test *test, long number, const struct fault *fault)
 {
   int error = fault->error;
+  bool marks = strncmp (test->name, "close_on_exec", 13) == 0;
+  if (test->call == wait_for)
+    return false;
   switch (number)
     {
     case SYS_clone3:
-      return error == ENOSYS || error == EPERM || error == EINVAL;
+      return strcmp (test->name, "cgroup") != 0 && (error == ENOSYS || error == EPERM || error == EINVAL);
     case SYS_close_range:
     /* Not knowing whether it is alone, or whether children are ignored, a fork takes the longer way. */
     case SYS_unshare:
       return true;
+    /* The end of the wait for the child, and the signals that hurry it, are not all that is looked at. */
+    case SYS_futex:
+    case SYS_pidfd_send_signal:
+      return test->call != ask;
+    /* The descriptors are found in another way. */
+    case SYS_getdents64:
+    case SYS_poll:
+      return marks;
+    case SYS_openat:
+      return marks && fault->of_child;
     case SYS_rt_sigaction:
       return test->call == fork_plainly || test->call == fork_async_safe;
     case SYS_ioctl:
@@ -524,9 +548,16 @@ stands_for (const struct test *test, const struct outcome *outcome, const struct
 {
   enum { PIDFD_SEND_SIGNAL = 424, PIDFD_OPEN = 434 };
   bool forks = test->call == fork_plainly || test->call == fork_async_safe;
+  bool extends = test->call == extend || test->call == extend_nothing;
   bool refused = error == ENOSYS && fault->error != EMFILE && fault->error != ENOMEM;
+  if (test->call == wait_for)
+    /* Who cannot be asked does not tell. */
+    return error == ECHILD && outcome->number != SYS_waitid && outcome->number != SYS_poll
+           && outcome->number != SYS_fcntl;
   switch (outcome->number)
     {
+    case SYS_clone3:
+      return strcmp (test->name, "cgroup") == 0 && error == EOPNOTSUPP;
     /* Whether the kernel has the interface is asked first. */
     case SYS_waitid:
       if (error == ENOSYS)
@@ -541,7 +572,7 @@ stands_for (const struct test *test, const struct outcome *outcome, const struct
     case SYS_fcntl64:
 #endif
       /* The number that is asked for is beyond the limit. */
-      if (forks && (refused || (error == EMFILE && fault->error == EINVAL)))
+      if ((forks && refused) || ((forks || extends) && error == EMFILE && fault->error == EINVAL))
         return true;
       break;
     case PIDFD_OPEN:
@@ -691,6 +722,7 @@ main (int argc, char **argv)
   shared = mmap (NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED)
     return 2;
+  make_cgroup ();
   tap_begin ();
   for (size_t i = 0; i < LENGTH (tests); i++)
     for (enum path path = PLAIN; path <= tests[i].last_path; path++)
@@ -701,5 +733,6 @@ main (int argc, char **argv)
         if (wanted)
           try_case (&(struct run) { &tests[i], path });
       }
+  remove_cgroup ();
   return tap_end ();
 }

@@ -7,7 +7,9 @@ check-faults: build/fault/fault build/fault/child ## Fail every system call of t
 
 FAULT_HARNESS := $(addprefix tests-c/harness/,procfs.c seccomp.c snapshot.c tap.c)
 
-build/fault/fault: tests-c/fault/fault.c tests-c/fault/inject.c $(FAULT_HARNESS) $(wildcard tests-c/fault/*.h) \
+FAULT_SOURCES := $(addprefix tests-c/fault/,fault.c extended.c wait.c inject.c)
+
+build/fault/fault: $(FAULT_SOURCES) $(FAULT_HARNESS) $(wildcard tests-c/fault/*.h) \
   $(HARNESS) $(SO) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $(filter %.c,$^) -L$(LIB) -lpidfd_spawn -pthread \

@@ -6,6 +6,7 @@
 #include "procfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -96,6 +97,10 @@ can_fail (long number, const uint64_t *arguments, int error)
     case SYS_gettid:
     case SYS_getuid:
     case SYS_getgid:
+    case SYS_geteuid:
+    case SYS_getegid:
+    case SYS_getppid:
+    case SYS_umask:
     case SYS_exit_group:
     case SYS_exit:
     /* Fails for a process that is not there; this asks for the caller's own group. */
@@ -107,6 +112,15 @@ can_fail (long number, const uint64_t *arguments, int error)
     /* Kills a child of the caller that was not waited for. */
     case SYS_kill:
       return false;
+    /* Marking fails for a number that is not open. */
+    case SYS_fcntl:
+      return arguments[1] != F_SETFD || arguments[2] != FD_CLOEXEC;
+    /* That is its answer for a number at which nothing is open. */
+    case SYS_pselect6:
+      return error != EBADF;
+    /* Fails for a bad value. */
+    case SYS_prctl:
+      return arguments[0] != PR_SET_DUMPABLE;
     /* Without WNOHANG: waits for a child that exists, which can only be interrupted.  A child that cannot be waited for
        cannot be got rid of by anybody. */
     case SYS_waitid:

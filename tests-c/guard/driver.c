@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -126,6 +127,157 @@ forked_asyncsafe (void)
   return pidfd < 0 ? -1 : 0;
 }
 
+/* pidfd_spawn_ext, asked for one thing at a time. */
+
+static struct pidfd_spawn_args args;
+static int inherited[] = { STDERR_FILENO };
+static const struct pidfd_spawn_rlimit limit = { .resource = RLIMIT_CORE };
+static const gid_t groups[] = { 65500 };
+static sigset_t ignored;
+
+static void
+ask_for_search (void)
+{
+  set_path ();
+  args.flags = PIDFD_SPAWN_SEARCH_ENVP;
+}
+
+static void
+ask_for_descriptor (void)
+{
+  args.flags = PIDFD_SPAWN_EXEC_FD;
+  args.exec_fd = open (program, O_PATH | O_CLOEXEC);
+}
+
+static void
+ask_for_close_on_exec (void)
+{
+  args.flags = PIDFD_SPAWN_CLOEXEC_FROM;
+  args.cloexec_from = 3;
+}
+
+static void
+ask_for_inheritance (void)
+{
+  ask_for_close_on_exec ();
+  args.inherit = inherited;
+  args.inherit_count = 1;
+}
+
+static void
+ask_for_limit (void)
+{
+  args.flags = PIDFD_SPAWN_SETRLIMITS;
+  args.limits = &limit;
+  args.limit_count = 1;
+}
+
+static void
+ask_for_umask (void)
+{
+  args.flags = PIDFD_SPAWN_SETUMASK;
+  args.umask = 027;
+}
+
+static void
+ask_for_ignored_signal (void)
+{
+  sigemptyset (&ignored);
+  sigaddset (&ignored, SIGPIPE);
+  args.flags = PIDFD_SPAWN_SETSIGIGNORE;
+  args.ignore = &ignored;
+}
+
+static posix_spawnattr_t *session;
+
+static void
+ask_for_terminal (void)
+{
+  int master = posix_openpt (O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (master < 0 || grantpt (master) != 0 || unlockpt (master) != 0)
+    exit (2);
+  posix_spawnattr_init (&attributes);
+  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSID);
+  session = &attributes;
+  args.flags = PIDFD_SPAWN_SETCTTY;
+  args.terminal = open (ptsname (master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+static void
+ask_for_groups (void)
+{
+  args.flags = PIDFD_SPAWN_SETGROUPS;
+  args.groups = groups;
+  args.group_count = 1;
+}
+
+static void
+ask_for_no_new_privileges (void)
+{
+  args.flags = PIDFD_SPAWN_NO_NEW_PRIVS;
+}
+
+static void
+ask_for_death_signal (void)
+{
+  args.flags = PIDFD_SPAWN_PDEATHSIG;
+  args.death_signal = SIGTERM;
+}
+
+static void
+ask_for_user (void)
+{
+  ask_for_groups ();
+  args.flags |= PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SETUID;
+  args.gid = args.uid = 65534;
+}
+
+static int
+extended (void)
+{
+  const char *file = args.flags & PIDFD_SPAWN_EXEC_FD       ? NULL
+                     : args.flags & PIDFD_SPAWN_SEARCH_ENVP ? "true"
+                                                            : program;
+  return pidfd_spawn_ext (&pidfd, file, NULL, session, arguments, environ, &args, sizeof args);
+}
+
+/* pidfd_wait */
+
+static void
+make_child (void)
+{
+  enum { WHILE = 100000 /* microseconds that the call must not take to begin its wait */ };
+  pid = fork ();
+  if (pid == 0)
+    {
+      usleep (WHILE);
+      _exit (0);
+    }
+  pidfd = (int) syscall (SYS_pidfd_open, pid, 0);
+}
+
+static void
+make_ended_child (void)
+{
+  siginfo_t info;
+  make_child ();
+  waitid (P_PID, (id_t) pid, &info, WEXITED | WNOWAIT);
+}
+
+static void
+make_taken_child (void)
+{
+  make_child ();
+  waitpid (pid, NULL, 0);
+}
+
+static int
+waited (void)
+{
+  siginfo_t info;
+  return pidfd_wait (pidfd, &info, 0, NULL) == 0 && info.si_signo == SIGCHLD ? 0 : -1;
+}
+
 static int
 by_posix_spawn (void)
 {
@@ -155,19 +307,36 @@ static const struct situation {
   void (*set_up) (void);
   int (*call) (void);
   int makes_child;
+  void (*prepare) (void); /* before each call */
 } situations[] = {
-  { "spawn", NULL, plain, 1 },
-  { "spawn-missing-program", NULL, missing, 0 },
-  { "spawn-with-attributes-and-actions", set_up_attributes, furnished, 1 },
-  { "spawnp-fourth-folder", set_path, searched, 1 },
-  { "spawn-among-threads", start_thread, plain, 1 },
-  { "getpid", open_own, get, 0 },
-  { "getpid-reaped", open_zombie, get_reaped, 0 },
-  { "fork", NULL, forked, 1 },
-  { "fork-asyncsafe", NULL, forked_asyncsafe, 1 },
-  { "fork-among-threads", start_thread, forked, 1 },
-  { "posix_spawn", NULL, by_posix_spawn, 1 },
-  { "libc-pidfd_spawn", find_libcs_own, by_libcs_own, 1 },
+  { "spawn", NULL, plain, 1, NULL },
+  { "spawn-missing-program", NULL, missing, 0, NULL },
+  { "spawn-with-attributes-and-actions", set_up_attributes, furnished, 1, NULL },
+  { "spawnp-fourth-folder", set_path, searched, 1, NULL },
+  { "spawn-among-threads", start_thread, plain, 1, NULL },
+  { "getpid", open_own, get, 0, NULL },
+  { "getpid-reaped", open_zombie, get_reaped, 0, NULL },
+  { "fork", NULL, forked, 1, NULL },
+  { "fork-asyncsafe", NULL, forked_asyncsafe, 1, NULL },
+  { "fork-among-threads", start_thread, forked, 1, NULL },
+  { "ext", NULL, extended, 1, NULL },
+  { "ext-search-of-child", ask_for_search, extended, 1, NULL },
+  { "ext-descriptor", ask_for_descriptor, extended, 1, NULL },
+  { "ext-close-on-exec", ask_for_close_on_exec, extended, 1, NULL },
+  { "ext-inheritance", ask_for_inheritance, extended, 1, NULL },
+  { "ext-limit", ask_for_limit, extended, 1, NULL },
+  { "ext-umask", ask_for_umask, extended, 1, NULL },
+  { "ext-ignored-signal", ask_for_ignored_signal, extended, 1, NULL },
+  { "ext-terminal", ask_for_terminal, extended, 1, NULL },
+  { "ext-no-new-privileges", ask_for_no_new_privileges, extended, 1, NULL },
+  { "ext-death-signal", ask_for_death_signal, extended, 1, NULL },
+  { "ext-root-groups", ask_for_groups, extended, 1, NULL },
+  { "ext-root-user", ask_for_user, extended, 1, NULL },
+  { "wait-ended", NULL, waited, 1, make_ended_child },
+  { "wait-running", NULL, waited, 1, make_child },
+  { "wait-taken", NULL, waited, 1, make_taken_child },
+  { "posix_spawn", NULL, by_posix_spawn, 1, NULL },
+  { "libc-pidfd_spawn", find_libcs_own, by_libcs_own, 1, NULL },
 };
 
 /* Where the library's code lies. */
@@ -216,12 +385,16 @@ main (int argc, char **argv)
     situation->set_up ();
 
   pidfd = situation->makes_child ? -1 : pidfd;
+  if (situation->prepare)
+    situation->prepare ();
   if (situation->call () != 0)
     return 3;
   if (situation->makes_child && pidfd == 0)
     _exit (0);
   clear (situation);
 
+  if (situation->prepare)
+    situation->prepare ();
   syscall (MARK_BEGIN, first, last);
   int result = situation->call ();
   syscall (MARK_END);

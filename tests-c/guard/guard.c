@@ -39,12 +39,15 @@ static const struct call_name {
   NAME (setpgid),        NAME (unshare),      NAME (waitid),         NAME (wait4),
   NAME (write),          NAME (getpid),       NAME (gettid),         NAME (dup2),
   NAME (eventfd2),       NAME (ppoll),        NAME (futex),          NAME (kill),
-  NAME (set_tid_address),
+  NAME (set_tid_address), NAME (execveat),    NAME (umask),          NAME (prctl),
+  NAME (setsid),         NAME (setgroups),    NAME (setresgid),      NAME (setresuid),
+  NAME (capget),
 #ifdef SYS_rseq
   NAME (rseq),
 #endif
 #ifdef __i386__
-  NAME (mmap2),          NAME (fstatfs64),    NAME (fcntl64),
+  NAME (mmap2),          NAME (fstatfs64),    NAME (fcntl64),        NAME (setgroups32),
+  NAME (setresgid32),    NAME (setresuid32),  { 422, "futex_time64" },
 #endif
   NAME (getrusage),      NAME (getppid),
   { 434, "pidfd_open" }, { 435, "clone3" },   { 436, "close_range" },
@@ -65,10 +68,14 @@ static struct role {
 static uint64_t code_first, code_last;
 
 /* A child that is a copy goes on when the parent's call is done: what it finds then does not depend on luck.  One that
-   the parent is suspended for goes on at once. */
+   the parent is suspended for goes on at once.  One that the parent waits for while it shares the memory goes on when that
+   wait begins; then the parent is held until the child has left, so that it waits once. */
 static struct {
   int event; /* how it came into being, 0 while that is not known */
   bool held;
+  bool awaited; /* by a futex */
+  bool is_over;
+  int parents_request; /* how the parent that is held goes on; 0 if it is not */
 } birth;
 
 static void
@@ -116,6 +123,16 @@ role_of (pid_t pid)
   return NULL;
 }
 
+static bool
+is_futex (uint64_t number)
+{
+#ifdef __i386__
+  if (number == 422 /* futex_time64 */)
+    return true;
+#endif
+  return number == SYS_futex;
+}
+
 /* The parent's first mark starts the watching; the last one ends it, for both. */
 static void
 see_call (struct role *role, const struct call_information *call)
@@ -129,7 +146,10 @@ see_call (struct role *role, const struct call_information *call)
   else if (call->number == MARK_END)
     role->watched = false;
   else if (role->watched)
-    note_call (role, call_name (call->number));
+    {
+      note_call (role, call_name (call->number));
+      birth.awaited |= role == &roles[PARENT] && is_futex (call->number);
+    }
 }
 
 #if defined __x86_64__
@@ -145,7 +165,9 @@ see_instruction (struct role *role)
   bool is_call = errno == 0 && (text & 0xffff) == 0x050f;
   if (is_call && registers.rax == MARK_END)
     role->watched = false;
-  else if (registers.rip >= code_first && registers.rip < code_last)
+  else if (is_call && role == &roles[PARENT] && is_futex (registers.rax))
+    birth.awaited = true;
+  if (role->watched && registers.rip >= code_first && registers.rip < code_last)
     role->instructions++;
 }
 static const bool counts_instructions = true;
@@ -200,7 +222,26 @@ go_on (struct role *role, int status, bool stepping)
 static bool
 may_child_go_on (void)
 {
-  return birth.event == PTRACE_EVENT_VFORK || (birth.event != 0 && !roles[PARENT].watched);
+  return birth.event == PTRACE_EVENT_VFORK || (birth.event != 0 && (birth.awaited || !roles[PARENT].watched));
+}
+
+/* Goes on, unless it is the parent and has to wait for its child. */
+static void
+resume (const struct role *role, int request)
+{
+  if (role == &roles[PARENT] && birth.awaited && !birth.is_over)
+    birth.parents_request = request;
+  else
+    ptrace ((enum __ptrace_request) request, role->pid, NULL, NULL);
+}
+
+static void
+end_birth (void)
+{
+  birth.is_over = true;
+  if (birth.parents_request)
+    ptrace ((enum __ptrace_request) birth.parents_request, roles[PARENT].pid, NULL, NULL);
+  birth.parents_request = 0;
 }
 
 static void
@@ -237,7 +278,11 @@ trace (char **argv, bool stepping)
       if (stopped == pid && !WIFSTOPPED (status))
         break;
       if (!WIFSTOPPED (status))
-        continue;
+        {
+          if (stopped == roles[CHILD].pid)
+            end_birth ();
+          continue;
+        }
       struct role *role = role_of (stopped);
       if (!role)
         {
@@ -258,7 +303,12 @@ trace (char **argv, bool stepping)
       if (role == &roles[CHILD] && !child_was_seen)
         birth.held = child_was_seen = true;
       else
-        ptrace ((enum __ptrace_request) go_on (role, status, stepping), stopped, NULL, NULL);
+        {
+          int request = go_on (role, status, stepping);
+          resume (role, request);
+          if (role == &roles[CHILD] && request == PTRACE_DETACH)
+            end_birth ();
+        }
       if (birth.held && may_child_go_on ())
         {
           birth.held = false;

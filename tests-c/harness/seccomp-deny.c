@@ -38,6 +38,14 @@ static const struct name calls[] = {
   CALL (recvmsg),     CALL (prctl),
   { "pidfd_open", 434 }, CALL (rt_sigaction),
   CALL (setns),
+#ifdef SYS_setresuid32
+  { "setgroups", SYS_setgroups32 },
+  { "setresgid", SYS_setresgid32 },
+  { "setresuid", SYS_setresuid32 },
+#else
+  CALL (setgroups),   CALL (setresgid),
+  CALL (setresuid),
+#endif
 #ifdef SYS_poll
   CALL (poll),
 #endif

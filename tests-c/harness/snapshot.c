@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -109,6 +110,7 @@ take_the_rest (struct snapshot *now)
   pthread_setcanceltype (now->cancel_type, NULL);
   now->group = getpgrp ();
   now->policy = sched_getscheduler (0);
+  now->dumpable = prctl (PR_GET_DUMPABLE, 0, 0, 0, 0);
 }
 
 void
@@ -141,6 +143,8 @@ compare_the_rest (const struct snapshot *before, const struct snapshot *after)
     return "the process group was changed";
   if (before->policy != after->policy)
     return "the scheduling policy was changed";
+  if (before->dumpable != after->dumpable)
+    return "the dumpable flag was changed";
   if (strcmp (before->mappings.text, after->mappings.text) != 0)
     return "a mapping was left or is gone";
   return NULL;

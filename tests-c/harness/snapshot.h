@@ -35,7 +35,7 @@ struct snapshot {
     void *restorer;
     uint64_t mask;
   } dispositions[65];
-  int cancel_type, group, policy;
+  int cancel_type, group, policy, dumpable;
   struct mappings mappings;
 };
 

@@ -10,7 +10,7 @@ setup() {
   linked=$build/info/linked
   deny=$build/tests/seccomp-deny
   library=$(preloadable)
-  works='^result +all four functions work$'
+  works='^result +all six functions work$'
   works_not='^result +not all functions work$'
 }
 
@@ -55,7 +55,7 @@ denied() {
   newer_libc
   says 1 "$loader" --library-path "${loader%/*}" "$program" --process-only -- \
     "^library .*: the C library's own functions\$" '^way of a spawn +the C library' '^  pidfd_spawn +works$' \
-    '^  pidfd_spawnp +works$' '^  pidfd_fork \(0\) +not there$' '^  pidfd_getpid +works$' "$works_not"
+    '^  pidfd_spawnp +works$' '^  pidfd_spawn_ext +not there$' '^  pidfd_wait +not there$' '^  pidfd_fork \(0\) +not there$' '^  pidfd_getpid +works$' "$works_not"
 }
 
 @test "info: found besides a C library's own functions" {
@@ -115,6 +115,43 @@ denied() {
 
 @test "info: close_range: ENOSYS" {
   denied 0 close_range=ENOSYS -- '^  close_range +no: .*ENOSYS' "$works"
+}
+
+@test "info: a line for each flag of pidfd_spawn_ext" {
+  local flag
+  says 0 "$linked" -- '^flags of pidfd_spawn_ext ' '^what pidfd_wait can tell$' '^  status taken by others +(yes$|no: )'
+  for flag in $(sed -n 's/^#define PIDFD_SPAWN_\([A-Z_]*\) (1 << .*/\1/p' "$build/include/spawn_ext.h"); do
+    says 0 "$linked" -- "^  $flag +(yes|no: |not tried: )"
+  done
+}
+
+@test "info: flags that need clone3" {
+  denied 0 clone3=ENOSYS -- '^  SEARCH +yes$' '^  CGROUP +no: .*EOPNOTSUPP' '^  CGROUP_MAY_MOVE +yes$' \
+    '^  AUTOREAP +no: .*EOPNOTSUPP' '^  KILL_ON_CLOSE +no: .*EOPNOTSUPP'
+}
+
+@test "info: a change of user that is refused" {
+  denied 0 setresuid=EPERM setresgid=EPERM setgroups=EPERM -- '^  SETGROUPS +no: .*EPERM' '^  SETGID +no: .*EPERM' \
+    '^  SETUID +no: .*EPERM' '^  SETUMASK +yes$'
+}
+
+@test "info: a caller that may only be itself" {
+  [ "$(id -u)" -eq 0 ] || skip "needs root"
+  command -v setpriv >/dev/null || skip "there is no setpriv"
+  setpriv --reuid 65534 --regid 65534 --clear-groups "$linked" --help >/dev/null ||
+    skip "the program's folder is not open to others"
+  says 0 setpriv --reuid 65534 --regid 65533 --clear-groups "$linked" -- '^  SETGROUPS +no: .*EPERM' \
+    '^  SETGID +yes, to an ID of the caller' "^  SETUID +yes\$" "$works"
+  says 0 setpriv --reuid 65533 --regid 65534 --clear-groups "$linked" -- '^  SETGID +yes$' \
+    '^  SETUID +yes, to an ID of the caller' "$works"
+}
+
+@test "info: pidfd_wait on a kernel that does not tell" {
+  denied 0 ioctl:1=0xc040ff0b:ENOTTY -- '^  pidfd_wait +works$' '^  status taken by others +no: .*ECHILD'
+}
+
+@test "info: no prctl" {
+  denied 0 prctl:0=38:EINVAL prctl:0=1:EINVAL -- '^  NO_NEW_PRIVS +no: .*EINVAL' '^  PDEATHSIG +no: .*EINVAL'
 }
 
 @test "info: SIGCHLD ignored at the start" {

@@ -10,15 +10,15 @@ info: $(INFO) $(SO) ## Print what the library finds on this machine, for bug rep
 	@$(INFO)
 
 # It knows the library at run time only.
-$(INFO): tools/info/pidfd-spawn-info.c
+$(INFO): tools/info/pidfd-spawn-info.c $(HEADERS)
 	@scripts/require-tools cc
 	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_FLAGS) $(CPPFLAGS) $(CFLAGS) -fPIE -pie $(LDFLAGS) -o $@ $< -ldl $(INFO_RPATH)
+	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include $(CPPFLAGS) $(CFLAGS) -fPIE -pie $(LDFLAGS) -o $@ $< -ldl $(INFO_RPATH)
 
 # The same program as a linked one, for the check.
-build/info/linked: tools/info/pidfd-spawn-info.c $(SO)
+build/info/linked: tools/info/pidfd-spawn-info.c $(SO) $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_FLAGS) -fPIE -pie -o $@ $< -Wl,--no-as-needed -L$(LIB) -lpidfd_spawn -ldl -Wl,-rpath,'$$ORIGIN/../lib'
+	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -fPIE -pie -o $@ $< -Wl,--no-as-needed -L$(LIB) -lpidfd_spawn -ldl -Wl,-rpath,'$$ORIGIN/../lib'
 
 .PHONY: check-info
 check-info: $(INFO) build/info/linked build/tests/seccomp-deny $(SO) ## pidfd-spawn-info: all modes of use, sandboxes

@@ -22,12 +22,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* For the structure and the flags of pidfd_spawn_ext. */
+#include <pidfd_spawn.h>
 
 /* What the headers of older systems lack.  The numbers are the same on every architecture of interest. */
 enum
@@ -71,12 +75,17 @@ typedef int spawn_function (int *, const char *, const posix_spawn_file_actions_
                             char *const[], char *const[]);
 typedef int fork_function (unsigned int);
 typedef pid_t getpid_function (int);
+typedef int extended_function (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                               char *const[], char *const[], const struct pidfd_spawn_args *, size_t);
+typedef int wait_function (int, siginfo_t *, int, struct rusage *);
 
 static struct
 {
   spawn_function *spawn, *spawnp;
   fork_function *fork;
   getpid_function *getpid;
+  extended_function *extended;
+  wait_function *wait;
   bool is_libc;
 } library;
 
@@ -321,6 +330,8 @@ look_up (void *handle)
   look_up_one (&library.spawnp, handle, "pidfd_spawnp");
   look_up_one (&library.fork, handle, "pidfd_fork");
   look_up_one (&library.getpid, handle, "pidfd_getpid");
+  look_up_one (&library.extended, handle, "pidfd_spawn_ext");
+  look_up_one (&library.wait, handle, "pidfd_wait");
 }
 
 /* The file that holds an address, without symbolic links where that can be told. */
@@ -456,11 +467,12 @@ missing (void)
   return false;
 }
 
+static char exit_with[] = "exit 7", sh[] = "sh", option[] = "-c";
+static char *const argv[] = { sh, option, exit_with, NULL };
+
 static bool
 try_spawn (const char *label, spawn_function *function, const char *program)
 {
-  static char exit_with[] = "exit 7", sh[] = "sh", option[] = "-c";
-  char *argv[] = { sh, option, exit_with, NULL };
   begin (label);
   if (!function)
     return missing ();
@@ -513,6 +525,235 @@ try_getpid (void)
   return conclude (error, answer == (own ? getpid () : pid) ? NULL : "gave another process ID");
 }
 
+/* Starts a program that exits with STATUS, with these arguments and attributes. */
+static int
+spawn_extended (int *pidfd, const struct pidfd_spawn_args *args, const posix_spawnattr_t *attributes)
+{
+  const char *program = args->flags & PIDFD_SPAWN_EXEC_FD                                ? NULL
+                        : args->flags & (PIDFD_SPAWN_SEARCH | PIDFD_SPAWN_SEARCH_ENVP) ? "sh"
+                                                                                       : "/bin/sh";
+  return library.extended (pidfd, program, NULL, attributes, argv, environ, args, sizeof *args);
+}
+
+static bool
+try_extended (void)
+{
+  begin ("pidfd_spawn_ext");
+  if (!library.extended)
+    return missing ();
+  int pidfd = -1;
+  struct pidfd_spawn_args args = { .flags = PIDFD_SPAWN_SETUMASK, .umask = 022 };
+  int error = spawn_extended (&pidfd, &args, NULL);
+  return conclude (error, error == 0 ? see_end (pidfd) : NULL);
+}
+
+/* A child that ends, and a pidfd of it, -1 where there is none. */
+static pid_t
+make_plain_child (int *pidfd)
+{
+  *pidfd = -1;
+  pid_t pid = fork ();
+  if (pid == 0)
+    _exit (STATUS);
+  if (pid > 0)
+    *pidfd = (int) syscall (CALL_PIDFD_OPEN, pid, 0);
+  return pid;
+}
+
+/* 0 if it tells the end of a child, which somebody else may have waited for before. */
+static int
+try_status (bool taken, const char **complaint)
+{
+  int pidfd;
+  pid_t pid = make_plain_child (&pidfd);
+  int error = pid < 0 || pidfd < 0 ? errno : 0;
+  if (pid > 0 && (taken || pidfd < 0))
+    reap_by_number (pid);
+  if (error != 0)
+    return error;
+  siginfo_t info;
+  memset (&info, 0, sizeof info);
+  if (library.wait (pidfd, &info, taken ? WNOHANG : 0, NULL) != 0)
+    error = errno;
+  else if (info.si_signo != SIGCHLD || info.si_code != CLD_EXITED || info.si_status != STATUS)
+    *complaint = "told another end than the child's";
+  close (pidfd);
+  if (error != 0 && !taken)
+    reap_by_number (pid);
+  return error;
+}
+
+static bool
+try_wait (void)
+{
+  begin ("pidfd_wait");
+  if (!library.wait)
+    return missing ();
+  const char *complaint = NULL;
+  int error = try_status (false, &complaint);
+  return conclude (error, complaint);
+}
+
+/* ---- What pidfd_spawn_ext and pidfd_wait can do here ---- */
+
+/* Of a flag that was tried: 0 if a child was made with it and ended as it should. */
+static int
+try_with (const struct pidfd_spawn_args *args, const posix_spawnattr_t *attributes)
+{
+  int pidfd = -1;
+  int error = spawn_extended (&pidfd, args, attributes);
+  if (error != 0)
+    return error;
+  if (!(args->flags & (PIDFD_SPAWN_AUTOREAP | PIDFD_SPAWN_KILL_ON_CLOSE)))
+    return see_end (pidfd) ? EPROTO : 0;
+  /* The kernel reaps it. */
+  struct pollfd entry = { .fd = pidfd, .events = POLLIN };
+  error = poll (&entry, 1, 10000) == 1 ? 0 : ETIMEDOUT;
+  close (pidfd);
+  return error;
+}
+
+static void
+report_flag (const char *name, const struct pidfd_spawn_args *args)
+{
+  begin (name);
+  report (try_with (args, NULL));
+}
+
+static void
+report_program_by_descriptor (void)
+{
+  begin ("EXEC_FD");
+  struct pidfd_spawn_args args = { .flags = PIDFD_SPAWN_EXEC_FD, .exec_fd = open ("/bin/sh", O_PATH | O_CLOEXEC) };
+  report (args.exec_fd < 0 ? errno : try_with (&args, NULL));
+  if (args.exec_fd >= 0)
+    close (args.exec_fd);
+}
+
+static void
+report_limits (void)
+{
+  begin ("SETRLIMITS");
+  struct rlimit limit = { 0, 0 };
+  getrlimit (RLIMIT_CORE, &limit);
+  struct pidfd_spawn_rlimit same
+    = { .resource = RLIMIT_CORE, .soft = (uint64_t) limit.rlim_cur, .hard = (uint64_t) limit.rlim_max };
+  if (limit.rlim_cur == RLIM_INFINITY)
+    same.soft = UINT64_MAX;
+  if (limit.rlim_max == RLIM_INFINITY)
+    same.hard = UINT64_MAX;
+  struct pidfd_spawn_args args = { .flags = PIDFD_SPAWN_SETRLIMITS, .limits = &same, .limit_count = 1 };
+  report (try_with (&args, NULL));
+}
+
+static void
+report_terminal (void)
+{
+  begin ("SETCTTY");
+  int master = posix_openpt (O_RDWR | O_NOCTTY | O_CLOEXEC), terminal = -1;
+  char name[64];
+  if (master >= 0 && grantpt (master) == 0 && unlockpt (master) == 0 && ptsname_r (master, name, sizeof name) == 0)
+    terminal = open (name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (terminal < 0)
+    printf ("not tried: no terminal can be made here\n");
+  else
+    {
+      struct pidfd_spawn_args args = { .flags = PIDFD_SPAWN_SETCTTY, .terminal = terminal };
+      posix_spawnattr_t attributes;
+      posix_spawnattr_init (&attributes);
+      posix_spawnattr_setflags (&attributes, 0x80 /* POSIX_SPAWN_SETSID */);
+      report (try_with (&args, &attributes));
+      posix_spawnattr_destroy (&attributes);
+      close (terminal);
+    }
+  if (master >= 0)
+    close (master);
+}
+
+/* No such descriptor can be open, which is what is complained of where the flag can be done. */
+static void
+report_cgroup (const char *name, uint64_t flags)
+{
+  begin (name);
+  struct pidfd_spawn_args args = { .flags = flags, .cgroup = INT_MAX };
+  int error = try_with (&args, NULL);
+  report (error == EBADF ? 0 : error == 0 ? EPROTO : error);
+}
+
+/* To another ID, or where the caller may not do that to its own. */
+static void
+report_id (const char *name, struct pidfd_spawn_args *args, uint32_t *id, uint32_t own)
+{
+  enum { NOBODY = 65534 };
+  begin (name);
+  *id = NOBODY;
+  int error = try_with (args, NULL);
+  if (error != 0)
+    {
+      *id = own;
+      if (try_with (args, NULL) == 0)
+        {
+          printf ("yes, to an ID of the caller's own; to another: %s (%s, %d)\n", strerror (error), name_of (error),
+                  error);
+          return;
+        }
+    }
+  report (error);
+}
+
+static void
+report_statuses (void)
+{
+  begin ("status taken by others");
+  const char *complaint = NULL;
+  int error = try_status (true, &complaint);
+  report (complaint ? EPROTO : error);
+}
+
+static void
+report_abilities (void)
+{
+  printf ("\nflags of pidfd_spawn_ext (PIDFD_SPAWN_...)\n");
+  if (!library.extended)
+    {
+      printf ("  not tried: the function is not there\n");
+      return;
+    }
+  sigset_t ignored;
+  sigemptyset (&ignored);
+  sigaddset (&ignored, SIGPIPE);
+  gid_t groups[] = { getgid () };
+  struct pidfd_spawn_args ids = { .flags = 0 };
+
+  report_flag ("SEARCH", &(struct pidfd_spawn_args) { .flags = PIDFD_SPAWN_SEARCH });
+  report_flag ("SEARCH_ENVP", &(struct pidfd_spawn_args) { .flags = PIDFD_SPAWN_SEARCH_ENVP });
+  report_program_by_descriptor ();
+  report_flag ("CLOEXEC_FROM", &(struct pidfd_spawn_args) { .flags = PIDFD_SPAWN_CLOEXEC_FROM, .cloexec_from = 3 });
+  report_limits ();
+  report_flag ("SETUMASK", &(struct pidfd_spawn_args) { .flags = PIDFD_SPAWN_SETUMASK, .umask = 022 });
+  report_flag ("SETSIGIGNORE", &(struct pidfd_spawn_args) { .flags = PIDFD_SPAWN_SETSIGIGNORE, .ignore = &ignored });
+  report_terminal ();
+  report_cgroup ("CGROUP", PIDFD_SPAWN_CGROUP);
+  report_cgroup ("CGROUP_MAY_MOVE", PIDFD_SPAWN_CGROUP | PIDFD_SPAWN_CGROUP_MAY_MOVE);
+  report_flag ("SETGROUPS",
+               &(struct pidfd_spawn_args) { .flags = PIDFD_SPAWN_SETGROUPS, .groups = groups, .group_count = 1 });
+  ids.flags = PIDFD_SPAWN_SETGID;
+  report_id ("SETGID", &ids, &ids.gid, getgid ());
+  ids.flags = PIDFD_SPAWN_SETUID;
+  report_id ("SETUID", &ids, &ids.uid, getuid ());
+  report_flag ("NO_NEW_PRIVS", &(struct pidfd_spawn_args) { .flags = PIDFD_SPAWN_NO_NEW_PRIVS });
+  report_flag ("PDEATHSIG", &(struct pidfd_spawn_args) { .flags = PIDFD_SPAWN_PDEATHSIG, .death_signal = SIGTERM });
+  report_flag ("AUTOREAP", &(struct pidfd_spawn_args) { .flags = PIDFD_SPAWN_AUTOREAP });
+  report_flag ("KILL_ON_CLOSE",
+               &(struct pidfd_spawn_args) { .flags = PIDFD_SPAWN_KILL_ON_CLOSE | PIDFD_SPAWN_NO_NEW_PRIVS });
+
+  printf ("\nwhat pidfd_wait can tell\n");
+  if (library.wait)
+    report_statuses ();
+  else
+    printf ("  not tried: the function is not there\n");
+}
+
 static bool
 try_functions (const struct kernel *kernel)
 {
@@ -521,6 +762,8 @@ try_functions (const struct kernel *kernel)
   if (library.spawn && !good && kernel->waits == 0 && kernel->clone_pidfd == 0)
     printf ("  (If it is ENOSYS, the library does not know how this C library keeps attributes and file actions.)\n");
   good &= try_spawn ("pidfd_spawnp", library.spawnp, "sh");
+  good &= try_extended ();
+  good &= try_wait ();
   good &= try_fork ("pidfd_fork (0)", 0);
   good &= try_fork ("pidfd_fork (ASYNCSAFE)", 1U << 1);
   good &= try_getpid ();
@@ -550,12 +793,13 @@ static const char help[]
   = "usage: pidfd-spawn-info [--process-only]\n"
     "\n"
     "Prints the C library, the kernel, which libpidfd_spawn is in use, what the kernel offers, and whether\n"
-    "pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid work here.  Put this into a bug report.\n"
+    "pidfd_spawn, pidfd_spawnp, pidfd_spawn_ext, pidfd_wait, pidfd_fork and pidfd_getpid work here and what\n"
+    "pidfd_spawn_ext can be asked for.  Put this into a bug report.\n"
     "\n"
     "  --process-only  do not load " SONAME ": look only at what is preloaded or in the C library,\n"
     "                  which is what a program finds that was not linked with the library\n"
     "\n"
-    "The exit status is 0 if all four functions work, 1 if one does not or is not there, 2 for a wrong usage.\n";
+    "The exit status is 0 if all six functions work, 1 if one does not or is not there, 2 for a wrong usage.\n";
 
 int
 main (int argc, char **argv)
@@ -580,8 +824,9 @@ main (int argc, char **argv)
   struct kernel kernel = examine_kernel ();
   print_way (&kernel);
   bool good = try_functions (&kernel);
+  report_abilities ();
   printf ("\nresult                    %s\n",
-          good             ? "all four functions work"
+          good             ? "all six functions work"
           : library.spawn ? "not all functions work"
                           : "the functions are not there");
   return fflush (stdout) == 0 && good ? 0 : 1;

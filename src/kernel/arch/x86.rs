@@ -54,9 +54,9 @@ pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e:
     result
 }
 
-/// As in x86_64.rs.  There is no red zone; the child aligns its stack, which moves it below the caller's frame or within
-/// its own, and there an unwinder, which is not told, loses its way unless it goes by frame pointers.  Once the child
-/// is made it reads registers alone, for a caller that is not suspended may have written over `call`.
+/// As in x86_64.rs.  There is no red zone; the child aligns its stack, which moves it below the caller's frame or
+/// within its own, and there an unwinder, which is not told, loses its way unless it goes by frame pointers.  Once the
+/// child is made it reads registers alone, for a caller that is not suspended may have written over `call`.
 ///
 /// # Safety
 /// As in x86_64.rs.

@@ -150,11 +150,7 @@ impl pidfd_spawn_args {
     ///
     /// # Safety
     /// `given` is NULL or a structure of that size.
-    pub(crate) unsafe fn copy<'a>(
-        room: &'a mut MaybeUninit<Self>,
-        given: *const Self,
-        size: usize,
-    ) -> Result<&'a Self> {
+    pub(crate) unsafe fn copy(room: &mut MaybeUninit<Self>, given: *const Self, size: usize) -> Result<&Self> {
         if given.is_null() {
             return Err(Errno(libc::EFAULT));
         }

@@ -20,27 +20,27 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
         Some(extension) => extension,
         None => process::exit(NOT_EXECUTED),
     };
-    if let Some(change) = &extension.user_change {
-        // The parent is not suspended: this tells it when the memory is its own again.
-        process::set_tid_address(change.memory_is_used());
-    }
     child::run(frame, || prepare(frame, extension), || execute(frame, extension))
 }
 
 /// Everything that is asked for before the program is executed, in the order that the contract gives.
 unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     let (args, attributes) = (extension.args, &frame.request.attributes);
+    if let Some(change) = &extension.user_change {
+        // The parent is not suspended: this tells it when the memory is its own again.
+        process::set_tid_address(change.memory_is_used())?;
+    }
     if extension.moves.get() {
         cgroup::enter(visible(attributes.cgroup, &frame.error_pipe)?)?;
     }
-    let mask = match frame.handler_reset.get() {
+    let mask = match frame.handler_reset {
         HandlerReset::ByChild { mask, .. } => mask,
         HandlerReset::ByKernel if child::has_work(frame) || args.has(!FLAGS_WITHOUT_STEPS) => {
             signal::sigprocmask(SignalSet::ALL)
         }
         HandlerReset::ByKernel => return Ok(()),
     };
-    child::set_dispositions(frame.handler_reset.get(), attributes)?;
+    child::set_dispositions(frame.handler_reset, attributes)?;
     ignore(extension.ignored)?;
     child::set_scheduling(attributes)?;
     child::set_session(attributes)?;

@@ -26,7 +26,9 @@ use crate::kernel::uapi::{SignalSet, CLONE_VM};
 use crate::kernel::{process, signal, status};
 use crate::spawn::error_pipe::{ChildEnd, ErrorPipe};
 use crate::spawn::{clone, fallback, outcome, Child, Frame, HandlerReset, Request};
-use core::mem::{size_of_val, MaybeUninit};
+use core::cell::Cell;
+use core::mem::MaybeUninit;
+use core::ptr::addr_of_mut;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// What parent and child tell each other.
@@ -80,13 +82,13 @@ const MOST_STOPS: u32 = 50;
 const MOST_TICKS: u32 = 500;
 
 /// The child needs less than two kilobytes of it.
-const STACK_SIZE: usize = if cfg!(debug_assertions) { 12288 } else { 4096 };
+const STACK_SIZE: usize = if cfg!(debug_assertions) { 8192 } else { 4096 };
 
 /// Some calling conventions have a function save registers above the stack pointer that it gets.
 const HEADROOM: usize = 256;
 
 #[repr(align(16))]
-struct Stack(MaybeUninit<[u8; STACK_SIZE]>);
+struct Stack([u8; STACK_SIZE]);
 
 /// # Safety
 /// As `super::spawn`.
@@ -96,35 +98,62 @@ pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child
     if !fallback::shares_memory()? {
         return super::suspended(request, &extension);
     }
+    // Given back last: a handler of the caller need not return.
+    let blocked = signal::Blocked::all();
     let flag = Kept::new()?;
     let protection = if flag.is_open() { Protection::choose()? } else { Protection::Unneeded };
-    let pipe = match protection {
+    let pipe = Cell::new(match protection {
         Protection::Pipe => Some(ErrorPipe::new()?),
         _ => None,
-    };
+    });
     extension.user_change = Some(UserChange::new(matches!(protection, Protection::Capabilities)));
-    let child_end = pipe.as_ref().map_or(ChildEnd::none(), ErrorPipe::child_end);
-    let blocked = signal::Blocked::all();
-    let reset = |handlers| HandlerReset::ByChild { mask: blocked.before(), handlers };
-    let frame = Frame { extension: Some(&extension), ..Frame::new(request, reset(Some(SignalSet::EMPTY)), child_end) };
-    let mut stack = Stack(MaybeUninit::uninit());
-    let stack = stack.0.as_mut_ptr().cast::<u8>().add(size_of_val(&stack) - HEADROOM).cast();
-    let by_clone3 = || clone::beside_caller(&frame, &extension, stack).map(Ok);
-    let by_clone = || {
-        frame.handler_reset.set(reset(status::handlers_of_only_thread()));
+    by_either(
+        request,
+        &extension,
+        || beside_caller(request, &extension, &pipe, &blocked, true),
+        || beside_caller(request, &extension, &pipe, &blocked, false)?,
+    )
+}
+
+/// The outer result is that of clone3 or clone, the inner one the child's.
+#[inline(never)]
+unsafe fn beside_caller(
+    request: &Request,
+    extension: &Extension,
+    pipe: &Cell<Option<ErrorPipe>>,
+    blocked: &signal::Blocked,
+    by_clone3: bool,
+) -> Result<Result<Child>> {
+    let own_pipe = pipe.take();
+    let child_end = own_pipe.as_ref().map_or(ChildEnd::none(), ErrorPipe::child_end);
+    let handlers = if by_clone3 { Some(SignalSet::EMPTY) } else { status::handlers_of_only_thread() };
+    let handler_reset = HandlerReset::ByChild { mask: blocked.before(), handlers };
+    let frame = Frame { extension: Some(extension), ..Frame::new(request, handler_reset, child_end) };
+    let mut room = MaybeUninit::<Stack>::uninit();
+    let stack = addr_of_mut!((*room.as_mut_ptr()).0).cast::<u8>().add(STACK_SIZE - HEADROOM).cast();
+    let made = if by_clone3 {
+        clone::beside_caller(&frame, extension, stack)
+    } else {
         fallback::clone(&frame, CLONE_VM, stack, super::child::main)
     };
-    let pid = by_either(request, &extension, by_clone3, by_clone)?;
-    let pidfd = frame.take_pidfd();
-    match &pidfd {
-        Some(pidfd) => await_departure(&extension, pidfd),
-        None => return Err(fallback::end(pid, Errno(libc::ENOSYS))),
-    }
-    let error = match (frame.error.load(Ordering::Relaxed), pipe) {
+    let pid = match made {
+        Ok(pid) => pid,
+        Err(error) => {
+            pipe.set(own_pipe);
+            return Err(error);
+        }
+    };
+    let pidfd = match frame.take_pidfd() {
+        Some(pidfd) => pidfd,
+        None => return Ok(Err(fallback::end(pid, Errno(libc::ENOSYS)))),
+    };
+    await_departure(extension, &pidfd);
+    let pidfd = Some(pidfd);
+    let error = match (frame.error.load(Ordering::Relaxed), own_pipe) {
         (0, Some(pipe)) => pipe.receive(&pidfd),
         (error, _) => error,
     };
-    outcome(pidfd, pid, error)
+    Ok(outcome(pidfd, pid, error))
 }
 
 /// Waits until the child has left the memory, by its exec or its end.
