@@ -14,6 +14,8 @@ use std::path::PathBuf;
 use std::{env, ptr, thread};
 
 fn main() {
+    // The caller's may have folders that it may not search, which is another error than that nothing is there.
+    env::set_var("PATH", "/usr/bin:/bin");
     harness::run(tests![
         arguments,
         the_environment_is_passed_on_with_changes,
@@ -489,7 +491,8 @@ fn other_users_are_refused() {
 
 fn no_new_privs() {
     assert_eq!(status_line(sed().no_new_privs(true), "NoNewPrivs"), "1");
-    assert_eq!(status_line(sed().no_new_privs(true).no_new_privs(false), "NoNewPrivs"), "0");
+    let own = status_line(&mut sed(), "NoNewPrivs");
+    assert_eq!(status_line(sed().no_new_privs(true).no_new_privs(false), "NoNewPrivs"), own);
 }
 
 fn death_signal() {
