@@ -89,6 +89,17 @@ impl SigInfo {
         SigInfo { signal: libc::SIGCHLD, code, pid, user, status, ..Self::new() }
     }
 
+    /// The status as wait gives it, of a process that has ended.
+    #[cfg(feature = "std")]
+    pub const fn exit_status(&self) -> Option<c_int> {
+        match self.code {
+            libc::CLD_EXITED => Some((self.status & 0xff) << 8),
+            libc::CLD_KILLED => Some(self.status),
+            libc::CLD_DUMPED => Some(self.status | 0x80),
+            _ => None,
+        }
+    }
+
     /// Writes what the kernel writes.
     ///
     /// # Safety
