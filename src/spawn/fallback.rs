@@ -58,7 +58,7 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
 }
 
 /// clone, whose only reason for EINVAL here is a flag that it does not know, and for EPERM a sandbox.
-pub unsafe fn clone(frame: &Frame, flags: u64, stack: *mut c_void, entry: ChildEntry) -> Result<pid_t> {
+pub(super) unsafe fn clone(frame: &Frame, flags: u64, stack: *mut c_void, entry: ChildEntry) -> Result<pid_t> {
     let pidfd = if frame.request.wants_pidfd { CLONE_PIDFD } else { 0 };
     let flags = flags | pidfd | libc::SIGCHLD as u64;
     process::clone(flags, stack, frame.pidfd_address(), entry, frame.address()).map_err(unavailable)
