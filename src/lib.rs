@@ -23,8 +23,8 @@
 //! Nothing else changes; above all posix_spawn is still the libc's.  Which older systems the program starts on depends
 //! on the other functions that it takes from the libc: the README says more.
 //!
-//! With the feature `std` there is a safe module, `process`: a `Command` and a `Child` in Rust's own terms, with a pidfd
-//! for each child and all that pidfd_spawn_ext can do.
+//! With the feature `std` there is a safe module, `process`: a `Command` and a `Child` in Rust's own terms, with a
+//! pidfd for each child and all that pidfd_spawn_ext can do.
 //!
 //! The functions can be called as well, by their C signatures.
 //!
@@ -55,8 +55,8 @@
 //! - `spawn`: starting a program.  `spawn` itself is the parent's half, `spawn::child` the child's; `clone` makes the
 //!   child, and `fallback` where clone3 is refused; `file_actions` and `path_search` are the two larger things that the
 //!   child does, `error_pipe` is for emulators.
-//! - `fork`: pidfd_fork; `handshake` is the proof that its pidfd names the child, `raw` for a libc without _Fork.
 //! - `spawn::extended`: what pidfd_spawn_ext does besides; `user_change` is for children that change their user.
+//! - `fork`: pidfd_fork; `handshake` is the proof that its pidfd names the child, `raw` for a libc without _Fork.
 //! - `getpid`: pidfd_getpid; `wait`: pidfd_wait.
 //! - `libc_abi`: the caller's attributes and file actions, read from the libc's private layouts, and the check that the
 //!   layouts are what they are thought to be.
