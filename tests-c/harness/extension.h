@@ -69,7 +69,8 @@ spawn_ext (int *pidfd, const char *file, const posix_spawn_file_actions_t *actio
 /* What a failed call must not touch. */
 enum { UNTOUCHED = -7 };
 
-/* This result, also in errno, and nothing left: no child, no descriptor, *pidfd as it was.  CALL uses `pidfd`. */
+/* This result, also in errno, and nothing left: no child, no descriptor, no mapping, *pidfd as it was.  CALL uses
+   `pidfd`, and allocates nothing. */
 #define CHECK_EXT_FAILS(call, error)                                                                                   \
   do                                                                                                                   \
     {                                                                                                                  \

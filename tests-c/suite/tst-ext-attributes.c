@@ -91,7 +91,8 @@ TEST (limits_of_the_program)
               LIMITS ({ RLIMIT_CORE, 0, 0, 0 }, { RLIMIT_FSIZE, 0, 4096, 8192 }, { RLIMIT_NOFILE, 0, 50, 60 }), 0);
   CHECK (syscall (SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, after) == 0);
   CHECK (memcmp (before, after, sizeof before) == 0);
-  CHECK_RUNS (NULL, NULL, child_argv ("has_limits", number (RLIMIT_FSIZE), number (before[0]), number (before[1]), NULL),
+  CHECK_RUNS (NULL, NULL,
+              child_argv ("has_limits", number (RLIMIT_FSIZE), number (before[0]), number (before[1]), NULL),
               ARGS (.flags = PIDFD_SPAWN_SETRLIMITS), 0);
 }
 

@@ -225,7 +225,8 @@ check_end_at (int line, int pidfd, int code, int status)
 {
   siginfo_t info = end_of (pidfd);
   if (info.si_code != code || info.si_status != status)
-    test_fail (__FILE__, line, "si_code %d, si_status %d; wanted %d and %d", info.si_code, info.si_status, code, status);
+    test_fail (__FILE__, line, "si_code %d, si_status %d; wanted %d and %d", info.si_code, info.si_status, code,
+               status);
 }
 #define CHECK_END(pidfd, code, status) check_end_at (__LINE__, pidfd, code, status)
 

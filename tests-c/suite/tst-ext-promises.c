@@ -10,6 +10,8 @@ CHILD (exit_with)
   return atoi (argv[0]);
 }
 
+static char **exit_4;
+
 static const int no_inherit[] = { STDERR_FILENO };
 static const struct pidfd_spawn_rlimit no_core = { RLIMIT_CORE, 0, 0, 0 };
 
@@ -67,13 +69,13 @@ TEST (errno_is_kept_on_success)
 TEST (nothing_of_the_caller_is_changed)
 {
   static struct snapshot before, after;
+  exit_4 = child_argv ("exit_with", "4", NULL);
   for (int i = 0; i < REQUESTS; i++)
     for (int fails = 0; fails < 2; fails++)
       {
         int pidfd = UNTOUCHED;
         take_snapshot (&before, true);
-        int error = spawn_ext (&pidfd, fails ? "/nonexistent" : self_path, NULL, NULL,
-                               child_argv ("exit_with", "4", NULL), request (i));
+        int error = spawn_ext (&pidfd, fails ? "/nonexistent" : self_path, NULL, NULL, exit_4, request (i));
         CHECK_EQ (error, fails ? ENOENT : 0);
         if (fails)
           CHECK_EQ (pidfd, UNTOUCHED);
@@ -146,8 +148,7 @@ TEST_LEAVING (no_process_can_be_made)
 {
   allow_no_more_processes ();
   for (int i = 0; i < REQUESTS; i++)
-    CHECK_EXT_FAILS (spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "0", NULL), request (i)),
-                     EAGAIN);
+    CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), request (i)), EAGAIN);
 }
 
 TEST_LEAVING (no_descriptor_is_free)
@@ -190,7 +191,6 @@ TEST (without_pidfds)
 /* ---- Cancellation ---- */
 
 static volatile int returned;
-static char **exit_4;
 
 static void
 call_each (void)
