@@ -315,10 +315,10 @@ start (int *pidfd, const struct request *request)
     return EINVAL;
   int fd = -1;
   pid_t parent = getpid ();
-  unsigned long named = pidfd ? CLONE_PIDFD_ : 0;
   *child_error = 0;
-  /* These arguments have other places on some architectures, where the tester is not run. */
-  long pid = syscall (SYS_clone, CLONE_VFORK | SIGCHLD | named, 0, &fd, 0, 0);
+  /* The call needs a number for a pidfd also if that is not wanted.  These arguments have other places
+     on some architectures, where the tester is not run. */
+  long pid = syscall (SYS_clone, CLONE_VFORK | SIGCHLD | CLONE_PIDFD_, 0, &fd, 0, 0);
   if (pid == 0)
     be_child (request, parent);
   if (pid < 0)
@@ -328,12 +328,13 @@ start (int *pidfd, const struct request *request)
       siginfo_t info;
       while (waitid (P_PID, (id_t) pid, &info, WEXITED | __WALL) != 0 && errno == EINTR)
         continue;
-      if (pidfd)
-        close (fd);
+      close (fd);
       return *child_error;
     }
   if (pidfd)
     *pidfd = fd;
+  else
+    close (fd);
   return 0;
 }
 

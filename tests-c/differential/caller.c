@@ -103,7 +103,7 @@ find_functions (enum implementation implementation, const char *library)
       return prepare_by_hand ();
     }
   /* By its handle, so that each implementation's function is its own whatever else is loaded. */
-  void *handle = implementation == LIBRARY || implementation == EXTENDED ? dlopen (library, RTLD_NOW | RTLD_LOCAL) : dlopen ("libc.so.6", RTLD_NOW);
+  void *handle = implementation == LIBC ? dlopen ("libc.so.6", RTLD_NOW) : dlopen (library, RTLD_NOW | RTLD_LOCAL);
   if (!handle)
     return false;
   if (implementation == EXTENDED)

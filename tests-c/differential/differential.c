@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Gives the same random cases to the library, to the libc's posix_spawn and to glibc 2.41's own pidfd_spawn, and
- * compares the results.  README.md says how it is used. */
+ * Gives the same random cases to the library, to the libc's posix_spawn and to glibc 2.41's own pidfd_spawn, or to
+ * pidfd_spawn_ext and the same by hand, and compares the results.  README.md says how it is used. */
 
 #include "differential.h"
 #include "tap.h"
@@ -91,7 +91,8 @@ start_implementations (int worker)
   if (!start_implementation (&references[AGAINST_POSIX_SPAWN], worker, options.extended ? "by hand" : "posix_spawn",
                              NULL))
     die ("cannot start an implementation");
-  if (takes_part (AGAINST_LIBC) && !start_implementation (&references[AGAINST_LIBC], worker, "glibc", options.reference))
+  if (takes_part (AGAINST_LIBC)
+      && !start_implementation (&references[AGAINST_LIBC], worker, "glibc", options.reference))
     die ("cannot start the other libc's implementation");
 }
 

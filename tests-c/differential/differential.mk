@@ -12,17 +12,17 @@ differential: build-differential ## Compare with other libcs: CASES=N SEED=S, or
 	  $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE)) $(if $(FILE),--file $(FILE))
 
 .PHONY: differential-extended
-differential-extended: build-differential ## The same of pidfd_spawn_ext, with fork and exec, on both paths
-	for path in "" --without-clone3; do \
+differential-extended: build-differential ## pidfd_spawn_ext against fork and exec, with clone3 and without; likewise
+	@scripts/tap sh -c 'for path in "" --without-clone3; do \
 	  tests-c/differential/run $(DIFFERENTIAL) $(SO) --cases $(CASES) --extended $$path \
 	    $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE)) $(if $(FILE),--file $(FILE)) || exit; \
-	done
+	done'
 
 .PHONY: check-differential
 check-differential: build-differential ## A short run of both, always with the same cases
-	tests-c/differential/run $(DIFFERENTIAL) $(SO) --cases 2000 --seed 1
-	tests-c/differential/run $(DIFFERENTIAL) $(SO) --cases 2000 --seed 1 --extended
-	tests-c/differential/run $(DIFFERENTIAL) $(SO) --cases 2000 --seed 1 --extended --without-clone3
+	@scripts/tap sh -c 'for kind in "" --extended "--extended --without-clone3"; do \
+	  tests-c/differential/run $(DIFFERENTIAL) $(SO) --cases 2000 --seed 1 $$kind || exit; \
+	done'
 
 .PHONY: build-differential
 build-differential: $(DIFFERENTIAL)/differential $(DIFFERENTIAL)/reporter $(SO)
