@@ -52,7 +52,7 @@ header: ## Generate include/spawn_ext.h from the source
 	@scripts/require-tools cargo
 	@mkdir -p build
 	scripts/cargo run -q --locked --manifest-path tools/header/Cargo.toml --target-dir target/header -- \
-	  src/spawn/extended/args.rs src/capi/spawn_ext.rs src/capi/mod.rs >build/spawn_ext.h.new
+	  src/spawn/extended/args.rs src/capi/mod.rs >build/spawn_ext.h.new
 	mv build/spawn_ext.h.new include/spawn_ext.h
 
 .PHONY: clean

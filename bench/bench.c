@@ -24,7 +24,11 @@ static const struct group *const groups[] = {
   &throughput_group,      &getpid_group,          &fork_group,            &fork_threads_group,
   &load_group,            &parent_size_groups[0], &parent_size_groups[1], &parent_size_groups[2],
   &parent_size_groups[3], &parent_size_groups[4], &parent_size_groups[5], &sandbox_fork_group,
-  &sandbox_spawn_group,
+  &sandbox_spawn_group,   &wait_group,            &extended_groups[0],    &extended_groups[1],
+  &extended_groups[2],    &extended_groups[3],    &extended_groups[4],    &extended_groups[5],
+  &extended_groups[6],    &extended_groups[7],    &extended_groups[8],    &extended_groups[9],
+  &extended_groups[10],   &extended_groups[11],   &extended_groups[12],   &extended_groups[13],
+  &extended_groups[14],
 };
 
 enum { GROUPS = sizeof groups / sizeof *groups };

@@ -41,8 +41,9 @@ struct group
 };
 
 extern const struct group spawn_group, attributes_group, search_group, descriptors_group, getpid_group, fork_group,
-  fork_threads_group, throughput_group, load_group, sandbox_fork_group, sandbox_spawn_group, parent_size_groups[];
-enum { PARENT_SIZE_GROUPS = 6 };
+  fork_threads_group, throughput_group, load_group, sandbox_fork_group, sandbox_spawn_group, wait_group,
+  parent_size_groups[], extended_groups[];
+enum { PARENT_SIZE_GROUPS = 6, EXTENDED_GROUPS = 15 };
 
 /* What was measured */
 
@@ -92,8 +93,27 @@ int fork_by_libc (int *pidfd);
 void expect_exit (int pidfd); /* waits for the process, expects exit status 0, closes the pidfd */
 int open_process (int pid, int *pidfd);
 void *libc_symbol (const char *name); /* in the C library itself, even if another object comes first */
+void open_descriptors (int flags); /* 5,000, O_CLOEXEC or not */
+void close_descriptors (void);
 void start_idle_threads (int count);
 void end_idle_threads (void);
+
+/* helper.c */
+
+enum { HELPER_WAYS = 8 };
+
+struct helper_kind
+{
+  int mebibytes, threads, mappings; /* what it holds */
+  int (*const *ways) (int *pidfd); /* the calls that it can be asked for, at most HELPER_WAYS */
+  void (*set_up) (void); /* may be NULL, as may clear_up, which follows each call and is not timed */
+  void (*clear_up) (void);
+};
+
+void start_helper (const struct helper_kind *kind);
+void end_helpers (void);
+/* For `measure`: the implementation's argument is the helper's index times HELPER_WAYS, plus the way's. */
+int ask_helper (const struct implementation *, int *nanoseconds);
 
 /* statistics.c */
 

@@ -1,8 +1,8 @@
 # The benchmark; see README.md.
 
 BENCH := build/bench
-BENCH_SOURCES := $(filter-out bench/child.c,$(wildcard bench/*.c)) tests-c/harness/seccomp.c
-BENCH_HEADERS := bench/bench.h tests-c/harness/seccomp.h tests-c/harness/request.h $(HEADERS)
+BENCH_SOURCES := $(filter-out bench/child.c bench/reporter.c,$(wildcard bench/*.c)) tests-c/harness/seccomp.c
+BENCH_HEADERS := bench/bench.h bench/extended.h tests-c/harness/seccomp.h tests-c/harness/request.h $(HEADERS)
 BENCH_FLAGS := $(EXAMPLE_FLAGS) -std=gnu11 -Ibuild/include -Itests-c/harness
 ROUNDS ?= 8000
 
@@ -18,7 +18,7 @@ build-bench-musl:
 	@scripts/require-tools musl-gcc && $(MAKE) --no-print-directory $(BENCH)/bench-musl || true
 
 .PHONY: build-bench
-build-bench: $(BENCH)/bench $(BENCH)/child $(BENCH)/empty.so
+build-bench: $(BENCH)/bench $(BENCH)/child $(BENCH)/reporter $(BENCH)/empty.so
 
 $(BENCH)/bench: $(BENCH_SOURCES) $(BENCH_HEADERS) $(SO)
 	@mkdir -p $(@D)
@@ -34,9 +34,35 @@ $(BENCH)/child: bench/child.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Werror -static -nostdlib -o $@ $<
 
+$(BENCH)/reporter: bench/reporter.c bench/extended.h $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_FLAGS) -o $@ $<
+
 $(BENCH)/empty.so:
 	@mkdir -p $(@D)
 	echo | $(CC) -shared -x c -o $@ -
+
+# Without one of the compilers the others are measured all the same.
+PROGRAMS := $(BENCH)/programs
+
+.PHONY: bench-programs
+bench-programs: build-bench $(PROGRAMS)/pidfd-spawn-ext ## Measure whole programs in C, Python, Go, Rust: [ROUNDS=N]
+	@scripts/require-tools python3
+	@scripts/require-tools go && $(MAKE) --no-print-directory $(PROGRAMS)/os-exec || true
+	@scripts/require-tools cargo && $(MAKE) --no-print-directory $(PROGRAMS)/std-command || true
+	@python3 bench/programs/run.py $(BENCH) $$(($(ROUNDS) / 40))
+
+$(PROGRAMS)/pidfd-spawn-ext: bench/programs/pidfd-spawn-ext.c bench/extended.h $(SO) $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_FLAGS) -o $@ $< -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../../lib'
+
+$(PROGRAMS)/os-exec: bench/programs/os-exec.go
+	@mkdir -p $(@D)
+	GOCACHE=$(CURDIR)/$(BENCH)/go-cache go build -o $@ $<
+
+$(PROGRAMS)/std-command: bench/programs/std-command.rs
+	@mkdir -p $(@D)
+	$${RUSTC:-rustc} --edition 2021 -O -o $@ $<
 
 .PHONY: plots
 plots: $(GUARD)/guard $(GUARD)/driver ## Draw docs/plots/ from what `make bench` measured

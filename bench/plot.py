@@ -76,6 +76,41 @@ def draw_distribution(results, folder):
          "set ylabel 'calls that took no longer, %'\nset yrange [0:100]\nplot " + ", ".join(plots), *blocks)
 
 
+def find_times(results, file, group_name, other):
+    """How many times as long as pidfd_spawn_ext the other takes, with its interval; None where it was not measured."""
+    for group in results.get(file, {}).get("groups", []):
+        for ratio in group["ratios"] if group["name"] == group_name else []:
+            if ratio["of"] == other and ratio["ratio"]:
+                return ratio["ratio"], ratio["low"], ratio["high"]
+            if ratio["to"] == other and ratio["ratio"]:
+                return 1 / ratio["ratio"], 1 / ratio["high"], 1 / ratio["low"]
+    return None
+
+
+def draw_extended(results, folder):
+    ways = [(f"{way} + the same steps + execve, in C", colour, "extended", f"user-{way}",
+             f"{way} + the same steps + execve") for way, colour in (("vfork", "ours"), ("fork", "fork"))]
+    for name, colour in (("CPython's subprocess", "glibc 2.41"), ("Rust std's Command", "musl"),
+                         ("Go's os/exec", "posix_spawn")):
+        ways.append((f"{name}, whole program", colour, "programs", "programs", name))
+    blocks, plots = [], []
+    for index, (title, colour, file, group, other) in enumerate(ways):
+        points = [(size, find_times(results, file, f"{group}-{size}", other)) for size in (1, 512, 4096)]
+        lines = "".join(f"{size} {' '.join(f'{value:.4f}' for value in found)}\n" for size, found in points if found)
+        if lines:
+            blocks.append((f"D{index}", lines))
+            look = f"lw 2 lc rgb '{COLOURS[colour]}'"
+            plots.append(f"$D{index} using 1:2 with lines {look} notitle")
+            plots.append(f"$D{index} using 1:2:3:4 with yerrorbars pt 7 {look} title \"{title}\"")
+    if not blocks:
+        return
+    draw(folder / "extended.svg",
+         "set title 'Starting a program as another user, with limits, a death signal and no leaks'\nset logscale xy\n"
+         "set xrange [0.8:6000]\nset yrange [0.5:3000]\nset xlabel 'resident memory, MiB'\n"
+         "set ylabel 'times as long as pidfd_spawn_ext'\nplot 1 lc rgb '#555555' dt 2 notitle, " + ", ".join(plots),
+         *blocks)
+
+
 def count_calls(*command):
     """The system calls of both processes, or None where that does not run."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -122,6 +157,7 @@ def main():
     draw_resident(results, folder)
     draw_distribution(results, folder)
     draw_calls(results, guard, folder)
+    draw_extended(results, folder)
 
 
 main()

@@ -8,9 +8,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pidfd_spawn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,6 +40,30 @@ libc_symbol (const char *name)
 {
   void *libc = dlopen ("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
   return libc ? dlsym (libc, name) : NULL;
+}
+
+/* Descriptors that are open, and nothing else. */
+
+enum { DESCRIPTORS = 5000 };
+static int opened[DESCRIPTORS];
+
+void
+open_descriptors (int flags)
+{
+  struct rlimit limit;
+  getrlimit (RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit (RLIMIT_NOFILE, &limit);
+  for (int i = 0; i < DESCRIPTORS; i++)
+    if ((opened[i] = open ("/dev/null", O_RDONLY | flags)) < 0)
+      die ("5,000 descriptors", errno);
+}
+
+void
+close_descriptors (void)
+{
+  for (int i = 0; i < DESCRIPTORS; i++)
+    close (opened[i]);
 }
 
 /* Threads that do nothing, until they are told to end. */

@@ -16,7 +16,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static char *arguments[] = { (char *) "child", NULL };
@@ -284,33 +283,17 @@ const struct group search_group = {
 
 /* With many open descriptors, which the kernel copies for every child */
 
-enum { DESCRIPTORS = 5000 };
-static int opened[DESCRIPTORS];
-
 static void
-open_descriptors (void)
+open_closed_at_exec (void)
 {
-  struct rlimit limit;
-  getrlimit (RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit (RLIMIT_NOFILE, &limit);
-  for (int i = 0; i < DESCRIPTORS; i++)
-    if ((opened[i] = open ("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
-      die ("5,000 descriptors", errno);
-}
-
-static void
-close_descriptors (void)
-{
-  for (int i = 0; i < DESCRIPTORS; i++)
-    close (opened[i]);
+  open_descriptors (O_CLOEXEC);
 }
 
 const struct group descriptors_group = {
   .name = "descriptors",
   .pinned = 1,
   .title = "starting a program from a process with 5,000 open descriptors",
-  .set_up = open_descriptors,
+  .set_up = open_closed_at_exec,
   .tear_down = close_descriptors,
   .finish = expect_exit,
   .slowness = 4,

@@ -1,7 +1,7 @@
 """Sums up the results of the benchmark: table.py FOLDER
 
-Reads FOLDER/*.json and writes FOLDER/table.md, the rows that have a target, each with its ratio, its 95 % confidence
-interval and whether it is met.
+Reads FOLDER/*.json and writes FOLDER/table.md, each row with its ratio, its 95 % confidence interval and whether the
+target is met.
 """
 
 import json
@@ -50,6 +50,30 @@ ROWS = [
      OURS, VFORK, "<=", 1.32),
     ("plain pidfd_spawn, clone3 refused", "posix_spawn + pidfd_open", "sandbox-spawn", "sandbox-spawn",
      OURS, POSIX_SPAWN, "<=", 0.70),
+    ("pidfd_wait for a child that has ended", "waitid (P_PIDFD)", "native", "wait", "pidfd_wait", "waitid (P_PIDFD)",
+     "", None),
+    ("pidfd_spawn_ext as another user with 4 GiB resident", "itself in a small process", "extended", "user-resident",
+     "4 GiB resident", "a small process", "<=", 1.10),
+    ("pidfd_spawn_ext without another user, with 4 GiB resident", "itself in a small process", "extended",
+     "limits-resident", "4 GiB resident", "a small process", "<=", 1.10),
+    ("pidfd_spawn_ext as another user, with few descriptors", "vfork + the same steps + execve", "extended", "user-few",
+     "pidfd_spawn_ext", "vfork + the same steps + execve", "", None),
+]
+
+# The same request by each way and from processes of several sizes: the group's name without the size, what is compared,
+# and the ratio that is wanted.
+EXTENDED = "pidfd_spawn_ext"
+BY_VFORK = "vfork + the same steps + execve"
+BY_FORK = "fork + the same steps + execve"
+SIZES = {1: "1 MiB", 512: "512 MiB", 4096: "4 GiB"}
+ROWS_BY_SIZE = [
+    ("pidfd_spawn_ext, as another user", BY_VFORK, "extended", "user-vfork", EXTENDED, BY_VFORK, "<=", 1.15),
+    (f"{BY_FORK}, as another user", EXTENDED, "extended", "user-fork", BY_FORK, EXTENDED, "", None),
+    ("pidfd_spawn_ext, without another user", BY_VFORK, "extended", "limits-vfork", EXTENDED, BY_VFORK, "<=", 1.15),
+    (f"{BY_FORK}, without another user", EXTENDED, "extended", "limits-fork", BY_FORK, EXTENDED, "", None),
+] + [
+    (f"{way}, as another user", f"{EXTENDED} in C", "programs", "programs", way, EXTENDED, "", None)
+    for way in ("CPython's subprocess", "Go's os/exec", "Rust std's Command")
 ]
 
 
@@ -64,7 +88,9 @@ def load(folder):
 def find_ratio(results, libc, group_name, of, to):
     """The ratio with its interval, or why there is none."""
     if libc not in results:
-        return "not measured: this C library is missing here"
+        reasons = {"glibc-2.41": ": this C library is missing here", "musl": ": this C library is missing here",
+                   "programs": ": make bench-programs"}
+        return "not measured" + reasons.get(libc, "")
     for group in results[libc]["groups"]:
         if group["name"] == group_name:
             for ratio in group["ratios"]:
@@ -73,14 +99,32 @@ def find_ratio(results, libc, group_name, of, to):
     return "not measured"
 
 
+def target_text(relation, wanted):
+    return {"<=": "≤ ", ">=": "≥ ", "": "none"}[relation] + (f"{wanted:.3f}".removesuffix("0") if relation else "")
+
+
+def ratio_text(ratio):
+    return ratio if isinstance(ratio, str) else f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+
+
+def verdict(ratio, relation, wanted):
+    if isinstance(ratio, str) or not relation:
+        return ""
+    return "met" if (ratio["ratio"] <= wanted if relation == "<=" else ratio["ratio"] >= wanted) else "missed"
+
+
 def row_text(results, what, against, libc, group, of, to, relation, wanted):
     ratio = find_ratio(results, libc, group, of, to)
-    target = ("≤ " if relation == "<=" else "≥ ") + f"{wanted:.3f}".removesuffix("0")
-    if isinstance(ratio, str):
-        return f"| {what} | {against} | {target} | {ratio} | |"
-    met = ratio["ratio"] <= wanted if relation == "<=" else ratio["ratio"] >= wanted
-    measured = f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
-    return f"| {what} | {against} | {target} | {measured} | {'met' if met else 'missed'} |"
+    cells = [what, against, target_text(relation, wanted), ratio_text(ratio), verdict(ratio, relation, wanted)]
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |")
+
+
+def row_by_size_text(results, what, against, libc, group, of, to, relation, wanted):
+    cells = [what, against, target_text(relation, wanted)]
+    for size in SIZES:
+        ratio = find_ratio(results, libc, f"{group}-{size}", of, to)
+        cells.append(f"{ratio_text(ratio)} {verdict(ratio, relation, wanted)}".rstrip())
+    return f"| {' | '.join(cells)} |"
 
 
 def main():
@@ -88,6 +132,8 @@ def main():
     results = load(folder)
     lines = ["| what | against | target | ratio of medians [95 %] | |", "|---|---|---|---|---|"]
     lines += [row_text(results, *row) for row in ROWS]
+    lines += ["", f"| what | against | target | {' | '.join(SIZES.values())} resident |", "|---|---|---|---|---|---|"]
+    lines += [row_by_size_text(results, *row) for row in ROWS_BY_SIZE]
     text = "\n".join(lines) + "\n"
     (folder / "table.md").write_text(text, encoding="utf-8")
     print(text, end="")

@@ -147,6 +147,123 @@ prime 78498 is 999983" '4 answered, 0 not' \
 0 answered, 1 not' sh -c "printf 0 | \"\$0\"" "$examples/fork-server"
 }
 
+# Only root may change to another user.
+as_root() {
+  [ "$(id -u)" = 0 ] || skip 'only root may change to another user'
+}
+
+@test "run-as: user, groups and privileges" {
+  as_root
+  # shellcheck disable=SC2016 # for the inner shell
+  expect 3 "$(id -u nobody) $(id -g nobody) $(id -G nobody)
+CapEff 0000000000000000
+NoNewPrivs 1" '' "$examples/run-as" -u nobody sh -c 'echo "$(id -u) $(id -g) $(id -G)"
+    sed -n "s/^\(CapEff\|NoNewPrivs\):[[:space:]]*/\1 /p" /proc/self/status; exit 3'
+}
+
+@test "run-as: other groups, with and without a user" {
+  as_root
+  # shellcheck disable=SC2016 # for the inner shell
+  expect 0 "65534 123 123 7" '' "$examples/run-as" -g 123,7 -u 65534 sh -c 'echo "$(id -u) $(id -g) $(id -G)"'
+  # shellcheck disable=SC2016
+  expect 0 "0 7 7" '' "$examples/run-as" -g 7 sh -c 'echo "$(id -u) $(id -g) $(id -G)"'
+}
+
+@test "run-as: what a user may not" {
+  [ "$(id -u)" != 0 ] || {
+    expect 126 '' '*Operation not permitted' "$examples/run-as" -u nobody \
+      "$examples/run-as" -u root true
+    return
+  }
+  expect 126 '' 'run-as: true: Operation not permitted' "$examples/run-as" -u root true
+}
+
+@test "run-as: limits and the file mode creation mask" {
+  expect 0 '77
+100
+0
+0027' '' "$examples/run-as" -l nofile=77:100 -l core=0 -m 27 sh -c 'ulimit -n; ulimit -Hn; ulimit -c; umask'
+  expect 126 '' '*true: Invalid argument' "$examples/run-as" -l nofile=100:77 true
+}
+
+@test "run-as: no descriptors leak, and the session is a new one" {
+  # shellcheck disable=SC2016 # for the inner shells
+  expect 0 '012' '' sh -c 'exec 5</dev/null 9</dev/null; exec "$@"' sh \
+    "$examples/run-as" sh -c 'for fd in 0 1 2 3 4 5 6 7 8 9; do [ ! -e /proc/$$/fd/$fd ] || printf %s $fd; done'
+  # shellcheck disable=SC2016
+  expect 0 yes '' "$examples/run-as" \
+    sh -c '[ "$(sed "s/.*) //" /proc/$$/stat | cut -d " " -f 4)" = $$ ] && echo yes'
+}
+
+@test "run-as: the command's status" {
+  expect 7 out '' "$examples/run-as" sh -c 'echo out; exit 7'
+  # shellcheck disable=SC2016 # for the inner shell
+  expect 137 '' '' "$examples/run-as" sh -c 'kill -KILL $$'
+  expect 127 '' '*No such file*' "$examples/run-as" there-is-no-such-program
+  expect 126 '' '*Permission denied*' "$examples/run-as" /
+}
+
+@test "run-as: SIGCHLD ignored at the start, which is inherited" {
+  expect 3 '' '' sh -c "trap '' CHLD; exec \"\$@\"" sh "$examples/run-as" sh -c 'exit 3'
+}
+
+# started COMMAND...: in the background, with the process ID in $runner; the command writes that of its program to
+# the file "program" when it is ready.
+started() {
+  "$@" 3>&- &
+  runner=$!
+  eventually 'the program does not start' [ -s program ]
+}
+
+# eventually COMPLAINT COMMAND...
+eventually() {
+  local complaint=$1
+  shift
+  for _ in $(seq 300); do
+    "$@" && return
+    sleep 0.1
+  done
+  echo "$complaint"
+  return 1
+}
+
+# Gone, or a zombie that nobody waits for here.
+is_gone() {
+  local state
+  state=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null)
+  case $state in '' | Z*) ;; *) return 1 ;; esac
+}
+
+@test "run-as: signals are passed on" {
+  local runner status=0
+  # shellcheck disable=SC2016 # for the inner shell
+  started "$examples/run-as" sh -c 'trap "exit 9" TERM; echo $$ >program; while :; do sleep 0.1; done'
+  kill -TERM "$runner"
+  wait "$runner" || status=$?
+  [ "$status" = 9 ]
+}
+
+@test "run-as: killed, and the program with it" {
+  local runner as=()
+  [ "$(id -u)" != 0 ] || as=(-u nobody)
+  : >program && chmod 666 program
+  # shellcheck disable=SC2016 # for the inner shell
+  started "$examples/run-as" "${as[@]}" sh -c 'echo $$ >program; exec sleep 300'
+  kill -KILL "$runner"
+  eventually 'the program goes on' is_gone "$(cat program)"
+}
+
+@test "run-as: usage" {
+  local arguments
+  for arguments in '' '-m 8 true' '-l core true' '-l core=x true' '-x true' '-g , true'; do
+    # shellcheck disable=SC2086 # words
+    expect 125 '' '*usage: *' "$examples/run-as" $arguments
+  done
+  expect 125 '' '*no-such-user: no such user' "$examples/run-as" -u no-such-user true
+  expect 125 '' '*no-such-group: no such group' "$examples/run-as" -g no-such-group true
+  expect 125 '' '*no-such: no such resource' "$examples/run-as" -l no-such=1 true
+}
+
 # Why there is no such program is in a file.
 event_loop() {
   [ -x "$examples/event-loop" ] || skip "$(cat "$examples/event-loop.missing")"

@@ -4,7 +4,7 @@ include tools/info/info.mk
 include tools/weaken/weaken.mk
 
 EXAMPLES := build/examples
-CHECKED_EXAMPLES := $(addprefix $(EXAMPLES)/,run-with-timeout parallel-map cgroup-run fork-server)
+CHECKED_EXAMPLES := $(addprefix $(EXAMPLES)/,run-with-timeout parallel-map cgroup-run fork-server run-as)
 
 ##@ Programs and documents
 .PHONY: check-examples

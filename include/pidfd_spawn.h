@@ -2,9 +2,11 @@
  *
  * pidfd_spawn.h: start a process, get a pidfd for it, and use it.
  *
- * Declares pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid (see spawn_ext.h), and what using a pidfd takes:
- * P_PIDFD, PIDFD_NONBLOCK, pidfd_open, pidfd_send_signal and pidfd_getfd.  Where the C library has those, they are the
- * library's own; what it lacks is made here from the system call.  */
+ * Declares pidfd_spawn, pidfd_spawnp, pidfd_spawn_ext, pidfd_wait, pidfd_fork and pidfd_getpid (see spawn_ext.h), and
+ * what using a pidfd takes: P_PIDFD, PIDFD_NONBLOCK, pidfd_open, pidfd_send_signal and pidfd_getfd.  Where the C library
+ * has those, they are the library's own; what it lacks is made here from the system call.
+ *
+ * pidfd_spawn, pidfd_spawnp and pidfd_getpid are those of glibc 2.39; no C library has the other three.  */
 
 #ifndef PIDFD_SPAWN_H
 #define PIDFD_SPAWN_H
@@ -20,16 +22,8 @@
 #include <spawn.h>
 #include <sys/types.h>
 #include <sys/wait.h>
-
-/* <signal.h> declares siginfo_t, and defines SI_USER, only under some feature macros.  */
-#if defined SI_USER
-# define PIDFD_SPAWN_SIGINFO_T 1
-#elif defined __has_include
-# if __has_include (<bits/types/siginfo_t.h>)
-#  include <bits/types/siginfo_t.h>
-#  define PIDFD_SPAWN_SIGINFO_T 1
-# endif
-#endif
+/* It also says whether there is siginfo_t.  */
+#include "spawn_ext.h"
 
 /* What <sys/pidfd.h> of glibc declares is declared here, rather than included: it has no guard against being included
    twice, and, up to 2.43 at least, does not say that its functions are those of C.  Any order of the two works.  */
@@ -61,8 +55,6 @@ extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW __asm
 #  define PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN 1
 # endif
 #endif
-
-#include "spawn_ext.h"
 
 /* glibc and musl have P_PIDFD as an enumerator, which the preprocessor cannot see: glibc since 2.36 at the latest, musl
    since 1.2.0.  Where it exists the macro has the same value and type.  */

@@ -255,70 +255,6 @@ extern "C" {
 #endif /* __cplusplus */
 
 /**
- * Starts a program as pidfd_spawn does, and does before what programs otherwise fork for.
- *
- * ARGS says what, by its flags.  The child does it in this order: signal dispositions (default, then ignored),
- * scheduling, session and process group, controlling terminal, POSIX_SPAWN_RESETIDS, file mode creation mask,
- * close-on-exec marks, file actions, resource limits, groups, group IDs, user IDs, no_new_privs, death signal, signal
- * mask.  Nothing is ever left out: what the kernel cannot do is an error, and no program runs.
- *
- * A child that gets another user shares the caller's memory no less, but it endangers the caller in no way: the caller
- * stays as dumpable as it was, a process of the new user can read nothing of it, and can delay the call by about a
- * second at most.
- *
- * PARAMETERS
- *   pidfd  As for pidfd_spawn; with PIDFD_SPAWN_KILL_ON_CLOSE not NULL.
- *   file   The program's path, or its name with PIDFD_SPAWN_SEARCH and PIDFD_SPAWN_SEARCH_ENVP; NULL with
- *          PIDFD_SPAWN_EXEC_FD and only then.
- *   facts, attrp, argv, envp
- *          As for pidfd_spawn.
- *   args   What is asked for besides.  Only read.  NULL, with a SIZE of 0: nothing.
- *   size   sizeof (struct pidfd_spawn_args), or PIDFD_SPAWN_ARGS_SIZE_VER0 and so on for an older one; in bytes.
- *
- * RETURN VALUE
- *   As pidfd_spawn: 0 or a positive error number, which is also stored in errno.
- *
- * ERRORS
- *   As pidfd_spawn and pidfd_spawnp, and before any child exists:
- *   EINVAL        A flag is unknown; or SIZE is below 8, or does not reach the members of a flag.  Two of SEARCH,
- *                 SEARCH_ENVP and EXEC_FD.  FILE is NULL without EXEC_FD, or not NULL with it.  KILL_ON_CLOSE with a
- *                 NULL pidfd.  SETCTTY without POSIX_SPAWN_SETSID.  CGROUP beside a POSIX_SPAWN_SETCGROUP of another
- *                 descriptor.  CGROUP_MAY_MOVE without CGROUP.  A negative descriptor, a umask beyond 0777, a death
- *                 signal outside 1 to 64, an ID of -1, NULL where a count is not 0 or with SETSIGIGNORE, more than
- *                 65,536 groups, a resource that is none, something in a reserved member.
- *   EFAULT        ARGS is NULL and SIZE is not 0.
- *   E2BIG         SIZE is beyond 4096, or ARGS has something in members that this library does not know.
- *   EOPNOTSUPP    The kernel, or a sandbox, cannot do what CGROUP (without CGROUP_MAY_MOVE), AUTOREAP or KILL_ON_CLOSE
- *                 asks for.
- *   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
- *   EMFILE, ENFILE
- *                 A caller without capabilities that is dumpable and changes its user needs three descriptors for a
- *                 moment.
- *   From the child, with the number that the system call gave:
- *   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
- *                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing
- *                 cgroup.procs.  EBADF also for a descriptor of `inherit` that is not open.
- *   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec.
- *   ESRCH         PDEATHSIG, and the caller is gone.
- *
- * SAFETY
- *   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 24 KiB).
- *   For as long as a call that changes the user lasts, other threads see the process as not dumpable, and a process
- *   that one of them forks stays so.
- *
- * ORIGIN
- *   This library's own.
- */
-int pidfd_spawn_ext(int *__restrict pidfd,
-                    const char *__restrict file,
-                    const posix_spawn_file_actions_t *__restrict facts,
-                    const posix_spawnattr_t *__restrict attrp,
-                    char *const *__restrict argv,
-                    char *const *__restrict envp,
-                    const struct pidfd_spawn_args *__restrict args,
-                    size_t size) PIDFD_SPAWN_NONNULL ((5));
-
-/**
  * Starts the program at PATH in a new process and returns a pidfd for it.
  *
  * Like posix_spawn, but the child is identified by a file descriptor, which can never come to mean another process.
@@ -595,14 +531,14 @@ int pidfd_wait(int pidfd,
  * ORIGIN
  *   This library's own.
  */
-int pidfd_spawn_ext(int *pidfd,
-                    const char *file,
-                    const posix_spawn_file_actions_t *facts,
-                    const posix_spawnattr_t *attrp,
-                    char *const *argv,
-                    char *const *envp,
-                    const struct pidfd_spawn_args *args,
-                    size_t size);
+int pidfd_spawn_ext(int *__restrict pidfd,
+                    const char *__restrict file,
+                    const posix_spawn_file_actions_t *__restrict facts,
+                    const posix_spawnattr_t *__restrict attrp,
+                    char *const *__restrict argv,
+                    char *const *__restrict envp,
+                    const struct pidfd_spawn_args *__restrict args,
+                    size_t size) PIDFD_SPAWN_NONNULL ((5));
 
 #ifdef __cplusplus
 }

@@ -128,7 +128,8 @@ fn status_of_other(pidfd: c_int, at_once: bool) -> Result<Option<c_int>> {
     if let Some(status) = exit_status(pidfd) {
         return Ok(Some(status));
     }
-    if !kernel_tells() {
+    // Of a process in another PID namespace it never does.
+    if !kernel_tells() || process::is_foreign(pidfd) {
         return Err(unknown);
     }
     if at_once {

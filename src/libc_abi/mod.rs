@@ -104,6 +104,12 @@ pub enum FileActions {
     None,
     Glibc(glibc::Actions),
     Musl(musl::Actions),
+    /// An array, of which so many are still to come.
+    #[cfg(feature = "std")]
+    Listed {
+        next: *const FileAction,
+        rest: usize,
+    },
 }
 
 impl FileActions {
@@ -118,6 +124,13 @@ impl FileActions {
             Libc::Musl => FileActions::Musl(musl::Actions::new(actions)),
         }
     }
+
+    /// # Safety
+    /// The array is unchanged while this is used.
+    #[cfg(feature = "std")]
+    pub unsafe fn listed(actions: &[FileAction]) -> Self {
+        FileActions::Listed { next: actions.as_ptr(), rest: actions.len() }
+    }
 }
 
 impl Iterator for FileActions {
@@ -129,6 +142,18 @@ impl Iterator for FileActions {
             FileActions::None => None,
             FileActions::Glibc(actions) => actions.next(),
             FileActions::Musl(actions) => actions.next(),
+            #[cfg(feature = "std")]
+            FileActions::Listed { rest: 0, .. } => None,
+            #[cfg(feature = "std")]
+            FileActions::Listed { next, rest } => {
+                let action = *next;
+                // SAFETY: within the array, or at its end.
+                unsafe {
+                    *next = action.add(1);
+                    *rest = rest.wrapping_sub(1);
+                    Some(Ok(*action))
+                }
+            }
         }
     }
 }
@@ -169,7 +194,7 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    const NONE: Self = Attributes {
+    pub const NONE: Self = Attributes {
         flags: 0,
         group: 0,
         default_signals: SignalSet::EMPTY,

@@ -7,6 +7,35 @@
 
 #include "runner.h"
 
+/* Whether there is a place for a cgroup in an attributes object. */
+#if NOT_GLIBC || (GLIBC_BEFORE (2, 39) && !defined __LP64__)
+# define CAN_SET_CGROUP 0
+#else
+# define CAN_SET_CGROUP 1
+#endif
+
+/* Attributes with these flags and SETCGROUP.  A libc that has no such attribute is given one in the place where later
+   versions of it keep theirs. */
+static inline posix_spawnattr_t
+attributes_with_cgroup (int cgroup, int flags)
+{
+  enum { SETCGROUP = 0x100 };
+  posix_spawnattr_t attributes;
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+#if !CAN_SET_CGROUP
+  SKIP ("the libc has no place for a cgroup (%d, %d)", cgroup, flags | SETCGROUP);
+#elif !GLIBC_BEFORE (2, 39)
+  CHECK_EQ (posix_spawnattr_setcgroup_np (&attributes, cgroup), 0);
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, (short) (flags | SETCGROUP)), 0);
+#else
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, (short) flags), 0);
+  unsigned short all = (unsigned short) (flags | SETCGROUP);
+  memcpy (&attributes, &all, sizeof all);
+  memcpy ((char *) &attributes + 272, &cgroup, sizeof cgroup);
+#endif
+  return attributes;
+}
+
 /* Where cgroup v2 is mounted, or NULL. */
 static char *
 mount_point (void)
@@ -40,21 +69,20 @@ cgroup_of (pid_t pid)
 
 static char *cgroup_directory;
 
-static void
+static inline void
 need_clone3 (void)
 {
   if (syscall (435 /* clone3 */, NULL, 0) == -1 && errno != EINVAL && errno != EFAULT)
     SKIP ("no clone3: %s", strerror (errno));
 }
 
-/* Makes a cgroup below the one of the test, or skips; gives a descriptor of it. */
+/* Makes a cgroup below the one of the test, or skips; gives a descriptor of it, opened so. */
 static int
-make_cgroup (void)
+make_cgroup_for (int flags)
 {
   char *mounted = mount_point ();
   if (!mounted)
     SKIP ("cgroup v2 is not mounted");
-  need_clone3 ();
   /* A directory that a killed test with the same PID left does not matter. */
   for (int i = 0;; i++)
     {
@@ -64,9 +92,26 @@ make_cgroup (void)
       if (errno != EEXIST)
         SKIP ("no cgroup can be made: %s", strerror (errno));
     }
-  int fd = open (cgroup_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = open (cgroup_directory, flags | O_DIRECTORY | O_CLOEXEC);
   CHECK (fd >= 0);
   return fd;
+}
+
+/* One that a child can be born in. */
+static inline int
+make_cgroup (void)
+{
+  need_clone3 ();
+  return make_cgroup_for (O_RDONLY);
+}
+
+/* Whether the process is in that cgroup. */
+static inline bool
+is_inside (pid_t pid)
+{
+  const char *where = cgroup_of (pid), *name = strrchr (cgroup_directory, '/');
+  const char *last = strrchr (where, '/');
+  return last && strcmp (last, name) == 0;
 }
 
 /* The kernel needs a moment after the last process has gone. */

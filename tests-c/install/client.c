@@ -33,7 +33,10 @@ wrong (const char *what)
 int
 main (void)
 {
-  char sh[] = "sh", option[] = "-c", text[] = "exit 7";
+  char sh[] = "sh", option[] = "-c", text[] = "exit 7", masked[] = "[ $(umask) = 0027 ] && exit 6";
+  struct pidfd_spawn_args args;
+  struct rusage usage;
+  siginfo_t info;
   char *command[4];
   int pidfd;
 
@@ -48,11 +51,23 @@ main (void)
   if (pidfd_getpid (pidfd) <= 0 || status_of (pidfd) != 7)
     return wrong ("pidfd_getpid");
 
+  memset (&args, 0, sizeof args);
+  args.flags = PIDFD_SPAWN_SEARCH | PIDFD_SPAWN_SETUMASK | PIDFD_SPAWN_CLOEXEC_FROM;
+  args.cloexec_from = 3;
+  args.umask = 027;
+  command[2] = masked;
+  if (pidfd_spawn_ext (&pidfd, "sh", NULL, NULL, command, environ, &args, sizeof args) != 0)
+    return wrong ("pidfd_spawn_ext");
+  memset (&usage, 0xff, sizeof usage);
+  if (pidfd_wait (pidfd, &info, WEXITED, &usage) != 0 || close (pidfd) != 0 || info.si_status != 6
+      || usage.ru_maxrss <= 0 || usage.ru_utime.tv_sec < 0 || usage.ru_utime.tv_sec > 60)
+    return wrong ("pidfd_wait");
+
   pidfd = pidfd_fork (0);
   if (pidfd == 0)
     _exit (3);
   if (pidfd < 0 || status_of (pidfd) != 3)
     return wrong ("pidfd_fork");
-  puts ("client.c: all four functions");
+  puts ("client.c: all functions");
   return 0;
 }

@@ -1,40 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * SETCGROUP: the child is born in the cgroup whose directory the attribute names, and runs nowhere else first.  A libc
- * that has no such attribute is given one here in the place where later versions of it keep theirs. */
+ * SETCGROUP: the child is born in the cgroup whose directory the attribute names, and runs nowhere else first. */
 
 #include "runner.h"
 
 #if HAVE_LIBRARY
 
-# if NOT_GLIBC || (GLIBC_BEFORE (2, 39) && !defined __LP64__)
-#  define CAN_SET_CGROUP 0
-# else
-#  define CAN_SET_CGROUP 1
-# endif
-
 # include "cgroup.h"
 
-enum { UNTOUCHED = -7, SETCGROUP = 0x100 };
-
-static posix_spawnattr_t
-attributes_with (int cgroup, int flags)
-{
-  posix_spawnattr_t attributes;
-  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
-# if !CAN_SET_CGROUP
-  SKIP ("the libc has no place for a cgroup (%d, %d)", cgroup, flags);
-# elif !GLIBC_BEFORE (2, 39)
-  CHECK_EQ (posix_spawnattr_setcgroup_np (&attributes, cgroup), 0);
-  CHECK_EQ (posix_spawnattr_setflags (&attributes, (short) (flags | SETCGROUP)), 0);
-# else
-  CHECK_EQ (posix_spawnattr_setflags (&attributes, (short) flags), 0);
-  unsigned short all = (unsigned short) (flags | SETCGROUP);
-  memcpy (&attributes, &all, sizeof all);
-  memcpy ((char *) &attributes + 272, &cgroup, sizeof cgroup);
-# endif
-  return attributes;
-}
+enum { UNTOUCHED = -7 };
 
 static int
 make_own_cgroup (void)
@@ -53,18 +27,10 @@ kill_and_reap (int pidfd)
   CHECK_KILLED (pidfd, SIGKILL);
 }
 
-static bool
-is_inside (pid_t pid)
-{
-  const char *where = cgroup_of (pid), *name = strrchr (cgroup_directory, '/');
-  const char *last = strrchr (where, '/');
-  return last && strcmp (last, name) == 0;
-}
-
 TEST (child_is_in_the_cgroup)
 {
   int fd = make_own_cgroup ();
-  posix_spawnattr_t attributes = attributes_with (fd, 0);
+  posix_spawnattr_t attributes = attributes_with_cgroup (fd, 0);
   for (int call = 0; call < 2; call++)
     {
       int pidfd = UNTOUCHED, error = both_calls[call](&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv, environ);
@@ -96,7 +62,7 @@ look_at_the_child (void *fifo)
 TEST (child_is_in_the_cgroup_before_its_exec)
 {
   int fd = make_own_cgroup ();
-  posix_spawnattr_t attributes = attributes_with (fd, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_t attributes = attributes_with_cgroup (fd, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
   sigset_t set = SIGNALS (SIGUSR1);
   posix_spawnattr_setsigmask (&attributes, &set);
   posix_spawn_file_actions_t actions;
@@ -124,7 +90,7 @@ TEST (cgroup_without_the_flag)
 {
 # if CAN_SET_CGROUP
   int fd = make_own_cgroup ();
-  posix_spawnattr_t attributes = attributes_with (fd, 0);
+  posix_spawnattr_t attributes = attributes_with_cgroup (fd, 0);
   unsigned short none = 0;
   memcpy (&attributes, &none, sizeof none);
   int pidfd = UNTOUCHED, error = SPAWN (&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv, environ);
@@ -142,7 +108,7 @@ TEST (cgroup_without_the_flag)
 static void
 check_failure_at (int line, int cgroup, const char *path, int wanted, int also)
 {
-  posix_spawnattr_t attributes = attributes_with (cgroup, 0);
+  posix_spawnattr_t attributes = attributes_with_cgroup (cgroup, 0);
   check_spawn_fails_at (__FILE__, line, path, NULL, &attributes, sleep_argv, wanted, also);
   posix_spawnattr_destroy (&attributes);
 }
@@ -228,7 +194,7 @@ TEST (cgroup_after_a_refusal_of_clone3)
 {
 # ifdef SYS_clone3
   int fd = make_own_cgroup ();
-  posix_spawnattr_t attributes = attributes_with (fd, 0);
+  posix_spawnattr_t attributes = attributes_with_cgroup (fd, 0);
   /* That which the library asks for without a cgroup is smaller. */
   refuse_call_when (SYS_clone3, 1, 64, ENOSYS);
   for (int i = 0; i < 2; i++)
@@ -256,7 +222,7 @@ TEST (bad_cgroup_after_a_refusal_of_clone3)
 {
 # ifdef SYS_clone3
   need_clone3 ();
-  posix_spawnattr_t attributes = attributes_with (700, 0);
+  posix_spawnattr_t attributes = attributes_with_cgroup (700, 0);
   int pidfd = UNTOUCHED, before = SPAWN (&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv, environ);
   if (before != EBADF)
     SKIP ("the kernel has no cgroups for clone3: %s", strerror (before));

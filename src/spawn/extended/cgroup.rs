@@ -7,13 +7,17 @@ use libc::c_int;
 
 /// `directory` can be a descriptor that was opened with O_PATH.
 pub fn enter(directory: c_int) -> Result<()> {
-    let list = fd::open_in(directory, b"cgroup.procs\0", libc::O_WRONLY | libc::O_CLOEXEC)?.into_raw();
-    let result = match fd::file_system(list) {
-        Ok(CGROUP2) => fd::write(list, b"0").map(drop),
-        // A file of that name elsewhere: as clone3 says of such a directory.
-        Ok(_) => Err(Errno(libc::EBADF)),
-        Err(error) => Err(error),
+    // What clone3 says of a directory that is no cgroup, also where that has a file of the name below.
+    let not_a_cgroup = Errno(libc::EBADF);
+    if fd::file_system(directory)? != CGROUP2 {
+        return Err(not_a_cgroup);
+    }
+    let list = match fd::open_in(directory, b"cgroup.procs\0", libc::O_WRONLY | libc::O_CLOEXEC) {
+        Ok(list) => list.into_raw(),
+        Err(Errno(libc::ENOTDIR)) => return Err(not_a_cgroup),
+        Err(error) => return Err(error),
     };
+    let result = fd::write(list, b"0").map(drop);
     let _ = fd::close(list);
     result
 }

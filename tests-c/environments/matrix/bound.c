@@ -37,6 +37,8 @@ TEST (the_functions_are_those_of_the_library)
 {
   check_bound ("pidfd_spawn", (void *) pidfd_spawn);
   check_bound ("pidfd_spawnp", (void *) pidfd_spawnp);
+  check_bound ("pidfd_spawn_ext", (void *) pidfd_spawn_ext);
+  check_bound ("pidfd_wait", (void *) pidfd_wait);
   check_bound ("pidfd_fork", (void *) pidfd_fork);
   check_bound ("pidfd_getpid", (void *) pidfd_getpid);
 }

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * pidfd_spawn_ext and pidfd_wait, for each mode of use, and what their tests share. */
+
+#ifndef EXTENSION_H
+#define EXTENSION_H
+
+#include "runner.h"
+
+/* Only such programs do without the library's header. */
+#if defined MODE_PRELOADED
+# define PIDFD_SPAWN_SEARCH (1 << 0)
+# define PIDFD_SPAWN_SEARCH_ENVP (1 << 1)
+# define PIDFD_SPAWN_EXEC_FD (1 << 2)
+# define PIDFD_SPAWN_CLOEXEC_FROM (1 << 3)
+# define PIDFD_SPAWN_SETRLIMITS (1 << 4)
+# define PIDFD_SPAWN_SETUMASK (1 << 5)
+# define PIDFD_SPAWN_SETSIGIGNORE (1 << 6)
+# define PIDFD_SPAWN_SETCTTY (1 << 7)
+# define PIDFD_SPAWN_CGROUP (1 << 8)
+# define PIDFD_SPAWN_CGROUP_MAY_MOVE (1 << 9)
+# define PIDFD_SPAWN_SETGROUPS (1 << 10)
+# define PIDFD_SPAWN_SETGID (1 << 11)
+# define PIDFD_SPAWN_SETUID (1 << 12)
+# define PIDFD_SPAWN_NO_NEW_PRIVS (1 << 13)
+# define PIDFD_SPAWN_PDEATHSIG (1 << 14)
+# define PIDFD_SPAWN_AUTOREAP (1 << 15)
+# define PIDFD_SPAWN_KILL_ON_CLOSE (1 << 16)
+# define PIDFD_SPAWN_ARGS_SIZE_VER0 (sizeof (void *) == 8 ? 88 : 72)
+
+struct pidfd_spawn_rlimit {
+  uint32_t resource, reserved;
+  uint64_t soft, hard;
+};
+
+struct pidfd_spawn_args {
+  uint64_t flags;
+  int32_t exec_fd, cloexec_from;
+  const int *inherit;
+  const struct pidfd_spawn_rlimit *limits;
+  uint32_t inherit_count, limit_count;
+  const sigset_t *ignore;
+  uint32_t umask;
+  int32_t terminal, cgroup;
+  uint32_t group_count;
+  const gid_t *groups;
+  uint32_t gid, uid;
+  int32_t death_signal;
+  uint32_t reserved;
+};
+
+extern int pidfd_spawn_ext (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                            char *const[], char *const[], const struct pidfd_spawn_args *, size_t)
+  __attribute__ ((weak));
+extern int pidfd_wait (int, siginfo_t *, int, struct rusage *) __attribute__ ((weak));
+#endif
+
+/* ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022) is the address of such arguments. */
+#define ARGS(...) (&(const struct pidfd_spawn_args) { __VA_ARGS__ })
+
+/* The call under test, with the test's own environment and all of the arguments. */
+static inline int
+spawn_ext (int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
+           const posix_spawnattr_t *attributes, char *const argv[], const struct pidfd_spawn_args *args)
+{
+  return pidfd_spawn_ext (pidfd, file, actions, attributes, argv, environ, args, sizeof *args);
+}
+
+/* What a failed call must not touch. */
+enum { UNTOUCHED = -7 };
+
+/* This result, also in errno, and nothing left: no child, no descriptor, *pidfd as it was.  CALL uses `pidfd`. */
+#define CHECK_EXT_FAILS(call, error)                                                                                   \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      static struct snapshot before_, after_;                                                                          \
+      int pidfd = UNTOUCHED;                                                                                           \
+      take_snapshot (&before_, true);                                                                                  \
+      errno = 0;                                                                                                       \
+      int got_ = (call), errno_ = errno;                                                                               \
+      take_snapshot (&after_, true);                                                                                   \
+      check_ext_failed_at (__FILE__, __LINE__, #call, got_, errno_, error, pidfd, &before_, &after_);                  \
+    }                                                                                                                  \
+  while (0)
+
+static inline void
+check_ext_failed_at (const char *file, int line, const char *call, int got, int got_errno, int error, int pidfd,
+                     const struct snapshot *before, const struct snapshot *after)
+{
+  if (got != error || got_errno != error)
+    test_fail (file, line, "%s is %d with errno %d, wanted %d in both", call, got, got_errno, error);
+  if (pidfd != UNTOUCHED)
+    test_fail (file, line, "%s failed and stored %d", call, pidfd);
+  const char *difference = compare_snapshots (before, after);
+  if (difference)
+    test_fail (file, line, "%s: %s", call, difference);
+  check_no_child_at (file, line);
+}
+
+/* A program that stays until it is killed. */
+static inline char **
+sleep_argv (void)
+{
+  static char *argv[] = { (char *) "sleep", (char *) "1000", NULL };
+  return argv;
+}
+
+static inline void
+kill_and_reap (int pidfd)
+{
+  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
+  CHECK_KILLED (pidfd, SIGKILL);
+}
+
+/* What follows "NAME:" and blanks in /proc/PID/status. */
+static inline char *
+status_of (pid_t pid, const char *name)
+{
+  char *text = read_file (format ("/proc/%d/status", (int) pid)), *line = strstr (text, format ("\n%s:", name));
+  if (!line)
+    SKIP ("/proc does not tell %s", name);
+  line += 1 + strlen (name) + 1;
+  line += strspn (line, " \t");
+  line[strcspn (line, "\n")] = 0;
+  return line;
+}
+
+#endif

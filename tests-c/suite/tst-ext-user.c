@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The change of user of pidfd_spawn_ext: which credentials the program has, in which order they come, and errors.  What
+ * it means for the caller: tst-ext-user-caller.c. */
+
+#include "credentials.h"
+
+#include <grp.h>
+#include <sys/statvfs.h>
+
+enum { SETS = PIDFD_SPAWN_SETGROUPS | PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SETUID };
+
+static const gid_t some_groups[] = { 11, 77, 54999 };
+
+/* All that the three flags can change, with the groups that are asked for. */
+static void
+check_combinations (const gid_t *groups, uint32_t count, const char *text, uid_t user)
+{
+  char *own_groups = status_of (getpid (), "Groups"), *own_gid = status_of (getpid (), "Gid");
+  char *own_uid = status_of (getpid (), "Uid"), *own_capabilities = status_of (getpid (), "CapPrm");
+  own_groups[strcspn (own_groups, " ") ? strlen (own_groups) - 1 : 0] = 0;
+  for (unsigned int which = 0; which < 8; which++)
+    {
+      uint64_t flags = (which & 1 ? PIDFD_SPAWN_SETGROUPS : 0) | (which & 2 ? PIDFD_SPAWN_SETGID : 0)
+                       | (which & 4 ? PIDFD_SPAWN_SETUID : 0);
+      struct program program = start (NULL, ARGS (.flags = flags, .groups = groups, .group_count = count, .gid = GROUP,
+                                                  .uid = user));
+      check_status (program.pid, "Groups", which & 1 ? text : own_groups);
+      check_status (program.pid, "Gid", which & 2 ? four (GROUP, GROUP, GROUP) : own_gid);
+      check_status (program.pid, "Uid", which & 4 ? four (user, user, user) : own_uid);
+      check_status (program.pid, "CapPrm", which & 4 && user ? "0000000000000000" : own_capabilities);
+      check_status (program.pid, "CapEff", which & 4 && user ? "0000000000000000" : own_capabilities);
+      check_status (program.pid, "CapInh", status_of (getpid (), "CapInh"));
+      check_status (program.pid, "CapBnd", status_of (getpid (), "CapBnd"));
+      check_status (program.pid, "CapAmb", "0000000000000000");
+      check_status (program.pid, "NoNewPrivs", status_of (getpid (), "NoNewPrivs"));
+      check_status (program.pid, "SigBlk", "0000000000000000");
+      end_of (&program);
+    }
+}
+
+TEST (every_combination)
+{
+  need_root ();
+  check_combinations (some_groups, 3, "11 77 54999", USER);
+}
+
+TEST (every_combination_without_groups)
+{
+  need_root ();
+  check_combinations (NULL, 0, "", USER);
+}
+
+TEST_LEAVING (every_combination_for_a_caller_with_groups)
+{
+  need_root ();
+  CHECK (setgroups (2, (const gid_t[]) { 5, 6 }) == 0);
+  check_combinations (some_groups, 1, "11", USER);
+  check_combinations (NULL, 0, "", USER);
+}
+
+TEST (root_stays_root)
+{
+  need_root ();
+  check_combinations (some_groups, 2, "11 77", 0);
+}
+
+TEST (as_many_groups_as_there_can_be)
+{
+  need_root ();
+  static gid_t groups[65536];
+  for (int i = 0; i < 65536; i++)
+    groups[i] = (gid_t) i;
+  struct program program = start (NULL, ARGS (TO_USER, .groups = groups, .group_count = 65536));
+  char *text = status_of (program.pid, "Groups");
+  CHECK (strlen (text) > 65536 && strstr (text, " 65535"));
+  end_of (&program);
+}
+
+TEST (without_a_place_for_the_pidfd)
+{
+  need_root ();
+  posix_spawn_file_actions_t actions;
+  char *result = test_path ("result");
+  char *argv[] = { (char *) "cat", (char *) "/proc/self/status", NULL };
+  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 1, result, O_WRONLY | O_CREAT, 0600), 0);
+  CHECK_EQ (spawn_ext (NULL, "/bin/cat", &actions, NULL, argv, ARGS (TO_USER)), 0);
+  posix_spawn_file_actions_destroy (&actions);
+  int status;
+  CHECK (wait (&status) > 0 && status == 0);
+  CHECK (strstr (read_file (result), format ("Uid:\t%s\n", four (USER, USER, USER))) != NULL);
+}
+
+/* Capabilities that an execve would leave to another user. */
+TEST_LEAVING (ambient_capabilities_are_not_inherited)
+{
+  need_root ();
+  enum { NET_RAW = 13 };
+  struct capabilities now = capabilities_of_caller ();
+  now.half[0].inheritable |= 1U << NET_RAW;
+  set_capabilities (&now);
+  if (prctl (PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, NET_RAW, 0, 0) != 0)
+    SKIP ("no ambient capabilities: %s", strerror (errno));
+  struct program program = start (NULL, ARGS (TO_USER));
+  check_status (program.pid, "CapAmb", "0000000000000000");
+  check_status (program.pid, "CapPrm", "0000000000000000");
+  end_of (&program);
+  CHECK_EQ (prctl (PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, NET_RAW, 0, 0), 1);
+}
+
+/* The signals, for which a child of another user has dispositions to reset on its own. */
+
+static void
+do_nothing (int signal)
+{
+  (void) signal;
+}
+
+TEST_LEAVING (signals_are_as_for_any_spawn)
+{
+  need_root ();
+  CHECK (signal (SIGUSR1, do_nothing) != SIG_ERR && signal (SIGUSR2, SIG_IGN) != SIG_ERR);
+  sigset_t blocked = SIGNALS (SIGTERM, SIGWINCH), mask = SIGNALS (SIGHUP);
+  CHECK (sigprocmask (SIG_BLOCK, &blocked, NULL) == 0);
+  CHECK (raise (SIGTERM) == 0);
+  posix_spawnattr_t attributes;
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK), 0);
+  CHECK_EQ (posix_spawnattr_setsigmask (&attributes, &mask), 0);
+  for (int with_mask = 0; with_mask < 2; with_mask++)
+    {
+      struct program program = start (with_mask ? &attributes : NULL, ARGS (TO_USER));
+      struct process_state state = state_of (program.pid);
+      CHECK_EQ (state.blocked, with_mask ? 1 << (SIGHUP - 1) : 1 << (SIGTERM - 1) | 1 << (SIGWINCH - 1));
+      CHECK_EQ (state.caught, 0);
+      CHECK_EQ (state.ignored, 1 << (SIGUSR2 - 1));
+      check_status (program.pid, "SigPnd", "0000000000000000");
+      check_status (program.pid, "ShdPnd", "0000000000000000");
+      end_of (&program);
+    }
+  posix_spawnattr_destroy (&attributes);
+  sigset_t pending;
+  CHECK (sigpending (&pending) == 0 && sigismember (&pending, SIGTERM) == 1);
+  CHECK (signal (SIGTERM, SIG_IGN) != SIG_ERR);
+}
+
+/* The order. */
+
+TEST (file_actions_come_before)
+{
+  need_root ();
+  posix_spawn_file_actions_t actions;
+  char *secret = test_path ("secret");
+  write_file (secret, "", 0600);
+  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 9, secret, O_RDWR, 0), 0);
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", &actions, NULL, sleep_argv (), ARGS (TO_USER)), 0);
+  CHECK_EXIT (pidfd, 0);
+  posix_spawn_file_actions_destroy (&actions);
+}
+
+/* Of another user the hard limit could not be raised. */
+TEST_LEAVING (limits_come_before)
+{
+  need_root ();
+  CHECK (setrlimit (RLIMIT_CORE, &(struct rlimit) { 4096, 4096 }) == 0);
+  if (!(capabilities_of_caller ().half[0].effective & 1 << 24 /* CAP_SYS_RESOURCE */))
+    SKIP ("the caller may not raise limits either");
+  struct pidfd_spawn_rlimit limit = { RLIMIT_CORE, 0, 8192, 8192 };
+  struct program program = start (NULL, ARGS (.flags = SETS | PIDFD_SPAWN_SETRLIMITS, .gid = GROUP, .uid = USER,
+                                              .limits = &limit, .limit_count = 1));
+  char *limits = read_file (format ("/proc/%d/limits", (int) program.pid));
+  char *line = strstr (limits, "Max core file size");
+  unsigned long soft, hard;
+  CHECK (line && sscanf (line, "Max core file size %lu %lu", &soft, &hard) == 2);
+  CHECK_EQ (soft, 8192);
+  CHECK_EQ (hard, 8192);
+  end_of (&program);
+}
+
+/* What the child asks of the kernel, in its order. */
+enum { MOST_STEPS = 16 };
+static uint64_t steps[MOST_STEPS];
+static volatile int step_count;
+static volatile bool enough;
+
+static void *
+note_steps (void *listener)
+{
+  struct notified_call call;
+  while (!enough && receive_call (*(int *) listener, &call))
+    {
+      if (call.pid != getpid () && step_count < MOST_STEPS)
+        steps[step_count++] = (uint32_t) call.arguments[0];
+      CHECK (continue_call (*(int *) listener, &call));
+    }
+  return NULL;
+}
+
+TEST_LEAVING (the_credentials_come_in_their_order)
+{
+  need_root ();
+  enum { COUNT = 3, KEEP_CAPABILITIES = 8, NO_NEW_PRIVILEGES = 38, DEATH_SIGNAL = 1 };
+  int listener = LISTEN ({ .call = SYS_setgroups, .action = FILTER_NOTIFY },
+                         { .call = SYS_setresgid, .action = FILTER_NOTIFY },
+                         { .call = SYS_setresuid, .action = FILTER_NOTIFY },
+                         { SYS_prctl, 0, ALL_BITS, NO_NEW_PRIVILEGES, FILTER_NOTIFY },
+                         { SYS_prctl, 0, ALL_BITS, DEATH_SIGNAL, FILTER_NOTIFY },
+                         { SYS_prctl, 0, ALL_BITS, KEEP_CAPABILITIES, FILTER_NOTIFY },
+                         { .call = SYS_execve, .action = FILTER_NOTIFY });
+  pthread_t thread;
+  CHECK_EQ (pthread_create (&thread, NULL, note_steps, &listener), 0);
+  struct program program
+    = start (NULL, ARGS (.flags = SETS | PIDFD_SPAWN_NO_NEW_PRIVS | PIDFD_SPAWN_PDEATHSIG, .gid = GROUP, .uid = USER,
+                         .groups = some_groups, .group_count = COUNT, .death_signal = SIGTERM));
+  check_status (program.pid, "Uid", four (USER, USER, USER));
+  check_status (program.pid, "NoNewPrivs", "1");
+  end_of (&program);
+  enough = true;
+  CHECK_EQ (prctl (KEEP_CAPABILITIES, 0, 0, 0, 0), 0);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  const uint32_t wanted[] = { KEEP_CAPABILITIES, COUNT, GROUP, USER, NO_NEW_PRIVILEGES, DEATH_SIGNAL };
+  CHECK_EQ (step_count, 7);
+  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+    CHECK_EQ (steps[i], wanted[i]);
+}
+
+/* The signal is lost with a change of user, so it has to come after. */
+
+static int pidfd_of_thread;
+
+static void *
+spawn_and_end (void *flags)
+{
+  CHECK_EQ (spawn_ext (&pidfd_of_thread, "/bin/sleep", NULL, NULL, sleep_argv (),
+                       ARGS (.flags = *(uint64_t *) flags | PIDFD_SPAWN_PDEATHSIG, .gid = GROUP, .uid = USER,
+                             .death_signal = SIGTERM)), 0);
+  return NULL;
+}
+
+TEST (the_death_signal_outlives_the_change)
+{
+  need_root ();
+  for (unsigned int which = 0; which < 8; which++)
+    {
+      uint64_t flags = (which & 1 ? PIDFD_SPAWN_SETGROUPS : 0) | (which & 2 ? PIDFD_SPAWN_SETGID : 0)
+                       | (which & 4 ? PIDFD_SPAWN_SETUID : 0);
+      pthread_t thread;
+      CHECK_EQ (pthread_create (&thread, NULL, spawn_and_end, &flags), 0);
+      CHECK_EQ (pthread_join (thread, NULL), 0);
+      CHECK_KILLED (pidfd_of_thread, SIGTERM);
+    }
+}
+
+/* POSIX_SPAWN_RESETIDS. */
+
+static void
+set_reset_ids (posix_spawnattr_t *attributes)
+{
+  CHECK_EQ (posix_spawnattr_init (attributes), 0);
+  CHECK_EQ (posix_spawnattr_setflags (attributes, POSIX_SPAWN_RESETIDS), 0);
+}
+
+static void
+become_set_user_id_root (void)
+{
+  CHECK (syscall (SYS_setresgid, GROUP, 0, 0) == 0);
+  CHECK (syscall (SYS_setresuid, USER, 0, 0) == 0);
+  CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+}
+
+TEST_LEAVING (resetids_gives_back_the_real_ids)
+{
+  need_root ();
+  posix_spawnattr_t attributes;
+  set_reset_ids (&attributes);
+  become_set_user_id_root ();
+  struct program program = start (&attributes, ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022));
+  check_status (program.pid, "Uid", four (USER, USER, USER));
+  check_status (program.pid, "Gid", four (GROUP, GROUP, GROUP));
+  check_status (program.pid, "CapPrm", "0000000000000000");
+  end_of (&program);
+  CHECK_EQ (dumpable (), 1);
+  CHECK_EQ (geteuid (), 0);
+  posix_spawnattr_destroy (&attributes);
+}
+
+/* Before the file actions, unlike the rest. */
+TEST_LEAVING (resetids_comes_before_file_actions)
+{
+  need_root ();
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_t actions;
+  char *secret = test_path ("secret");
+  write_file (secret, "", 0600);
+  set_reset_ids (&attributes);
+  become_set_user_id_root ();
+  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 9, secret, O_RDWR, 0), 0);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", &actions, &attributes, sleep_argv (),
+                              ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022)), EACCES);
+  CHECK_EQ (dumpable (), 1);
+  posix_spawn_file_actions_destroy (&actions);
+  posix_spawnattr_destroy (&attributes);
+}
+
+/* Either kind of ID alone. */
+TEST_LEAVING (resetids_with_another_group_alone)
+{
+  need_root ();
+  posix_spawnattr_t attributes;
+  set_reset_ids (&attributes);
+  CHECK (syscall (SYS_setresgid, GROUP, 0, 0) == 0);
+  CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  struct program program = start (&attributes, ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022));
+  check_status (program.pid, "Gid", four (GROUP, GROUP, GROUP));
+  end_of (&program);
+  CHECK_EQ (dumpable (), 1);
+  posix_spawnattr_destroy (&attributes);
+}
+
+/* Programs with the set-user-ID bit. */
+
+TEST (no_new_privs_holds_back_set_user_id_programs)
+{
+  need_root ();
+  struct statvfs file_system;
+  CHECK (statvfs (test_dir (), &file_system) == 0);
+  if (file_system.f_flag & ST_NOSUID)
+    SKIP ("the file system takes no notice of set-user-ID bits");
+  if (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+    SKIP ("the test itself gets no new privileges");
+  char *program_path = test_path ("cat"), *argv[] = { (char *) "cp", (char *) "/bin/cat", program_path, NULL };
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/cp", NULL, NULL, argv, ARGS (.flags = 0)), 0);
+  CHECK_EXIT (pidfd, 0);
+  CHECK (chmod (program_path, 04755) == 0);
+  struct program program = start_copy (program_path, NULL, ARGS (TO_USER));
+  check_status (program.pid, "Uid", four (USER, 0, 0));
+  check_status (program.pid, "NoNewPrivs", "0");
+  end_of (&program);
+  program = start_copy (program_path, NULL,
+                        ARGS (.flags = SETS | PIDFD_SPAWN_NO_NEW_PRIVS, .gid = GROUP, .uid = USER));
+  check_status (program.pid, "Uid", four (USER, USER, USER));
+  check_status (program.pid, "NoNewPrivs", "1");
+  end_of (&program);
+  CHECK_EQ (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
+}
+
+/* Errors. */
+
+static void
+check_error (const struct pidfd_spawn_args *args, int error)
+{
+  int before = dumpable ();
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), args), error);
+  CHECK_EQ (dumpable (), before);
+}
+
+TEST_LEAVING (without_privileges_it_is_EPERM)
+{
+  need_root ();
+  CHECK (setgroups (0, NULL) == 0 && setresgid (GROUP, GROUP, GROUP) == 0 && setresuid (USER, USER, USER) == 0);
+  for (int flag = 0; flag < 2; flag++)
+    {
+      CHECK (prctl (PR_SET_DUMPABLE, flag, 0, 0, 0) == 0);
+      check_error (ARGS (.flags = PIDFD_SPAWN_SETGROUPS, .groups = some_groups, .group_count = 1), EPERM);
+      check_error (ARGS (.flags = PIDFD_SPAWN_SETGROUPS), EPERM);
+      check_error (ARGS (.flags = PIDFD_SPAWN_SETGID, .gid = OTHER_GROUP), EPERM);
+      check_error (ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = OTHER_USER), EPERM);
+      check_error (ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = 0), EPERM);
+      check_error (ARGS (TO_USER), EPERM);
+      int pidfd;
+      CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                           ARGS (.flags = PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID, .uid = USER, .gid = GROUP)), 0);
+      CHECK_EXIT (pidfd, 0);
+      CHECK_EQ (dumpable (), flag);
+    }
+}
+
+TEST_LEAVING (the_number_of_each_failed_step_is_given)
+{
+  need_root ();
+  SET_FILTER ({ .call = SYS_setgroups, .action = FILTER_ERROR (ENOMEM) },
+              { SYS_setresgid, 0, ALL_BITS, GROUP, FILTER_ERROR (EXDEV) },
+              { SYS_setresuid, 0, ALL_BITS, USER, FILTER_ERROR (EAGAIN) },
+              { SYS_prctl, 0, ALL_BITS, PR_SET_NO_NEW_PRIVS, FILTER_ERROR (EBUSY) },
+              { SYS_prctl, 0, ALL_BITS, PR_SET_PDEATHSIG, FILTER_ERROR (EDOM) });
+  check_error (ARGS (.flags = PIDFD_SPAWN_SETGROUPS), ENOMEM);
+  check_error (ARGS (TO_USER), ENOMEM);
+  check_error (ARGS (.flags = PIDFD_SPAWN_SETGID, .gid = GROUP), EXDEV);
+  check_error (ARGS (.flags = PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SETUID, .gid = GROUP, .uid = USER), EXDEV);
+  check_error (ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER), EAGAIN);
+  check_error (ARGS (.flags = PIDFD_SPAWN_NO_NEW_PRIVS), EBUSY);
+  check_error (ARGS (.flags = PIDFD_SPAWN_NO_NEW_PRIVS | PIDFD_SPAWN_SETUID, .uid = OTHER_USER), EBUSY);
+  check_error (ARGS (.flags = PIDFD_SPAWN_PDEATHSIG | PIDFD_SPAWN_SETUID, .uid = OTHER_USER, .death_signal = 1), EDOM);
+}
+
+/* Where the caller could not be kept from harm, no program is started. */
+TEST_LEAVING (what_protects_the_caller_has_to_work)
+{
+  need_root ();
+  refuse_call_when (SYS_prctl, 0, PR_SET_KEEPCAPS, EXDEV);
+  check_error (ARGS (TO_USER), EXDEV);
+  refuse_call_when (SYS_prctl, 0, PR_GET_SECUREBITS, EDOM);
+  check_error (ARGS (TO_USER), EDOM);
+  refuse_call (SYS_capget, ENOMEM);
+  check_error (ARGS (TO_USER), ENOMEM);
+  refuse_call_when (SYS_prctl, 0, PR_GET_DUMPABLE, ERANGE);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), ARGS (TO_USER)), ERANGE);
+}
+
+static void
+write_map (const char *path, const char *map)
+{
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+  CHECK (fd >= 0);
+  CHECK_EQ (write (fd, map, strlen (map)), (int) strlen (map));
+  close (fd);
+}
+
+static void
+start_in_user_namespace (void *unused)
+{
+  (void) unused;
+  if (unshare (CLONE_NEWUSER) != 0)
+    SKIP ("no user namespace: %s", strerror (errno));
+  write_map ("/proc/self/setgroups", "deny");
+  write_map ("/proc/self/gid_map", "0 0 1");
+  write_map ("/proc/self/uid_map", "0 0 1");
+  check_error (ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER), EINVAL);
+  check_error (ARGS (.flags = PIDFD_SPAWN_SETGID, .gid = GROUP), EINVAL);
+  check_error (ARGS (.flags = PIDFD_SPAWN_SETGROUPS), EPERM);
+  check_error (ARGS (.flags = SETS, .uid = 0, .gid = 0), EPERM);
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID, .uid = 0, .gid = 0)), 0);
+  CHECK_EXIT (pidfd, 0);
+}
+
+TEST (in_a_user_namespace_an_unknown_id_is_EINVAL)
+{
+  need_root ();
+  CHECK_EQ (in_fork (start_in_user_namespace, NULL), 0);
+}
+
+/* The limit counts the processes that the new user has already, and the execve says so. */
+TEST (too_many_processes_of_the_new_user_are_EAGAIN)
+{
+  need_root ();
+  struct program one = start (NULL, ARGS (TO_USER));
+  struct pidfd_spawn_rlimit limit = { RLIMIT_NPROC, 0, 0, 0 };
+  int pidfd = UNTOUCHED;
+  CHECK_ERROR (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                          ARGS (.flags = SETS | PIDFD_SPAWN_SETRLIMITS, .gid = GROUP, .uid = USER, .limits = &limit,
+                                .limit_count = 1)), EAGAIN);
+  CHECK_EQ (pidfd, UNTOUCHED);
+  CHECK_EQ (dumpable (), 1);
+  end_of (&one);
+}
+
+static void
+start_the_first_in_a_namespace (void *unused)
+{
+  (void) unused;
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace can be made: %s", strerror (errno));
+  if (syscall (435 /* clone3 */, NULL, 0) != -1 || errno != EINVAL)
+    SKIP ("without clone3 a child is looked at before, and that is the first");
+  char *argv[] = { (char *) "sh", (char *) "-c", (char *) "test $$ = 1", NULL };
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/sh", NULL, NULL, argv, ARGS (TO_USER)), 0);
+  CHECK_EXIT (pidfd, 0);
+}
+
+/* No other child was made before, with whose end the namespace would have ended. */
+TEST (the_first_process_of_a_new_namespace_is_the_program)
+{
+  need_root ();
+  CHECK_EQ (in_fork (start_the_first_in_a_namespace, NULL), 0);
+}
