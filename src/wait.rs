@@ -158,7 +158,8 @@ fn exit_status(pidfd: c_int) -> Option<c_int> {
 /// has ended is looked at.  That it does not tell is not remembered: the answer may have failed for another reason.
 fn kernel_tells() -> bool {
     static TELLS: AtomicBool = AtomicBool::new(false);
-    if TELLS.load(Ordering::Relaxed) {
+    // Where none can be made, hope for the best.
+    if TELLS.load(Ordering::Relaxed) || probe::would_be_process_1() {
         return true;
     }
     let tells = match probe::end_one() {

@@ -506,3 +506,33 @@ TEST (what_is_out_of_sight_is_ECHILD_at_once)
   child.pidfd = -1;
   end_of (&child);
 }
+
+static void
+wait_before_the_first_process (void *pidfd)
+{
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  siginfo_t info;
+  int result = pidfd_wait (*(int *) pidfd, &info, WNOHANG, NULL);
+  CHECK (result == 0 ? info.si_signo == 0 : errno == ECHILD);
+  pid_t first = fork ();
+  CHECK (first >= 0);
+  if (first == 0)
+    _exit (getpid () == 1 ? 42 : 1);
+  int status;
+  CHECK_EQ (waitpid (first, &status, 0), first);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == 42);
+}
+
+/* What the kernel can tell is not tried out by a child that would be process 1. */
+TEST (the_first_process_of_a_namespace_is_left_to_the_caller)
+{
+  need_root ();
+  struct process child = start (5);
+  CHECK_EQ (in_fork (wait_before_the_first_process, &child.pidfd), 0);
+  let_go (&child);
+  await_end (child.pidfd);
+  reap (child.pidfd);
+  child.pidfd = -1;
+  end_of (&child);
+}
