@@ -10,7 +10,7 @@ use super::{file_actions, path_search, Frame, HandlerReset, NO_PIDFD};
 use crate::errno::{Errno, Result};
 use crate::kernel::process;
 use crate::kernel::signal;
-use crate::kernel::uapi::{SignalSet, NSIG, SIG_DFL, SIG_IGN};
+use crate::kernel::uapi::{SignalSet, SIG_DFL, SIG_IGN};
 use crate::libc_abi::{flag, Attributes};
 use core::sync::atomic::Ordering;
 use libc::{c_int, c_void};
@@ -79,13 +79,15 @@ pub(super) fn set_dispositions(handler_reset: HandlerReset, attributes: &Attribu
         HandlerReset::ByKernel => Some(chosen),
         HandlerReset::ByChild { handlers, .. } => handlers.map(|handlers| chosen.with(handlers)),
     };
-    for number in 1..=NSIG {
-        let changeable = SignalSet::BLOCKABLE.contains(number);
-        if changeable && (known.unwrap_or(chosen).contains(number) || known.is_none() && has_handler(number)?) {
-            signal::set_default(number)?;
-        }
+    match known {
+        Some(signals) => signals.for_each(signal::set_default),
+        None => SignalSet::BLOCKABLE.for_each(|number| {
+            if chosen.contains(number) || has_handler(number)? {
+                signal::set_default(number)?;
+            }
+            Ok(())
+        }),
     }
-    Ok(())
 }
 
 fn has_handler(number: c_int) -> Result<bool> {

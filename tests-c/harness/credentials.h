@@ -131,4 +131,56 @@ lock_keep_capabilities (void)
 #define TO_USER                                                                                                        \
   .flags = PIDFD_SPAWN_SETGROUPS | PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SETUID, .gid = GROUP, .uid = USER
 
+/* The kinds of callers, which are protected in different ways. */
+
+static inline void
+stay_root (void)
+{
+}
+
+__attribute__ ((unused)) static void (*const kinds[]) (void) = { stay_root, lock_keep_capabilities, become_several };
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+/* What all of them may ask for. */
+#define TO_THIRD_USER .flags = PIDFD_SPAWN_SETUID, .uid = THIRD_USER
+
+/* Calls in other threads. */
+
+struct call {
+  pthread_t thread;
+  int pidfd, result;
+  const posix_spawn_file_actions_t *actions;
+  const posix_spawnattr_t *attributes;
+  const struct pidfd_spawn_args *args;
+  volatile bool returned;
+};
+
+static inline void *
+make_call (void *argument)
+{
+  struct call *call = argument;
+  call->result = spawn_ext (&call->pidfd, "/bin/true", call->actions, call->attributes, sleep_argv (), call->args);
+  call->returned = true;
+  return NULL;
+}
+
+static inline void
+begin_call (struct call *call, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+            const struct pidfd_spawn_args *args)
+{
+  *call = (struct call) { .actions = actions, .attributes = attributes, .args = args };
+  CHECK_EQ (pthread_create (&call->thread, NULL, make_call, call), 0);
+}
+
+static inline int
+pidfd_of_call (struct call *call)
+{
+  CHECK_EQ (pthread_join (call->thread, NULL), 0);
+  CHECK_EQ (call->result, 0);
+  return call->pidfd;
+}
+
+/* A child that waits before its exec has another user already. */
+#define LISTEN_FOR_EXEC() LISTEN ({ .call = SYS_execve, .action = FILTER_NOTIFY })
+
 #endif

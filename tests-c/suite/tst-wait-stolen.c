@@ -394,6 +394,34 @@ TEST (a_blocked_wait_is_cancelled)
   end_of_stranger (&stranger);
 }
 
+static volatile int children_signalled;
+
+static void
+count_child (int signal)
+{
+  (void) signal;
+  children_signalled++;
+}
+
+/* The library looks at a process of its own to learn what the kernel tells. */
+TEST (nothing_is_noticed_of_the_first_call)
+{
+  struct stranger stranger = start_stranger (9);
+  CHECK (signal (SIGCHLD, count_child) != SIG_ERR);
+  static struct snapshot before, after;
+  siginfo_t info;
+  take_snapshot (&before, true);
+  (void) pidfd_wait (stranger.process.pidfd, &info, WNOHANG, NULL);
+  take_snapshot (&after, true);
+  const char *difference = compare_snapshots (&before, &after);
+  if (difference)
+    FAIL ("%s", difference);
+  CHECK_EQ (children_signalled, 0);
+  order (&stranger, END);
+  order (&stranger, REAP);
+  end_of_stranger (&stranger);
+}
+
 /* A process whose parent has gone comes to the subreaper, which then waits for a child. */
 TEST (an_orphan_that_came_to_us_is_a_child)
 {

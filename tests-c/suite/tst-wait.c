@@ -338,6 +338,42 @@ TEST (two_waiters_both_get_the_status_and_one_the_usage)
     }
 }
 
+/* One of them gets the news of a stop, and the other goes on waiting. */
+TEST (a_stop_is_told_to_one_of_two_waiters)
+{
+  for (int i = 0; i < 60; i++)
+    {
+      struct process child = start (5);
+      struct waiter waiters[2];
+      for (int each = 0; each < 2; each++)
+        {
+          begin_wait (&waiters[each], child.pidfd, WSTOPPED);
+          await_sleep (&waiters[each]);
+        }
+      CHECK (kill (child.pid, SIGSTOP) == 0);
+      while (!waiters[0].returned && !waiters[1].returned)
+        usleep (100);
+      struct waiter *told = &waiters[waiters[0].returned ? 0 : 1], *other = &waiters[waiters[0].returned ? 1 : 0];
+      check_waiter (told, &(struct told) { CLD_STOPPED, SIGSTOP, child.pid, getuid (), USED });
+      await_sleep (other);
+      CHECK (kill (child.pid, SIGKILL) == 0);
+      check_waiter (other, &(struct told) { CLD_KILLED, SIGKILL, child.pid, getuid (), USED });
+      end_of (&child);
+    }
+}
+
+/* Such a child is waited for by few others. */
+TEST (a_child_whose_end_sends_no_signal_is_told)
+{
+  pid_t pid = (pid_t) syscall (SYS_clone, 0, 0, 0, 0, 0);
+  CHECK (pid >= 0);
+  if (pid == 0)
+    syscall (SYS_exit_group, 5);
+  int pidfd = sys_pidfd_open (pid, 0);
+  check_told (pidfd, 0, &(struct told) { CLD_EXITED, 5, pid, getuid (), USED });
+  close (pidfd);
+}
+
 /* Before Linux 6.15 the kernel does not tell; a child's status is waitid's affair. */
 TEST (children_need_nothing_new_of_the_kernel)
 {

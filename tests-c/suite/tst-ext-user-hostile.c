@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The change of user of pidfd_spawn_ext: a process of the new user can neither hold up the caller nor read its memory,
+ * and what takes its time without anybody's ill will is left in peace. */
+
+#include "credentials.h"
+
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <time.h>
+
+TEST_LEAVING (a_child_that_was_stopped_goes_on)
+{
+  need_root ();
+  struct notified_call exec;
+  struct call call;
+  int listener = LISTEN_FOR_EXEC ();
+  begin_call (&call, NULL, NULL, ARGS (TO_USER));
+  for (int i = 0; i < 5; i++)
+    {
+      CHECK (receive_call (listener, &exec));
+      CHECK (kill (exec.pid, SIGSTOP) == 0);
+    }
+  CHECK (receive_call (listener, &exec) && continue_call (listener, &exec));
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+  CHECK_EQ (dumpable (), 1);
+}
+
+static void *
+stop_again_and_again (void *process)
+{
+  while (kill (*(pid_t *) process, SIGSTOP) == 0)
+    usleep (200);
+  return NULL;
+}
+
+/* What "a second" may become on a busy machine; less than what any other child gets. */
+enum { PATIENCE = 8 };
+
+TEST_LEAVING (a_child_that_is_stopped_for_ever_is_killed)
+{
+  need_root ();
+  struct notified_call exec;
+  struct call call;
+  pthread_t thread;
+  int listener = LISTEN_FOR_EXEC ();
+  time_t start = time (NULL);
+  begin_call (&call, NULL, NULL, ARGS (TO_USER));
+  CHECK (receive_call (listener, &exec));
+  CHECK_EQ (pthread_create (&thread, NULL, stop_again_and_again, &exec.pid), 0);
+  int pidfd = pidfd_of_call (&call);
+  CHECK (time (NULL) - start < PATIENCE);
+  CHECK_EQ (dumpable (), 1);
+  CHECK_KILLED (pidfd, SIGKILL);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+}
+
+/* Processes of the new user. */
+
+static pid_t
+start_hostile (void (*body) (void), uid_t user)
+{
+  pid_t pid = fork ();
+  CHECK (pid >= 0);
+  if (pid == 0)
+    {
+      CHECK (syscall (SYS_setgroups, 0, NULL) == 0 && syscall (SYS_setresgid, GROUP, GROUP, GROUP) == 0);
+      CHECK (syscall (SYS_setresuid, user, user, user) == 0);
+      prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+      for (;;)
+        body ();
+    }
+  return pid;
+}
+
+static void
+end_hostile (pid_t pid)
+{
+  CHECK (kill (pid, SIGKILL) == 0);
+  CHECK_EQ (waitpid (pid, NULL, 0), pid);
+}
+
+static void
+stop_everybody (void)
+{
+  kill (-1, SIGSTOP);
+}
+
+static void
+signal_everybody (void)
+{
+  kill (-1, SIGUSR1);
+}
+
+static volatile int handled;
+
+static void
+count (int signal)
+{
+  (void) signal;
+  handled++;
+}
+
+static void
+call_among (void (*hostile) (void), int death)
+{
+  CHECK (signal (SIGUSR1, count) != SIG_ERR);
+  pid_t pid = start_hostile (hostile, USER);
+  for (int i = 0; i < 10; i++)
+    {
+      int pidfd = UNTOUCHED;
+      time_t start = time (NULL);
+      CHECK_EQ (spawn_ext (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv (), ARGS (TO_USER)), 0);
+      CHECK (time (NULL) - start < PATIENCE);
+      CHECK_EQ (dumpable (), 1);
+      CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
+      siginfo_t info = reap (pidfd);
+      CHECK (info.si_status == SIGKILL || info.si_status == death);
+    }
+  end_hostile (pid);
+  /* Of the caller's memory, no handler ran in the child. */
+  CHECK_EQ (handled, 0);
+}
+
+TEST (who_stops_everybody_cannot_hold_up_the_caller)
+{
+  need_root ();
+  call_among (stop_everybody, SIGKILL);
+}
+
+TEST (who_signals_everybody_runs_no_handler)
+{
+  need_root ();
+  call_among (signal_everybody, SIGUSR1);
+}
+
+/* What the caller shares with those who would read its memory: where to look, and what they found. */
+static struct {
+  volatile pid_t last;
+  volatile uint64_t secret;
+  volatile long permitted, read, traced;
+} *spoils;
+
+static volatile uint64_t secret;
+
+static void
+look_at (pid_t pid)
+{
+  uint64_t found = 0;
+  struct iovec here = { &found, sizeof found }, there = { (void *) &secret, sizeof secret };
+  ssize_t got = process_vm_readv (pid, &here, 1, &there, 1, 0);
+  /* The program has its memory elsewhere; it may be read. */
+  if (got > 0 || errno == EFAULT)
+    spoils->permitted++;
+  if (got == sizeof found && found != 0 && found == spoils->secret)
+    spoils->read++;
+}
+
+/* The next process has the next number. */
+
+static void
+read_the_next (void)
+{
+  look_at (spoils->last + 1);
+}
+
+static void
+trace_the_next (void)
+{
+  pid_t pid = spoils->last + 1;
+  if (ptrace (PTRACE_SEIZE, pid, NULL, NULL) == 0)
+    {
+      spoils->traced++;
+      look_at (pid);
+    }
+  while (waitpid (-1, NULL, __WALL | WNOHANG) > 0)
+    ;
+}
+
+struct attack {
+  void (*caller) (void), (*hostile) (void);
+  const struct pidfd_spawn_args *args;
+};
+
+static void
+call_and_be_attacked (const struct attack *attack)
+{
+  enum { SECONDS = 2 };
+  spoils->last = start_hostile (attack->hostile, attack->args->uid);
+  secret = spoils->secret = (uint64_t) getpid () << 40 | (uint64_t) time (NULL);
+  attack->caller ();
+  for (time_t end = time (NULL) + SECONDS; time (NULL) < end;)
+    {
+      int pidfd = UNTOUCHED;
+      CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), attack->args), 0);
+      spoils->last = reap (pidfd).si_pid;
+    }
+  /* Programs of their user are theirs to read. */
+  CHECK (spoils->permitted > 0);
+  CHECK_EQ (spoils->read, 0);
+  CHECK_EQ (dumpable (), 1);
+}
+
+/* In a namespace where nobody else makes processes. */
+static void
+attack_in_namespace (void *attack)
+{
+  enum { FINE = 42 };
+  spoils = mmap (NULL, sizeof *spoils, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK (spoils != MAP_FAILED);
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  pid_t init = fork ();
+  CHECK (init >= 0);
+  if (init == 0)
+    {
+      call_and_be_attacked (attack);
+      /* Everybody else ends with it. */
+      _exit (FINE);
+    }
+  int status;
+  CHECK_EQ (waitpid (init, &status, 0), init);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
+}
+
+static void
+check_attacks (void (*hostile) (void))
+{
+  need_root ();
+  const struct pidfd_spawn_args *const args[KINDS] = { ARGS (TO_USER), ARGS (TO_USER), ARGS (TO_THIRD_USER) };
+  for (int kind = 0; kind < KINDS; kind++)
+    CHECK_EQ (in_fork (attack_in_namespace, &(struct attack) { kinds[kind], hostile, args[kind] }), 0);
+}
+
+TEST (who_reads_the_child_reads_nothing_of_the_caller)
+{
+  check_attacks (read_the_next);
+}
+
+TEST (who_traces_the_child_reads_nothing_of_the_caller)
+{
+  check_attacks (trace_the_next);
+}
+
+/* The moment that matters, when the flag is back and the child not yet gone, is a short one.  Here it lasts. */
+
+static void
+fail_to_read (pid_t pid)
+{
+  uint64_t found;
+  struct iovec here = { &found, sizeof found }, there = { (void *) &secret, sizeof secret };
+  CHECK_ERRNO (process_vm_readv (pid, &here, 1, &there, 1, 0), EPERM);
+  CHECK_ERRNO (ptrace (PTRACE_SEIZE, pid, NULL, NULL), EPERM);
+  CHECK_ERRNO (ptrace (PTRACE_ATTACH, pid, NULL, NULL), EPERM);
+}
+
+static pid_t victim;
+
+static void
+attack_victim (void)
+{
+  fail_to_read (victim);
+  _exit (0);
+}
+
+TEST_LEAVING (a_child_with_capabilities_is_not_traced)
+{
+  need_root ();
+  struct notified_call exec;
+  struct call call;
+  int listener = LISTEN_FOR_EXEC (), status;
+  begin_call (&call, NULL, NULL, ARGS (TO_USER));
+  CHECK (receive_call (listener, &exec));
+  victim = exec.pid;
+  check_status (victim, "Uid", four (USER, USER, USER));
+  check_status (victim, "CapPrm", status_of (getpid (), "CapPrm"));
+  CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  pid_t hostile = start_hostile (attack_victim, USER);
+  CHECK_EQ (waitpid (hostile, &status, 0), hostile);
+  CHECK_EQ (status, 0);
+  CHECK (continue_call (listener, &exec));
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+}
+
+/* The kernel says that the child leaves the memory before it does.  A child without capabilities is waited for longer:
+   it holds a lock on a pipe. */
+static void
+hear_of_it_too_early (void *kind)
+{
+  (*(void (**) (void)) kind) ();
+  struct notified_call notified;
+  struct call call;
+  int listener = LISTEN ({ .call = SYS_execve, .action = FILTER_NOTIFY },
+                         { .call = SYS_set_tid_address, .action = FILTER_NOTIFY });
+  begin_call (&call, NULL, NULL, ARGS (TO_THIRD_USER));
+  CHECK (receive_call (listener, &notified));
+  volatile uint32_t *word = (uint32_t *) (uintptr_t) notified.arguments[0];
+  CHECK (continue_call (listener, &notified) && receive_call (listener, &notified));
+  CHECK_EQ (*word, 1);
+  *word = 0;
+  CHECK (syscall (SYS_futex, word, 1 /* FUTEX_WAKE */, 1, NULL, NULL, 0) >= 0);
+  for (int i = 0; i < 50; i++)
+    {
+      CHECK (!call.returned);
+      CHECK_EQ (dumpable (), 0);
+      usleep (4000);
+    }
+  CHECK (continue_call (listener, &notified));
+  int pidfd = pidfd_of_call (&call);
+  CHECK_EQ (dumpable (), 1);
+  /* The program has such a word of its own. */
+  CHECK (receive_call (listener, &notified) && continue_call (listener, &notified));
+  CHECK_EXIT (pidfd, 0);
+}
+
+TEST (a_child_without_them_is_waited_for_until_it_has_left)
+{
+  need_root ();
+  for (int kind = 1; kind < KINDS; kind++)
+    CHECK_EQ (in_fork (hear_of_it_too_early, (void *) &kinds[kind]), 0);
+}
+
+/* A file action may take as long as it likes, also when the child has other IDs already; between the change of user and
+   the exec, where nothing should take time, ten seconds are too much. */
+
+enum { LONG = 12 };
+
+static void *
+open_after_a_while (void *fifo)
+{
+  sleep (LONG);
+  int fd = open (fifo, O_WRONLY | O_CLOEXEC);
+  CHECK (fd >= 0);
+  close (fd);
+  return NULL;
+}
+
+static void
+take_long_in_a_file_action (const posix_spawnattr_t *attributes, const struct pidfd_spawn_args *args)
+{
+  posix_spawn_file_actions_t actions;
+  struct call call;
+  pthread_t thread;
+  char *fifo = format ("%s/fifo-%d", test_dir (), (int) getpid ());
+  CHECK (mkfifo (fifo, 0666) == 0 && chmod (fifo, 0666) == 0);
+  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, fifo, O_RDONLY, 0), 0);
+  begin_call (&call, &actions, attributes, args);
+  CHECK_EQ (pthread_create (&thread, NULL, open_after_a_while, fifo), 0);
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+}
+
+static void
+take_long_as_the_caller (void)
+{
+  take_long_in_a_file_action (NULL, ARGS (TO_USER));
+}
+
+static void
+take_long_as_the_real_user (void)
+{
+  posix_spawnattr_t attributes;
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_RESETIDS), 0);
+  CHECK (syscall (SYS_setresuid, USER, 0, 0) == 0 && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  take_long_in_a_file_action (&attributes, ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022));
+}
+
+static void
+take_too_long_in_the_exec (void)
+{
+  struct notified_call exec;
+  struct call call;
+  int listener = LISTEN_FOR_EXEC ();
+  begin_call (&call, NULL, NULL, ARGS (TO_USER));
+  CHECK (receive_call (listener, &exec));
+  CHECK_KILLED (pidfd_of_call (&call), SIGKILL);
+  CHECK_EQ (dumpable (), 1);
+}
+
+TEST (what_takes_long)
+{
+  need_root ();
+  void (*const ways[]) (void) = { take_long_as_the_caller, take_long_as_the_real_user, take_too_long_in_the_exec };
+  enum { COUNT = sizeof ways / sizeof *ways };
+  pid_t pids[COUNT];
+  /* All at once: they mostly wait. */
+  for (int i = 0; i < COUNT; i++)
+    {
+      pids[i] = fork ();
+      CHECK (pids[i] >= 0);
+      if (pids[i] == 0)
+        {
+          ways[i]();
+          _exit (0);
+        }
+    }
+  int failed = 0;
+  for (int i = 0, status; i < COUNT; i++)
+    {
+      CHECK_EQ (waitpid (pids[i], &status, 0), pids[i]);
+      failed |= status != 0 && !(WIFEXITED (status) && WEXITSTATUS (status) == 77 /* skipped */);
+    }
+  CHECK_EQ (failed, 0);
+}
