@@ -292,9 +292,10 @@ pub fn setrlimit(resource: u32, soft: u64, hard: u64) -> Result<()> {
     unsafe { call!(libc::SYS_prlimit64, 0, resource, &limit as *const Rlimit, 0) }.map(drop)
 }
 
-pub fn umask(mask: u32) {
-    // SAFETY: no pointer.  It cannot fail.
-    let _ = unsafe { call!(libc::SYS_umask, mask) };
+/// Only a sandbox lets it fail.
+pub fn umask(mask: u32) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_umask, mask) }.map(drop)
 }
 
 /// prctl without pointers.
@@ -342,9 +343,9 @@ pub fn dumpable() -> Result<c_int> {
 pub const NOT_DUMPABLE: c_int = 0;
 pub const DUMPABLE: c_int = 1;
 
-/// Does nothing for the value that nobody can set.
-pub fn set_dumpable(flag: c_int) {
-    let _ = prctl(libc::PR_SET_DUMPABLE, flag);
+/// Fails for the value that nobody can set, and in a sandbox.
+pub fn set_dumpable(flag: c_int) -> Result<()> {
+    prctl(libc::PR_SET_DUMPABLE, flag).map(drop)
 }
 
 /// Has the kernel clear the word, and wake who waits for that, when the calling task leaves its memory.  Only a sandbox

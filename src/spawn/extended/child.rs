@@ -55,7 +55,7 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     }
     child::reset_ids(attributes)?;
     if args.has(PIDFD_SPAWN_SETUMASK) {
-        process::umask(args.umask);
+        process::umask(args.umask)?;
     }
     if args.has(PIDFD_SPAWN_CLOEXEC_FROM) {
         close_on_exec::mark_from(args.cloexec_from)?;

@@ -24,11 +24,12 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// An error where the flag could not be given back.
     pub fn new() -> Result<Self> {
         loop {
             let state = STATE.load(Ordering::Acquire);
             let next = if state & COUNT == 0 {
-                (state & !FLAG | process::dumpable()? as usize & FLAG) + ONE
+                (state & !FLAG | read_settable()? as usize & FLAG) + ONE
             } else {
                 state + ONE
             };
@@ -51,7 +52,7 @@ impl Drop for Kept {
             let is_last = state & COUNT == ONE;
             if is_last {
                 // First the flag: a call that came in between would keep the wrong one.
-                process::set_dumpable(self.flag);
+                let _ = process::set_dumpable(self.flag);
             }
             let next = if is_last { (state - ONE).wrapping_add(ROUND) } else { state - ONE };
             if STATE.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
@@ -59,10 +60,19 @@ impl Drop for Kept {
             }
             if is_last && self.is_open() {
                 // Its child may have changed its user already.
-                process::set_dumpable(process::NOT_DUMPABLE);
+                let _ = process::set_dumpable(process::NOT_DUMPABLE);
             }
         }
     }
+}
+
+/// The flag, which could be set again; the value that nobody can set is what a change of user leaves there.
+fn read_settable() -> Result<c_int> {
+    let flag = process::dumpable()?;
+    if matches!(flag, process::DUMPABLE | process::NOT_DUMPABLE) {
+        process::set_dumpable(flag)?;
+    }
+    Ok(flag)
 }
 
 #[cfg(test)]
@@ -71,10 +81,10 @@ mod tests {
 
     #[test]
     fn overlapping_calls_give_back_what_the_first_one_found() {
-        process::set_dumpable(process::DUMPABLE);
+        process::set_dumpable(process::DUMPABLE).unwrap();
         let rounds = STATE.load(Ordering::Relaxed);
         let first = Kept::new().unwrap();
-        process::set_dumpable(process::NOT_DUMPABLE);
+        process::set_dumpable(process::NOT_DUMPABLE).unwrap();
         let second = Kept::new().unwrap();
         assert!(first.is_open() && second.is_open());
         drop(first);
