@@ -139,7 +139,7 @@ TEST (a_caller_without_them_needs_three_more)
 TEST_LEAVING (a_caller_with_one_identity_needs_one)
 {
   need_root ();
-  CHECK (syscall (SYS_setresuid, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
+  CHECK (syscall (CALL_SETRESUID, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   check_with_descriptors (1, 0);
 }
@@ -149,8 +149,8 @@ TEST_LEAVING (a_caller_with_one_identity_needs_one)
 TEST_LEAVING (a_caller_with_several_groups_needs_three_more)
 {
   need_root ();
-  CHECK (syscall (SYS_setresgid, GROUP, GROUP, OTHER_GROUP) == 0);
-  CHECK (syscall (SYS_setresuid, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
+  CHECK (syscall (CALL_SETRESGID, GROUP, GROUP, OTHER_GROUP) == 0);
+  CHECK (syscall (CALL_SETRESUID, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   check_with_descriptors (3, EMFILE);
   limit_descriptors (1000);

@@ -65,8 +65,8 @@ start_hostile (void (*body) (void), uid_t user)
   CHECK (pid >= 0);
   if (pid == 0)
     {
-      CHECK (syscall (SYS_setgroups, 0, NULL) == 0 && syscall (SYS_setresgid, GROUP, GROUP, GROUP) == 0);
-      CHECK (syscall (SYS_setresuid, user, user, user) == 0);
+      CHECK (syscall (CALL_SETGROUPS, 0, NULL) == 0 && syscall (CALL_SETRESGID, GROUP, GROUP, GROUP) == 0);
+      CHECK (syscall (CALL_SETRESUID, user, user, user) == 0);
       prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
       for (;;)
         body ();
@@ -364,7 +364,7 @@ take_long_as_the_real_user (void)
   posix_spawnattr_t attributes;
   CHECK_EQ (posix_spawnattr_init (&attributes), 0);
   CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_RESETIDS), 0);
-  CHECK (syscall (SYS_setresuid, USER, 0, 0) == 0 && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  CHECK (syscall (CALL_SETRESUID, USER, 0, 0) == 0 && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   take_long_in_a_file_action (&attributes, ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022));
 }
 
