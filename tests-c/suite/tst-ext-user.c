@@ -36,6 +36,7 @@ check_combinations (const gid_t *groups, uint32_t count, const char *text, uid_t
       check_status (program.pid, "NoNewPrivs", status_of (getpid (), "NoNewPrivs"));
       check_status (program.pid, "SigBlk", "0000000000000000");
       end_of (&program);
+      CHECK_EQ (dumpable (), 1);
     }
 }
 
@@ -404,6 +405,8 @@ TEST_LEAVING (what_protects_the_caller_has_to_work)
   need_root ();
   refuse_call_when (SYS_prctl, 0, PR_SET_KEEPCAPS, EXDEV);
   check_error (ARGS (TO_USER), EXDEV);
+  refuse_call (SYS_set_tid_address, EBUSY);
+  check_error (ARGS (TO_USER), EBUSY);
   refuse_call_when (SYS_prctl, 0, PR_GET_SECUREBITS, EDOM);
   check_error (ARGS (TO_USER), EDOM);
   refuse_call (SYS_capget, ENOMEM);
