@@ -91,9 +91,12 @@ fn look(pidfd: c_int, options: c_int) -> Result<SigInfo> {
     let mut news = SigInfo::new();
     // SAFETY: the libc writes one siginfo.
     if unsafe { waitid(P_PIDFD as c_uint, pidfd as c_uint, &mut news, options | libc::WNOWAIT) } == 0 {
-        Ok(news)
-    } else {
-        Err(Errno(errno::get()))
+        return Ok(news);
+    }
+    match errno::get() {
+        // Linux 5.4 came to know pidfds here; the options are good.
+        libc::EINVAL => Err(Errno(libc::ENOSYS)),
+        error => Err(Errno(error)),
     }
 }
 

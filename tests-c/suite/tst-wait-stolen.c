@@ -163,7 +163,9 @@ check_without_zombies (const struct sigaction *action)
       let_go (&child);
       struct told told = { i % 2 ? CLD_EXITED : CLD_KILLED, i % 2 ? 5 : SIGTERM, child.pid, getuid (), UNUSED };
       check_waiter (&waiter, &told);
-      /* Nobody knows whose it was any more. */
+      /* Gone a moment later: then nobody knows whose it was any more. */
+      while (kill (child.pid, 0) == 0)
+        usleep (100);
       told.pid = 0;
       told.uid = 0;
       check_told (child.pidfd, 0, &told);
