@@ -697,7 +697,8 @@ TEST_LEAVING (signals_during_the_preparation)
   signal (SIGUSR1, note_who);
   signal (SIGINT, note_who);
   posix_spawn_file_actions_t actions;
-  char *fifo = wait_for_fifo (&actions);
+  char *fifo = wait_for_fifo (&actions), *trace = test_path ("trace");
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 21, trace, O_WRONLY | O_CREAT, 0600), 0);
   pthread_t thread;
   void *release;
   CHECK_EQ (pthread_create (&thread, NULL, signal_the_child, fifo), 0);
@@ -706,6 +707,7 @@ TEST_LEAVING (signals_during_the_preparation)
   CHECK (close ((int) (long) release) == 0);
   CHECK_EQ (error, 0);
   CHECK_KILLED (pidfd, SIGUSR1);
+  CHECK (access (trace, F_OK) == 0);
   CHECK_EQ (handled_by, 0);
   posix_spawn_file_actions_destroy (&actions);
 }
