@@ -95,7 +95,11 @@ pub unsafe fn same(one: FileAction, other: FileAction) -> bool {
 }
 
 unsafe fn same_string(one: *const c_char, other: *const c_char) -> bool {
-    !one.is_null() && libc::strcmp(one, other) == 0
+    // Miri has no strcmp.
+    #[cfg(miri)]
+    return !one.is_null() && std::ffi::CStr::from_ptr(one) == std::ffi::CStr::from_ptr(other);
+    #[cfg(not(miri))]
+    return !one.is_null() && libc::strcmp(one, other) == 0;
 }
 
 /// The caller's list of file actions, oldest first.  An action that is not known comes out as an error.

@@ -189,3 +189,18 @@ impl From<Child> for OwnedFd {
         child.pidfd
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each status comes back as waitpid would give it.
+    #[test]
+    fn statuses() {
+        assert_eq!(SigInfo::new().exit_status(), None);
+        let with_core = 0x80;
+        for status in (0..256).map(|code| code << 8).chain(1..65).chain((1..65).map(|signal| signal | with_core)) {
+            assert_eq!(SigInfo::of_exit(1, 2, status).exit_status(), Some(status));
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! The environment of a child: the caller's, with changes.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, NulError, OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 
 #[derive(Debug, Default)]
@@ -27,7 +28,7 @@ impl Environment {
     }
 
     /// The child's strings, where the caller has these variables.
-    pub fn strings(&self, of_caller: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<CString>, NulError> {
+    pub fn strings(&self, of_caller: impl Iterator<Item = (OsString, OsString)>) -> io::Result<Vec<CString>> {
         let kept = of_caller.filter(|(name, _)| !self.is_cleared && !self.changes.contains_key(name));
         let set = self.changes.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
         kept.chain(set)
@@ -35,7 +36,7 @@ impl Environment {
                 let mut text = name.into_vec();
                 text.push(b'=');
                 text.extend(value.into_vec());
-                CString::new(text)
+                Ok(CString::new(text)?)
             })
             .collect()
     }
@@ -45,7 +46,7 @@ impl Environment {
 mod tests {
     use super::*;
 
-    fn strings(change: impl FnOnce(&mut Environment)) -> Result<Vec<String>, NulError> {
+    fn strings(change: impl FnOnce(&mut Environment)) -> io::Result<Vec<String>> {
         let mut environment = Environment::default();
         change(&mut environment);
         let of_caller = [("HOME", "/"), ("PATH", "/bin"), ("EMPTY", "")];

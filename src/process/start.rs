@@ -161,3 +161,117 @@ fn own(pidfd: EngineFd) -> OwnedFd {
     // SAFETY: it is given away.
     unsafe { OwnedFd::from_raw_fd(pidfd.into_raw()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Resource, UNLIMITED};
+    use super::*;
+    use crate::libc_abi::same;
+    use std::slice;
+
+    fn pipe() -> [OwnedFd; 2] {
+        let mut ends = [-1; 2];
+        assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
+        ends.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+
+    #[test]
+    fn strings_become_an_array_that_ends_in_null() {
+        let mut command = Command::new("program");
+        command.args(["", "b"]);
+        let argv = array(command.arguments());
+        let texts: Vec<_> = argv[..3].iter().map(|&text| unsafe { std::ffi::CStr::from_ptr(text) }).collect();
+        assert_eq!(texts.iter().map(|text| text.to_bytes()).collect::<Vec<_>>(), [&b"program"[..], b"", b"b"]);
+        assert!(argv.len() == 4 && argv[3].is_null());
+        command.arg0("other");
+        assert_eq!(unsafe { std::ffi::CStr::from_ptr(array(command.arguments())[0]) }.to_bytes(), b"other");
+    }
+
+    /// The engine takes them from the list one by one.
+    #[test]
+    fn actions_in_their_order() {
+        let [one, other] = pipe();
+        let fd = one.as_raw_fd();
+        let mut command = Command::new("program");
+        command.stdin(other).inherit(one).current_dir("/folder");
+        let standard = [Prepared::new(command.stdin.as_ref().unwrap(), 0).unwrap()];
+        let actions = command.actions(&standard);
+        let expected = [
+            standard[0].action.unwrap(),
+            FileAction::Dup2 { from: fd, to: fd },
+            FileAction::Chdir { path: b"/folder\0".as_ptr().cast() },
+        ];
+        let listed: Vec<_> = unsafe { FileActions::listed(&actions) }.collect();
+        assert_eq!(listed.len(), expected.len());
+        for (action, expected) in listed.into_iter().zip(expected) {
+            assert!(unsafe { same(action.unwrap(), expected) });
+        }
+        assert!(unsafe { FileActions::listed(&[]) }.next().is_none());
+    }
+
+    #[test]
+    fn each_request_is_a_flag() {
+        let flags = |change: fn(&mut Command) -> &mut Command| {
+            let mut command = Command::new("program");
+            change(&mut command);
+            command.additions(-1).flags & !PIDFD_SPAWN_SEARCH_ENVP
+        };
+        assert_eq!(flags(|command| command), 0);
+        assert_eq!(flags(|command| command.close_on_exec_from(5)), PIDFD_SPAWN_CLOEXEC_FROM);
+        assert_eq!(flags(|command| command.limit(Resource::Core, 0, 0)), PIDFD_SPAWN_SETRLIMITS);
+        assert_eq!(flags(|command| command.umask(0)), PIDFD_SPAWN_SETUMASK);
+        assert_eq!(flags(|command| command.controlling_terminal(pipe()[0].try_clone().unwrap())), PIDFD_SPAWN_SETCTTY);
+        assert_eq!(flags(|command| command.cgroup(pipe()[0].try_clone().unwrap())), PIDFD_SPAWN_CGROUP);
+        assert_eq!(flags(|command| command.cgroup_may_move(true)), PIDFD_SPAWN_CGROUP_MAY_MOVE);
+        assert_eq!(flags(|command| command.groups(&[])), PIDFD_SPAWN_SETGROUPS);
+        assert_eq!(flags(|command| command.gid(0)), PIDFD_SPAWN_SETGID);
+        assert_eq!(flags(|command| command.uid(0).groups(&[])), PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGROUPS);
+        assert_eq!(flags(|command| command.no_new_privs(true)), PIDFD_SPAWN_NO_NEW_PRIVS);
+        assert_eq!(flags(|command| command.death_signal(1)), PIDFD_SPAWN_PDEATHSIG);
+        assert_eq!(flags(|command| command.autoreap(true)), PIDFD_SPAWN_AUTOREAP);
+        assert_eq!(flags(|command| command.kill_on_close(true)), PIDFD_SPAWN_KILL_ON_CLOSE);
+        assert_eq!(flags(|command| command.kill_on_close(true).kill_on_close(false)), 0);
+        assert_eq!(Command::new("program").additions(3).flags, PIDFD_SPAWN_EXEC_FD);
+    }
+
+    #[test]
+    fn arrays_are_as_long_as_their_counts() {
+        let mut command = Command::new("program");
+        command.groups(&[7, 8]).limit(Resource::NoFile, 1, 2).limit(Resource::RtTime, 3, UNLIMITED);
+        let args = command.additions(-1);
+        let groups = unsafe { slice::from_raw_parts(args.groups, args.group_count as usize) };
+        let limits = unsafe { slice::from_raw_parts(args.limits, args.limit_count as usize) };
+        assert_eq!(groups, [7, 8]);
+        let limits: Vec<_> = limits.iter().map(|limit| (limit.resource, limit.soft, limit.hard)).collect();
+        assert_eq!(limits, [(7, 1, 2), (15, 3, u64::MAX)]);
+        assert!(unsafe { args.check() }.is_ok());
+    }
+
+    #[test]
+    fn resources_have_the_numbers_of_the_libc() {
+        use Resource::*;
+        let numbers = [
+            libc::RLIMIT_CPU,
+            libc::RLIMIT_FSIZE,
+            libc::RLIMIT_DATA,
+            libc::RLIMIT_STACK,
+            libc::RLIMIT_CORE,
+            libc::RLIMIT_RSS,
+            libc::RLIMIT_NPROC,
+            libc::RLIMIT_NOFILE,
+            libc::RLIMIT_MEMLOCK,
+            libc::RLIMIT_AS,
+            libc::RLIMIT_LOCKS,
+            libc::RLIMIT_SIGPENDING,
+            libc::RLIMIT_MSGQUEUE,
+            libc::RLIMIT_NICE,
+            libc::RLIMIT_RTPRIO,
+            libc::RLIMIT_RTTIME,
+        ];
+        let resources = [
+            Cpu, FSize, Data, Stack, Core, Rss, NProc, NoFile, MemLock, As, Locks, SigPending, MsgQueue, Nice, RtPrio,
+            RtTime,
+        ];
+        assert_eq!(numbers.map(i64::from), resources.map(|resource| resource as i64));
+    }
+}

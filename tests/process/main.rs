@@ -235,9 +235,10 @@ fn standard_descriptors() {
     assert!(command.status().unwrap().success());
     assert_eq!((&content(out)[..], &content(err)[..]), ("what was read", "error\n"));
 
-    let std_child =
-        std::process::Command::new("echo").arg("from std").stdout(std::process::Stdio::piped()).spawn().unwrap();
-    assert_eq!(text(Command::new("cat").stdin(std_child.stdout.unwrap())), "from std\n");
+    let mut theirs = std::process::Command::new("echo");
+    let mut theirs = theirs.arg("from std").stdout(std::process::Stdio::piped()).spawn().unwrap();
+    assert_eq!(text(Command::new("cat").stdin(theirs.stdout.take().unwrap())), "from std\n");
+    assert!(theirs.wait().unwrap().success());
 
     let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     assert!(child.stderr.is_none());
