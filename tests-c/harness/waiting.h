@@ -6,6 +6,7 @@
 #define WAITING_H
 
 #include "extension.h"
+#include "users.h"
 
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -41,7 +42,7 @@ start_as (int how, uid_t real, uid_t effective)
     {
       char byte;
       close (pipes[1]);
-      if (real != (uid_t) -1 && syscall (SYS_setresuid, real, effective, effective) != 0)
+      if (real != (uid_t) -1 && !become (real, effective, effective))
         _exit (121);
       while (read (pipes[0], &byte, 1) < 0)
         ;

@@ -73,7 +73,7 @@ check_every_outcome (void *kind)
 
 TEST (the_caller_stays_as_it_was)
 {
-  need_root ();
+  need_users ();
   for (int kind = 0; kind < KINDS; kind++)
     CHECK_EQ (in_fork (check_every_outcome, (void *) &kinds[kind]), 0);
 }
@@ -108,7 +108,7 @@ check_with_descriptors (rlim_t count, int error)
 
 TEST_LEAVING (a_caller_with_capabilities_needs_one_descriptor)
 {
-  need_root ();
+  need_users ();
   check_with_descriptors (1, 0);
   check_with_descriptors (0, EMFILE);
 }
@@ -131,15 +131,15 @@ check_with_three (void *kind)
 
 TEST (a_caller_without_them_needs_three_more)
 {
-  need_root ();
+  need_users ();
   for (int kind = 1; kind < KINDS; kind++)
     CHECK_EQ (in_fork (check_with_three, (void *) &kinds[kind]), 0);
 }
 
 TEST_LEAVING (a_caller_with_one_identity_needs_one)
 {
-  need_root ();
-  CHECK (syscall (SYS_setresuid, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
+  need_users ();
+  CHECK (become (THIRD_USER, THIRD_USER, THIRD_USER));
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   check_with_descriptors (1, 0);
 }
@@ -148,9 +148,9 @@ TEST_LEAVING (a_caller_with_one_identity_needs_one)
    groups. */
 TEST_LEAVING (a_caller_with_several_groups_needs_three_more)
 {
-  need_root ();
-  CHECK (syscall (SYS_setresgid, GROUP, GROUP, OTHER_GROUP) == 0);
-  CHECK (syscall (SYS_setresuid, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
+  need_users ();
+  CHECK (become_group (GROUP, GROUP, OTHER_GROUP));
+  CHECK (become (THIRD_USER, THIRD_USER, THIRD_USER));
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   check_with_descriptors (3, EMFILE);
   limit_descriptors (1000);
@@ -192,7 +192,7 @@ use_its_descriptors (void *kind)
 
 TEST (its_descriptors_are_out_of_the_way)
 {
-  need_root ();
+  need_users ();
   for (int kind = 1; kind < KINDS; kind++)
     CHECK_EQ (in_fork (use_its_descriptors, (void *) &kinds[kind]), 0);
 }
@@ -237,7 +237,7 @@ make_calls_in_threads (void *kind)
 
 TEST (calls_in_many_threads_leave_the_flag)
 {
-  need_root ();
+  need_users ();
   for (int kind = 0; kind < KINDS; kind++)
     CHECK_EQ (in_fork (make_calls_in_threads, (void *) &kinds[kind]), 0);
 }
@@ -266,7 +266,7 @@ overlap (int listener, int flag, bool first_leaves_first)
 
 TEST_LEAVING (of_calls_that_overlap_the_last_gives_the_flag_back)
 {
-  need_root ();
+  need_users ();
   int listener = LISTEN_FOR_EXEC ();
   for (int i = 0; i < 8; i++)
     overlap (listener, !(i & 1), i & 2);
@@ -299,7 +299,7 @@ send_to_main_thread (void *fifo)
 
 TEST (no_handler_runs_before_the_call_returns)
 {
-  need_root ();
+  need_users ();
   need_list_of_children ();
   CHECK (signal (SIGUSR1, count) != SIG_ERR);
   posix_spawn_file_actions_t actions;
@@ -317,7 +317,7 @@ TEST (no_handler_runs_before_the_call_returns)
 /* Nor in the child, which has the caller's memory: a signal that waits for it until then has its default action. */
 TEST_LEAVING (no_handler_runs_in_the_child)
 {
-  need_root ();
+  need_users ();
   CHECK (signal (SIGUSR1, count) != SIG_ERR);
   struct notified_call notified;
   struct call call;
@@ -334,8 +334,12 @@ TEST_LEAVING (no_handler_runs_in_the_child)
 /* In such a sandbox the caller looks at the child now and then. */
 TEST_LEAVING (where_nothing_can_be_waited_for_it_works_too)
 {
-  need_root ();
-  refuse_call_when (SYS_futex, 1, 0 /* FUTEX_WAIT, between processes */, EPERM);
+  need_users ();
+  enum { FUTEX_WAIT_BETWEEN_PROCESSES = 0 };
+  refuse_call_when (SYS_futex, 1, FUTEX_WAIT_BETWEEN_PROCESSES, EPERM);
+# ifdef SYS_futex_time64
+  refuse_call_when (SYS_futex_time64, 1, FUTEX_WAIT_BETWEEN_PROCESSES, EPERM);
+# endif
   for (int i = 0; i < 3; i++)
     {
       check_unchanged (__LINE__, "/bin/true", NULL, ARGS (TO_USER), 0);
@@ -347,7 +351,7 @@ TEST_LEAVING (where_nothing_can_be_waited_for_it_works_too)
 
 TEST_LEAVING (a_child_that_is_killed_at_its_first_step_is_a_success)
 {
-  need_root ();
+  need_users ();
   struct notified_call notified;
   struct call call;
   int listener = LISTEN ({ .call = SYS_set_tid_address, .action = FILTER_NOTIFY });
@@ -360,7 +364,7 @@ TEST_LEAVING (a_child_that_is_killed_at_its_first_step_is_a_success)
 
 TEST_LEAVING (a_child_that_is_killed_in_a_file_action_is_a_success)
 {
-  need_root ();
+  need_users ();
   need_list_of_children ();
   posix_spawn_file_actions_t actions;
   struct call call;
@@ -394,7 +398,7 @@ kill_before_exec (void *kind)
 
 TEST (a_child_that_is_killed_before_its_exec_is_a_success)
 {
-  need_root ();
+  need_users ();
   /* The last has no right to kill its child. */
   for (int kind = 0; kind < KINDS - 1; kind++)
     CHECK_EQ (in_fork (kill_before_exec, (void *) &kinds[kind]), 0);

@@ -185,7 +185,7 @@ TEST (with_SA_NOCLDWAIT_the_status_is_told)
 /* The real user, as waitid tells it. */
 TEST (the_user_is_asked_for_before)
 {
-  need_root ();
+  need_users ();
   need_exit_status ();
   CHECK (sigaction (SIGCHLD, &(struct sigaction) { .sa_handler = SIG_IGN }, NULL) == 0);
   struct process child = start_as (5, 54321, 54322);
