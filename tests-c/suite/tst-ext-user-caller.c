@@ -5,6 +5,8 @@
 
 #include "credentials.h"
 
+#include <poll.h>
+
 #include <time.h>
 
 /* What a change of user could touch, besides what a snapshot has. */
@@ -270,6 +272,40 @@ TEST_LEAVING (of_calls_that_overlap_the_last_gives_the_flag_back)
   int listener = LISTEN_FOR_EXEC ();
   for (int i = 0; i < 8; i++)
     overlap (listener, !(i & 1), i & 2);
+}
+
+static void
+let_return (int listener, struct call *call)
+{
+  struct pollfd event = { .fd = listener, .events = POLLIN };
+  struct notified_call notified;
+  while (!call->returned)
+    if (poll (&event, 1, 10) > 0)
+      CHECK (receive_call (listener, &notified) && continue_call (listener, &notified));
+}
+
+/* One call begins while another, which was the last, gives the flag back. */
+TEST_LEAVING (a_call_that_begins_when_the_last_one_ends_is_not_overlooked)
+{
+  need_users ();
+  struct call last, next;
+  struct notified_call notified, exec;
+  int listener = LISTEN ({ SYS_prctl, 0, ALL_BITS, PR_SET_DUMPABLE, FILTER_NOTIFY },
+                         { .call = SYS_execve, .action = FILTER_NOTIFY });
+  begin_call (&last, NULL, NULL, ARGS (TO_USER));
+  CHECK (receive_call (listener, &notified) && continue_call (listener, &notified));
+  CHECK (receive_call (listener, &notified));
+  CHECK_EQ (notified.arguments[1], 1);
+  begin_call (&next, NULL, NULL, ARGS (TO_USER));
+  CHECK (receive_call (listener, &exec));
+  CHECK (continue_call (listener, &notified));
+  let_return (listener, &last);
+  CHECK_EQ (dumpable (), 0);
+  CHECK (continue_call (listener, &exec));
+  let_return (listener, &next);
+  CHECK_EQ (dumpable (), 1);
+  CHECK_EXIT (pidfd_of_call (&last), 0);
+  CHECK_EXIT (pidfd_of_call (&next), 0);
 }
 
 /* Signals. */
