@@ -112,6 +112,7 @@ lint: check-line-length ## Formatting, clippy, shell scripts, one version everyw
 	scripts/cargo fmt --all --check
 	scripts/cargo fmt --manifest-path examples/rust/Cargo.toml --check
 	scripts/cargo clippy -q --locked --workspace --all-targets -- -D warnings
+	scripts/cargo clippy -q --locked -p pidfd_spawn --features std --all-targets -- -D warnings
 	scripts/cargo clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
 	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env (bash|bats))' \
 	  scripts tests-c packaging man examples tools bench .ci)
@@ -126,9 +127,14 @@ check-warnings: $(HEADERS) ## No C source has a warning, by gcc and by clang
 	@scripts/tap scripts/check-warnings "$(EXAMPLE_FLAGS)" "$(TEST_FLAGS)" "$(LIBRARY_ONLY)"
 
 .PHONY: check-rust
-check-rust: ## Unit tests of the engine
+check-rust: ## Unit tests of the engine, and all tests of the safe module for Rust
 	@scripts/require-tools cargo cc
 	scripts/cargo test -q --locked -p pidfd_spawn
+	scripts/cargo test -q --locked -p pidfd_spawn --features std
+
+.PHONY: check-miri
+check-miri: ## The parts in Rust that make no system call, by Miri; needs rustup's nightly, which it installs
+	@scripts/check-miri
 
 .PHONY: check-crate
 check-crate: ## The crate, its package and what it brings along, as Rust programs get them

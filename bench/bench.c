@@ -28,6 +28,7 @@ static const struct group *const groups[] = {
   &extended_groups[2],    &extended_groups[3],    &extended_groups[4],    &extended_groups[5],
   &extended_groups[6],    &extended_groups[7],    &extended_groups[8],    &extended_groups[9],
   &extended_groups[10],   &extended_groups[11],   &extended_groups[12],   &extended_groups[13],
+  &extended_groups[14],
 };
 
 enum { GROUPS = sizeof groups / sizeof *groups };

@@ -99,9 +99,9 @@ def draw_extended(results, folder):
         lines = "".join(f"{size} {' '.join(f'{value:.4f}' for value in found)}\n" for size, found in points if found)
         if lines:
             blocks.append((f"D{index}", lines))
-            look = f"lw 2 pt 7 lc rgb '{COLOURS[colour]}'"
+            look = f"lw 2 lc rgb '{COLOURS[colour]}'"
             plots.append(f"$D{index} using 1:2 with lines {look} notitle")
-            plots.append(f"$D{index} using 1:2:3:4 with yerrorbars {look} title \"{title}\"")
+            plots.append(f"$D{index} using 1:2:3:4 with yerrorbars pt 7 {look} title \"{title}\"")
     if not blocks:
         return
     draw(folder / "extended.svg",

@@ -56,6 +56,8 @@ ROWS = [
      "4 GiB resident", "a small process", "<=", 1.10),
     ("pidfd_spawn_ext without another user, with 4 GiB resident", "itself in a small process", "extended",
      "limits-resident", "4 GiB resident", "a small process", "<=", 1.10),
+    ("pidfd_spawn_ext as another user, with few descriptors", "vfork + the same steps + execve", "extended", "user-few",
+     "pidfd_spawn_ext", "vfork + the same steps + execve", "", None),
 ]
 
 # The same request by each way and from processes of several sizes: the group's name without the size, what is compared,

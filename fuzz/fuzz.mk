@@ -1,6 +1,6 @@
 # Fuzzing; see README.md.
 
-FUZZ_TARGETS := fdinfo glibc_actions musl_actions attributes
+FUZZ_TARGETS := fdinfo glibc_actions musl_actions attributes spawn_args
 FUZZ := PATH="$(CURDIR)/target/tools/bin:$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz
 
 ##@ Tests of the library

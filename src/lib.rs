@@ -70,7 +70,7 @@
 //!
 //! `unsafe` is denied here and allowed file by file; each such file opens with what makes it sound.
 
-#![cfg_attr(not(any(test, fuzzing)), no_std)]
+#![cfg_attr(not(any(test, fuzzing, feature = "std")), no_std)]
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -88,6 +88,8 @@ mod getpid;
 mod kernel;
 #[cfg(target_os = "linux")]
 mod libc_abi;
+#[cfg(all(target_os = "linux", feature = "std"))]
+pub mod process;
 #[cfg(all(target_os = "linux", any(test, fuzzing)))]
 #[path = "tests/properties.rs"]
 pub mod properties;

@@ -27,6 +27,8 @@ const NOT_RECOGNISED: u8 = 16;
 
 static STATE: AtomicU8 = AtomicU8::new(0);
 
+// Miri has no loader and none of the libc's functions that would be looked up.
+#[cfg(not(miri))]
 ctor::declarative::ctor! {
     #[ctor(unsafe)]
     fn at_load() {

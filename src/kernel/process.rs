@@ -292,9 +292,10 @@ pub fn setrlimit(resource: u32, soft: u64, hard: u64) -> Result<()> {
     unsafe { call!(libc::SYS_prlimit64, 0, resource, &limit as *const Rlimit, 0) }.map(drop)
 }
 
-pub fn umask(mask: u32) {
-    // SAFETY: no pointer.  It cannot fail.
-    let _ = unsafe { call!(libc::SYS_umask, mask) };
+/// Only a sandbox lets it fail.
+pub fn umask(mask: u32) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_umask, mask) }.map(drop)
 }
 
 /// prctl without pointers.
@@ -345,6 +346,15 @@ pub const DUMPABLE: c_int = 1;
 /// Does nothing for the value that nobody can set.
 pub fn set_dumpable(flag: c_int) {
     let _ = prctl(libc::PR_SET_DUMPABLE, flag);
+}
+
+/// An error where a sandbox does not let the flag be set: a value that it never has is refused in a way of its own.
+pub fn can_set_dumpable() -> Result<()> {
+    const NO_VALUE: c_int = 3;
+    match prctl(libc::PR_SET_DUMPABLE, NO_VALUE) {
+        Ok(_) | Err(Errno(libc::EINVAL)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Has the kernel clear the word, and wake who waits for that, when the calling task leaves its memory.  Only a sandbox

@@ -3,6 +3,7 @@
 // Sound because: what is declared zeroable here consists of numbers.
 #![allow(unsafe_code)]
 
+use crate::errno::Result;
 use core::mem::{size_of, MaybeUninit};
 use core::ptr::addr_of_mut;
 use libc::c_int;
@@ -89,6 +90,17 @@ impl SigInfo {
         SigInfo { signal: libc::SIGCHLD, code, pid, user, status, ..Self::new() }
     }
 
+    /// The status as wait gives it, of a process that has ended.
+    #[cfg(feature = "std")]
+    pub const fn exit_status(&self) -> Option<c_int> {
+        match self.code {
+            libc::CLD_EXITED => Some((self.status & 0xff) << 8),
+            libc::CLD_KILLED => Some(self.status),
+            libc::CLD_DUMPED => Some(self.status | 0x80),
+            _ => None,
+        }
+    }
+
     /// Writes what the kernel writes.
     ///
     /// # Safety
@@ -122,6 +134,17 @@ impl SignalSet {
     /// The union of both.
     pub const fn with(self, other: Self) -> Self {
         SignalSet(self.0 | other.0)
+    }
+
+    /// Calls the function with each signal of the set whose disposition can be changed, until an error.
+    #[inline(always)]
+    pub fn for_each(self, mut function: impl FnMut(c_int) -> Result<()>) -> Result<()> {
+        let mut rest = self.0 & Self::BLOCKABLE.0;
+        while rest != 0 {
+            function(rest.trailing_zeros() as c_int + 1)?;
+            rest &= rest.wrapping_sub(1);
+        }
+        Ok(())
     }
 
     /// Everything that can be blocked: what the kernel shows after a request to block all.

@@ -95,7 +95,11 @@ pub unsafe fn same(one: FileAction, other: FileAction) -> bool {
 }
 
 unsafe fn same_string(one: *const c_char, other: *const c_char) -> bool {
-    !one.is_null() && libc::strcmp(one, other) == 0
+    // Miri has no strcmp.
+    #[cfg(miri)]
+    return !one.is_null() && std::ffi::CStr::from_ptr(one) == std::ffi::CStr::from_ptr(other);
+    #[cfg(not(miri))]
+    return !one.is_null() && libc::strcmp(one, other) == 0;
 }
 
 /// The caller's list of file actions, oldest first.  An action that is not known comes out as an error.
@@ -104,6 +108,12 @@ pub enum FileActions {
     None,
     Glibc(glibc::Actions),
     Musl(musl::Actions),
+    /// An array, of which so many are still to come.
+    #[cfg(feature = "std")]
+    Listed {
+        next: *const FileAction,
+        rest: usize,
+    },
 }
 
 impl FileActions {
@@ -118,6 +128,13 @@ impl FileActions {
             Libc::Musl => FileActions::Musl(musl::Actions::new(actions)),
         }
     }
+
+    /// # Safety
+    /// The array is unchanged while this is used.
+    #[cfg(feature = "std")]
+    pub unsafe fn listed(actions: &[FileAction]) -> Self {
+        FileActions::Listed { next: actions.as_ptr(), rest: actions.len() }
+    }
 }
 
 impl Iterator for FileActions {
@@ -129,6 +146,18 @@ impl Iterator for FileActions {
             FileActions::None => None,
             FileActions::Glibc(actions) => actions.next(),
             FileActions::Musl(actions) => actions.next(),
+            #[cfg(feature = "std")]
+            FileActions::Listed { rest: 0, .. } => None,
+            #[cfg(feature = "std")]
+            FileActions::Listed { next, rest } => {
+                let action = *next;
+                // SAFETY: within the array, or at its end.
+                unsafe {
+                    *next = action.add(1);
+                    *rest = rest.wrapping_sub(1);
+                    Some(Ok(*action))
+                }
+            }
         }
     }
 }
@@ -169,7 +198,7 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    const NONE: Self = Attributes {
+    pub const NONE: Self = Attributes {
         flags: 0,
         group: 0,
         default_signals: SignalSet::EMPTY,

@@ -10,7 +10,7 @@ use super::{file_actions, path_search, Frame, HandlerReset, NO_PIDFD};
 use crate::errno::{Errno, Result};
 use crate::kernel::process;
 use crate::kernel::signal;
-use crate::kernel::uapi::{SignalSet, NSIG, SIG_DFL, SIG_IGN};
+use crate::kernel::uapi::{SignalSet, SIG_DFL, SIG_IGN};
 use crate::libc_abi::{flag, Attributes};
 use core::sync::atomic::Ordering;
 use libc::{c_int, c_void};
@@ -26,7 +26,7 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
 
 /// Becomes the program, or says why not.
 #[inline(always)]
-pub unsafe fn run(frame: &Frame, prepare: impl FnOnce() -> Result<()>, execute: impl FnOnce() -> Errno) -> ! {
+pub(super) unsafe fn run(frame: &Frame, prepare: impl FnOnce() -> Result<()>, execute: impl FnOnce() -> Errno) -> ! {
     frame.reached.store(true, Ordering::Relaxed);
     // Without a pidfd in the frame this is a copy of the memory, or nobody could ever refer to the program.
     let unnamed = frame.request.wants_pidfd && frame.pidfd.load(Ordering::Relaxed) == NO_PIDFD;
@@ -64,7 +64,7 @@ unsafe fn prepare(frame: &Frame) -> Result<()> {
 }
 
 #[inline(always)]
-pub fn has_work(frame: &Frame) -> bool {
+pub(super) fn has_work(frame: &Frame) -> bool {
     let mut actions = frame.request.actions;
     frame.request.attributes.flags & !(flag::USEVFORK | flag::SETCGROUP) != 0 || actions.next().is_some()
 }
@@ -72,20 +72,22 @@ pub fn has_work(frame: &Frame) -> bool {
 /// Handlers become default, for they are code of a memory that the program will not have; ignored signals stay ignored
 /// unless the caller wants them default.
 #[inline(always)]
-pub fn set_dispositions(handler_reset: HandlerReset, attributes: &Attributes) -> Result<()> {
+pub(super) fn set_dispositions(handler_reset: HandlerReset, attributes: &Attributes) -> Result<()> {
     let chosen = if attributes.has(flag::SETSIGDEF) { attributes.default_signals } else { SignalSet::EMPTY };
     let known = match handler_reset {
         HandlerReset::ByKernel if chosen == SignalSet::EMPTY => return Ok(()),
         HandlerReset::ByKernel => Some(chosen),
         HandlerReset::ByChild { handlers, .. } => handlers.map(|handlers| chosen.with(handlers)),
     };
-    for number in 1..=NSIG {
-        let changeable = SignalSet::BLOCKABLE.contains(number);
-        if changeable && (known.unwrap_or(chosen).contains(number) || known.is_none() && has_handler(number)?) {
-            signal::set_default(number)?;
-        }
+    match known {
+        Some(signals) => signals.for_each(signal::set_default),
+        None => SignalSet::BLOCKABLE.for_each(|number| {
+            if chosen.contains(number) || has_handler(number)? {
+                signal::set_default(number)?;
+            }
+            Ok(())
+        }),
     }
-    Ok(())
 }
 
 fn has_handler(number: c_int) -> Result<bool> {

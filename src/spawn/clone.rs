@@ -69,7 +69,7 @@ fn describe(args: &mut CloneArgs, frame: &Frame, extension: Option<&Extension>) 
 ///
 /// # Safety
 /// As `spawn`; the caller waits until the child has left the memory before it touches the stack or leaves the frame.
-pub unsafe fn beside_caller(frame: &Frame, extension: &Extension, stack: *mut c_void) -> Result<pid_t> {
+pub(super) unsafe fn beside_caller(frame: &Frame, extension: &Extension, stack: *mut c_void) -> Result<pid_t> {
     let mut room = MaybeUninit::uninit();
     let args: &mut CloneArgs = zeroed(&mut room);
     let size = describe(args, frame, Some(extension));

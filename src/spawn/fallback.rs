@@ -58,7 +58,7 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
 }
 
 /// clone, whose only reason for EINVAL here is a flag that it does not know, and for EPERM a sandbox.
-pub unsafe fn clone(frame: &Frame, flags: u64, stack: *mut c_void, entry: ChildEntry) -> Result<pid_t> {
+pub(super) unsafe fn clone(frame: &Frame, flags: u64, stack: *mut c_void, entry: ChildEntry) -> Result<pid_t> {
     let pidfd = if frame.request.wants_pidfd { CLONE_PIDFD } else { 0 };
     let flags = flags | pidfd | libc::SIGCHLD as u64;
     process::clone(flags, stack, frame.pidfd_address(), entry, frame.address()).map_err(unavailable)
@@ -71,11 +71,12 @@ fn unavailable(error: Errno) -> Errno {
     }
 }
 
-/// Whether a child shares the memory, by a look at one that does nothing else.
+/// Whether a child shares the memory.  No emulator that copies it has clone3; without clone3, a child that does nothing
+/// else is looked at.  In a new PID namespace that one would be process 1, with whose end no other can start.
 pub fn shares_memory() -> Result<bool> {
     if !SHARES_MEMORY.load(Ordering::Relaxed) {
-        let ended = probe::end_one().map_err(unavailable)?;
-        SHARES_MEMORY.store(ended.shared_memory, Ordering::Relaxed);
+        let shares = process::knows_clone3() || probe::end_one().map_err(unavailable)?.shared_memory;
+        SHARES_MEMORY.store(shares, Ordering::Relaxed);
     }
     Ok(SHARES_MEMORY.load(Ordering::Relaxed))
 }

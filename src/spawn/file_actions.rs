@@ -10,6 +10,8 @@ use crate::kernel::{fd, process};
 use crate::libc_abi::{FileAction, FileActions};
 use libc::{c_char, c_int, c_uint, mode_t};
 
+/// Inlined, because the stack that a call may need is stated, and it is one frame less.
+#[inline(always)]
 pub unsafe fn perform(actions: FileActions, error_pipe: &ChildEnd) -> Result<()> {
     for action in actions {
         match action? {

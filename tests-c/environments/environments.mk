@@ -15,11 +15,16 @@ check-compilers: $(HEADERS) ## The library built by Debian 12's own rustc and ca
 	@$(ENVIRONMENTS) compilers
 
 .PHONY: check-kernels
-check-kernels: $(LINKED) build/tests/seccomp-deny ## The C suite on Linux 5.10 to 6.12, and on older ones; RELEASES=...
+check-kernels: $(LINKED) build/tests/seccomp-deny ## The C suite on Linux 5.10 to 7.x, and on older ones; RELEASES=...
 	@scripts/require-tools cc python3
 	-@scripts/require-tools musl-gcc
 	+@if command -v $(MUSL_CC) >/dev/null; then $(MAKE) --no-print-directory -s build-kernels; fi
 	@$(ENVIRONMENTS) kernels $(VM_LIMIT) $(RELEASES)
+
+.PHONY: check-newest-kernel
+check-newest-kernel: $(LINKED) ## What older kernels cannot do, on Debian's newest kernel
+	@scripts/require-tools cc python3
+	@$(ENVIRONMENTS) newest-kernel $(VM_LIMIT)
 
 .PHONY: check-arch
 check-arch: $(HEADERS) ## The library and the C suite for other architectures; ARCH=name for one, WHERE=user or system

@@ -153,7 +153,8 @@ def vendored(folder, manifest="Cargo.toml"):
 
 
 def sources(folder):
-    copy(fresh(folder), "Cargo.toml", "Cargo.lock", "build.rs", "src", "packaging", "include", "scripts")
+    copy(fresh(folder), "Cargo.toml", "Cargo.lock", "build.rs", "src", "tests", "packaging", "include",
+         "scripts")
     vendored(folder)
 
 

@@ -100,7 +100,6 @@ can_fail (long number, const uint64_t *arguments, int error)
     case SYS_geteuid:
     case SYS_getegid:
     case SYS_getppid:
-    case SYS_umask:
     case SYS_exit_group:
     case SYS_exit:
     /* Fails for a process that is not there; this asks for the caller's own group. */

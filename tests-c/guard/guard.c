@@ -68,8 +68,8 @@ static struct role {
 static uint64_t code_first, code_last;
 
 /* A child that is a copy goes on when the parent's call is done: what it finds then does not depend on luck.  One that
-   the parent is suspended for goes on at once.  One that the parent waits for while it shares the memory goes on when that
-   wait begins; then the parent is held until the child has left, so that it waits once. */
+   the parent is suspended for goes on at once.  One that the parent waits for while it shares the memory goes on when
+   that wait begins; then the parent is held until the child has left, so that it waits once. */
 static struct {
   int event; /* how it came into being, 0 while that is not known */
   bool held;

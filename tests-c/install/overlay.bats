@@ -81,6 +81,9 @@ without_overlay() {
   echo 'int use_spawn (int *, char **);
     int use_spawn (int *pidfd, char **argv)
     { return pidfd_spawn (pidfd, "", 0, 0, argv, argv) + pidfd_fork (PIDFDFORK_ASYNCSAFE) + (int) pidfd_getpid (0); }
+    int use_ext (const struct pidfd_spawn_args *, char **);
+    int use_ext (const struct pidfd_spawn_args *args, char **argv)
+    { return pidfd_spawn_ext (0, "", 0, 0, argv, argv, args, sizeof *args) + pidfd_wait (0, 0, 0, 0); }
     int use_cgroup (posix_spawnattr_t *);
     int use_cgroup (posix_spawnattr_t *attr) { return posix_spawnattr_setcgroup_np (attr, POSIX_SPAWN_SETCGROUP); }'
   case " $1 " in *" pidfd_spawn.h "*) echo "$use_pidfd" "$use_wait" ;; esac

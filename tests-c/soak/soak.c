@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <malloc.h>
 #include <poll.h>
@@ -39,6 +40,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -61,7 +63,7 @@ extern char **environ;
 
 /* Shared with the process that watches. */
 static struct counts {
-  atomic_long calls, children, killed, refused, unnamed, signals, cancelled, looked_at;
+  atomic_long calls, children, changes, killed, refused, unnamed, signals, cancelled, looked_at;
   atomic_long wrong, descriptors, zombies, mappings;
   atomic_long beats;
   char first_wrong[256];
@@ -71,6 +73,9 @@ static atomic_bool stop;
 static pid_t *scenario_process; /* the process; 0 in its forked children, where the page is wiped */
 static bool killers, reapers;
 static char child_program[PATH_MAX];
+/* Whether the child can be started as another user, and whether the kernel tells statuses that others have taken. */
+static bool changes_user, tells_statuses;
+enum { USER = 65534 };
 
 __attribute__ ((format (printf, 1, 2))) static void
 wrong (const char *format, ...)
@@ -151,22 +156,22 @@ look_at (struct caller *caller, int pidfd)
     wrong ("write: errno %d", errno);
 }
 
-/* Waits for the end of the child and takes its status, if nobody else has. */
+/* Waits for the end of the child and takes its status, which pidfd_wait has even if somebody else has taken it. */
 static void
-settle (int pidfd, int status, bool killed)
+settle (int pidfd, int status, bool killed, bool by_library)
 {
   struct pollfd wanted = { pidfd, POLLIN, 0 };
-  while (poll (&wanted, 1, -1) != 1)
+  while (!by_library && poll (&wanted, 1, -1) != 1)
     ;
   siginfo_t info = { .si_pid = 0 };
   int result;
   do
-    result = waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED);
+    result = by_library ? pidfd_wait (pidfd, &info, 0, NULL) : waitid (P_PIDFD_, (id_t) pidfd, &info, WEXITED);
   while (result != 0 && errno == EINTR);
   if (result != 0)
     {
-      if (errno != ECHILD || !reapers)
-        wrong ("waitid: errno %d", errno);
+      if (errno != ECHILD || !reapers || (by_library && tells_statuses))
+        wrong ("%s: errno %d", by_library ? "pidfd_wait" : "waitid", errno);
     }
   else if (info.si_code == CLD_KILLED && info.si_status == SIGKILL && (killed || killers))
     atomic_fetch_add (&counts->killed, 1);
@@ -238,7 +243,7 @@ call_spawn (struct caller *caller)
         look_at (caller, pidfd);
       if (killed)
         syscall (SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-      settle (pidfd, STATUS, killed);
+      settle (pidfd, STATUS, killed, roll (caller, 2));
     }
   else
     {
@@ -250,6 +255,104 @@ call_spawn (struct caller *caller)
     }
   posix_spawn_file_actions_destroy (&actions);
   posix_spawnattr_destroy (&attributes);
+}
+
+/* A program's descriptor, for PIDFD_SPAWN_EXEC_FD. */
+static int program_descriptor;
+
+/* Asks for some of what a child can do before its exec. */
+static void
+fill_args (struct caller *caller, struct pidfd_spawn_args *args)
+{
+  static const struct pidfd_spawn_rlimit limit = { .resource = RLIMIT_CORE };
+  static const gid_t groups[] = { USER, USER - 1 };
+  static const int standard[] = { 0, 1, 2 };
+  static sigset_t ignored;
+  *args = (struct pidfd_spawn_args) { .flags = 0 };
+  args->cloexec_from = 3;
+  args->inherit = standard;
+  args->inherit_count = 3;
+  args->limits = &limit;
+  args->limit_count = 1;
+  args->umask = 077;
+  args->ignore = &ignored;
+  args->groups = groups;
+  args->group_count = 2;
+  args->gid = args->uid = USER;
+  args->death_signal = SIGWINCH;
+  args->exec_fd = program_descriptor;
+  const uint64_t flags[] = { PIDFD_SPAWN_CLOEXEC_FROM, PIDFD_SPAWN_SETRLIMITS, PIDFD_SPAWN_SETUMASK,
+                             PIDFD_SPAWN_SETSIGIGNORE, PIDFD_SPAWN_NO_NEW_PRIVS, PIDFD_SPAWN_PDEATHSIG };
+  for (size_t i = 0; i < LENGTH (flags); i++)
+    if (roll (caller, 3) == 0)
+      args->flags |= flags[i];
+  if (changes_user && roll (caller, 2))
+    args->flags |= PIDFD_SPAWN_SETGROUPS | PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SETUID;
+}
+
+static void
+call_extended (struct caller *caller)
+{
+  char status[8], round[16];
+  snprintf (status, sizeof status, "%d", STATUS);
+  snprintf (round, sizeof round, "%u", ++caller->round);
+  bool held = roll (caller, 3) == 0, killed = roll (caller, 4) == 0;
+  int expected = roll (caller, 4) ? 0 : roll (caller, 2) ? ENOENT : EBADF;
+  char *argv[] = { (char *) "child", status, held ? round : NULL, NULL };
+  static const int unopened[] = { 1000 };
+  struct pidfd_spawn_args args;
+  fill_args (caller, &args);
+  const char *program = expected == ENOENT ? "/no/such/program" : child_program;
+  if (expected == EBADF)
+    {
+      args.flags |= PIDFD_SPAWN_CLOEXEC_FROM;
+      args.inherit = unopened;
+      args.inherit_count = 1;
+    }
+  else if (roll (caller, 3) == 0)
+    {
+      args.flags |= PIDFD_SPAWN_SEARCH_ENVP;
+      program = strrchr (program, '/') + 1;
+    }
+  else if (expected == 0 && roll (caller, 2))
+    {
+      args.flags |= PIDFD_SPAWN_EXEC_FD;
+      program = NULL;
+    }
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init (&actions);
+  if (held)
+    {
+      posix_spawn_file_actions_adddup2 (&actions, caller->tell[1], 3);
+      posix_spawn_file_actions_adddup2 (&actions, caller->go[0], 4);
+    }
+
+  int pidfd = UNTOUCHED;
+  int error = pidfd_spawn_ext (&pidfd, program, held ? &actions : NULL, NULL, argv, environ, &args, sizeof args);
+  atomic_fetch_add (&counts->calls, 1);
+  if (error == 0)
+    {
+      check_fresh (pidfd);
+      counts->changes += (args.flags & PIDFD_SPAWN_SETUID) != 0;
+      if (expected != 0 && !killers)
+        wrong ("an extended spawn that must fail with %d succeeded", expected);
+      if (expected != 0)
+        killed = true;
+      else if (held)
+        look_at (caller, pidfd);
+      if (killed)
+        syscall (SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+      settle (pidfd, STATUS, killed, roll (caller, 2));
+    }
+  else
+    {
+      if (error != expected && !is_shortage (error))
+        wrong ("an extended spawn gave %d, wanted %d, flags %#llx", error, expected, (unsigned long long) args.flags);
+      if (pidfd != UNTOUCHED)
+        wrong ("a failed extended spawn touched the descriptor");
+      atomic_fetch_add (&counts->refused, is_shortage (error));
+    }
+  posix_spawn_file_actions_destroy (&actions);
 }
 
 _Noreturn static void
@@ -295,7 +398,7 @@ call_fork (struct caller *caller)
         look_at (caller, pidfd);
       if (killed)
         syscall (SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-      settle (pidfd, STATUS, killed);
+      settle (pidfd, STATUS, killed, roll (caller, 2));
     }
   else if (pidfd != -1)
     wrong ("pidfd_fork gave %d", pidfd);
@@ -311,6 +414,14 @@ call_fork (struct caller *caller)
 
 static atomic_int callers[CALLERS];
 
+static void
+make_a_call (struct caller *caller)
+{
+  void (*const calls[]) (struct caller *) = { call_spawn, call_extended, call_fork };
+  calls[roll (caller, LENGTH (calls))](caller);
+  counts->beats++;
+}
+
 static void *
 make_calls (void *seed)
 {
@@ -318,10 +429,7 @@ make_calls (void *seed)
   callers[caller.seed % CALLERS] = gettid ();
   open_pipes (&caller);
   while (!stop)
-    {
-      (roll (&caller, 2) ? call_spawn : call_fork) (&caller);
-      counts->beats++;
-    }
+    make_a_call (&caller);
   close_pipes (&caller);
   return NULL;
 }
@@ -485,7 +593,10 @@ count_what_is_left (int descriptors)
   static long count;
   static struct mappings mappings;
   int more = open_descriptors () - descriptors;
+  int dumpable = prctl (PR_GET_DUMPABLE, 0, 0, 0, 0);
   counts->zombies += count_children ();
+  if (dumpable != 1)
+    wrong ("the dumpable flag is %d", dumpable);
   counts->descriptors += more > 0 ? more : -more;
   read_mappings (&mappings);
   if (count == 0)
@@ -560,10 +671,7 @@ play_alone (double end)
       open_pipes (&caller);
       setitimer (ITIMER_REAL, &(struct itimerval) { { 0, 300 }, { 0, 300 } }, NULL);
       for (int i = 0; i < 500 && seconds () < end; i++)
-        {
-          (roll (&caller, 2) ? call_spawn : call_fork) (&caller);
-          counts->beats++;
-        }
+        make_a_call (&caller);
       setitimer (ITIMER_REAL, &(struct itimerval) { { 0, 0 }, { 0, 0 } }, NULL);
       close_pipes (&caller);
       count_what_is_left (descriptors);
@@ -580,6 +688,28 @@ struct victim {
   struct caller caller;
 };
 
+static void
+wait_cancellably (void)
+{
+  siginfo_t info;
+  int result;
+  do
+    result = pidfd_wait (in_flight, &info, WNOWAIT, NULL);
+  while (result != 0 && errno == EINTR);
+  if (result == 0)
+    do
+      result = pidfd_wait (in_flight, &info, 0, NULL);
+    while (result != 0 && errno == EINTR);
+  if (result != 0 || info.si_code != CLD_EXITED || info.si_status != STATUS)
+    wrong ("pidfd_wait: %d, errno %d, status %d", result, errno, info.si_status);
+  int state;
+  pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &state);
+  check_fresh (in_flight);
+  close (in_flight);
+  in_flight = UNTOUCHED;
+  pthread_setcancelstate (state, NULL);
+}
+
 static void *
 be_cancelled (void *victim_)
 {
@@ -590,7 +720,8 @@ be_cancelled (void *victim_)
     {
       int error = 0;
       pthread_setcanceltype (victim->type, NULL);
-      switch (roll (&victim->caller, 5))
+      struct pidfd_spawn_args args;
+      switch (roll (&victim->caller, 6))
         {
         case 0:
           error = pidfd_spawn ((int *) &in_flight, child_program, NULL, NULL, argv, environ);
@@ -607,9 +738,18 @@ be_cancelled (void *victim_)
         case 4:
           if (pidfd_getpid (STDIN_FILENO) != -1)
             wrong ("pidfd_getpid knows a process of a file");
+          break;
+        case 5:
+          fill_args (&victim->caller, &args);
+          error
+            = pidfd_spawn_ext ((int *) &in_flight, child_program, NULL, NULL, argv, environ, &args, sizeof args);
+          counts->changes += error == 0 && (args.flags & PIDFD_SPAWN_SETUID) != 0;
         }
       if (in_flight == 0)
         _exit (STATUS);
+      /* Cancelled here, it has taken no status: the child is still to be waited for. */
+      if (in_flight > 0 && victim->type == PTHREAD_CANCEL_DEFERRED && roll (&victim->caller, 2))
+        wait_cancellably ();
       /* The type as well: glibc 2.36 lets a request that is on its way act on a thread that has just disabled them. */
       pthread_setcanceltype (PTHREAD_CANCEL_DEFERRED, NULL);
       pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, NULL);
@@ -618,7 +758,7 @@ be_cancelled (void *victim_)
       if (in_flight > 0)
         {
           check_fresh (in_flight);
-          settle (in_flight, STATUS, false);
+          settle (in_flight, STATUS, false, false);
         }
       in_flight = UNTOUCHED;
       counts->calls++;
@@ -747,6 +887,25 @@ find_child (void)
     }
 }
 
+static void
+find_abilities (void)
+{
+  int status;
+  siginfo_t info;
+  /* The file actions use low numbers. */
+  int fd = open (child_program, O_PATH | O_CLOEXEC);
+  program_descriptor = fcntl (fd, F_DUPFD_CLOEXEC, 500);
+  close (fd);
+  pid_t pid = fork ();
+  if (pid == 0)
+    _exit (setgroups (0, NULL) != 0 || setresgid (USER, USER, USER) != 0 || setresuid (USER, USER, USER) != 0
+           || access (child_program, X_OK) != 0);
+  int pidfd = (int) syscall (SYS_pidfd_open, pid, 0);
+  changes_user = waitpid (pid, &status, 0) == pid && status == 0;
+  tells_statuses = pidfd_wait (pidfd, &info, WNOHANG, NULL) == 0 && info.si_signo == SIGCHLD;
+  close (pidfd);
+}
+
 /* Waits for the scenario processes, and ends one that makes no progress. */
 static void
 watch (struct counts *shared, pid_t *pids, bool *hung, int *statuses)
@@ -797,6 +956,7 @@ main (int argc, char **argv)
   find_child ();
   for (int fd = 3; fd < 1024; fd++)
     close (fd);
+  find_abilities ();
   struct counts *shared
     = mmap (NULL, sizeof *shared * LENGTH (scenarios), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED)
@@ -810,14 +970,18 @@ main (int argc, char **argv)
   watch (shared, pids, hung, statuses);
 
   tap_begin ();
+  if (!changes_user)
+    tap_report (TAP_SKIPPED, "needs root, and a folder that is open to others", "soak: children of another user");
+  if (!tells_statuses)
+    tap_report (TAP_SKIPPED, "needs Linux 6.15", "soak: statuses that others have taken");
   for (size_t i = 0; i < LENGTH (scenarios); i++)
     {
       struct counts *got = &shared[i];
       const char *name = scenarios[i].name;
-      printf ("# %s: %ld calls, %ld children (%ld looked at, %ld killed), %ld unnamed, %ld refused, "
-              "%ld signals handled, %ld threads cancelled\n",
-              name, got->calls, got->children, got->looked_at, got->killed, got->unnamed, got->refused, got->signals,
-              got->cancelled);
+      printf ("# %s: %ld calls, %ld children (%ld as another user, %ld looked at, %ld killed), %ld unnamed, "
+              "%ld refused, %ld signals handled, %ld threads cancelled\n",
+              name, got->calls, got->children, got->changes, got->looked_at, got->killed, got->unnamed, got->refused,
+              got->signals, got->cancelled);
       report (name, got->descriptors == 0, "%ld descriptors are left", got->descriptors);
       report (name, got->zombies == 0, "%ld children are left", got->zombies);
       report (name, got->mappings <= 0, "%ld mappings are left", got->mappings);
@@ -826,6 +990,8 @@ main (int argc, char **argv)
       report (name, !hung[i], "%ld hangs", hung[i]);
       report (name, statuses[i] == 0, "wait status %ld", statuses[i]);
       report (name, got->calls > 0, "%ld calls", got->calls);
+      if (changes_user)
+        report (name, got->changes > 0, "%ld children of another user", got->changes);
     }
   return tap_end ();
 }

@@ -4,7 +4,7 @@
  * and copies the memory, so that nothing which the child writes is seen by its parent; one grants CLONE_PIDFD and gives
  * no descriptor.  A tracer stands in for them: it takes the flags out of the call on its way into the kernel. */
 
-#include "runner.h"
+#include "extension.h"
 
 #include <elf.h>
 #include <sys/ptrace.h>
@@ -48,7 +48,7 @@ typedef struct _user_regs_struct registers;
 #  define FIRST_ARGUMENT(registers_) (registers_).orig_gpr2
 # endif
 
-enum { UNTOUCHED = -7, SHARE_MEMORY = 0x4100 /* CLONE_VM | CLONE_VFORK */, GIVE_PIDFD = 0x1000 /* CLONE_PIDFD */ };
+enum { SHARE_MEMORY = 0x4100 /* CLONE_VM | CLONE_VFORK */, GIVE_PIDFD = 0x1000 /* CLONE_PIDFD */ };
 
 CHILD (exit_with)
 {
@@ -412,6 +412,70 @@ COPYING (handlers_and_masks)
   uint64_t now = 0;
   CHECK (syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &now, 8) == 0);
   CHECK_EQ (now, 1ULL << (SIGUSR2 - 1));
+}
+
+/* pidfd_spawn_ext, with a change of user and without. */
+
+COPYING (extensions)
+{
+  static const uint64_t besides[] = { 0, PIDFD_SPAWN_SETUID };
+  int null = open ("/dev/null", O_RDONLY);
+  CHECK (null >= 0);
+  sigset_t ignored = SIGNALS (SIGUSR1);
+  for (int i = 0; i < 1 + can_set_own_user (); i++)
+    {
+      const struct pidfd_spawn_args *args
+        = ARGS (.flags = PIDFD_SPAWN_CLOEXEC_FROM | PIDFD_SPAWN_SETUMASK | PIDFD_SPAWN_SETSIGIGNORE
+                         | PIDFD_SPAWN_PDEATHSIG | besides[i],
+                .cloexec_from = 3, .ignore = &ignored, .uid = getuid (), .death_signal = SIGTERM);
+      int pidfd = UNTOUCHED;
+      CHECK_EQ (spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("count_descriptors", NULL), args), 0);
+      CHECK_EXIT (pidfd, 3);
+      CHECK_EQ (spawn_ext (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv (), args), 0);
+      struct process_state state = state_of (pid_of (pidfd));
+      kill_and_reap (pidfd);
+      CHECK (state.ignored & 1ULL << (SIGUSR1 - 1));
+      CHECK_EQ (state.blocked, 0);
+    }
+  CHECK (close (null) == 0);
+}
+
+COPYING (errors_of_extensions_arrive)
+{
+  static const uint64_t besides[] = { 0, PIDFD_SPAWN_SETUID };
+  const struct pidfd_spawn_rlimit limit = { RLIMIT_CORE, 0, 2, 1 };
+  for (int i = 0; i < 1 + can_set_own_user (); i++)
+    {
+      CHECK_EXT_FAILS (spawn_ext (&pidfd, "/nonexistent/program", NULL, NULL, sleep_argv (),
+                                  ARGS (.flags = PIDFD_SPAWN_CLOEXEC_FROM | besides[i], .uid = getuid ())),
+                       ENOENT);
+      CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                                  ARGS (.flags = PIDFD_SPAWN_SETRLIMITS | besides[i], .uid = getuid (),
+                                        .limits = &limit, .limit_count = 1)),
+                       EINVAL);
+    }
+}
+
+COPYING (extensions_find_nothing_at_their_numbers)
+{
+  posix_spawnattr_t session;
+  CHECK_EQ (posix_spawnattr_init (&session), 0);
+  CHECK_EQ (posix_spawnattr_setflags (&session, POSIX_SPAWN_SETSID), 0);
+  for (int fd = 3; fd < 12; fd++)
+    if (!is_open (fd))
+      {
+        CHECK_EXT_FAILS (spawn_ext (&pidfd, NULL, NULL, NULL, sleep_argv (),
+                                    ARGS (.flags = PIDFD_SPAWN_EXEC_FD, .exec_fd = fd)),
+                         EBADF);
+        CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, &session, sleep_argv (),
+                                    ARGS (.flags = PIDFD_SPAWN_SETCTTY, .terminal = fd)),
+                         EBADF);
+        CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                                    ARGS (.flags = PIDFD_SPAWN_CLOEXEC_FROM, .cloexec_from = 3, .inherit = &fd,
+                                          .inherit_count = 1)),
+                         EBADF);
+      }
+  posix_spawnattr_destroy (&session);
 }
 
 /* Another thread forks while the call is on: that child has copies of all descriptors and stays. */

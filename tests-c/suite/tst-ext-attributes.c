@@ -91,7 +91,8 @@ TEST (limits_of_the_program)
               LIMITS ({ RLIMIT_CORE, 0, 0, 0 }, { RLIMIT_FSIZE, 0, 4096, 8192 }, { RLIMIT_NOFILE, 0, 50, 60 }), 0);
   CHECK (syscall (SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, after) == 0);
   CHECK (memcmp (before, after, sizeof before) == 0);
-  CHECK_RUNS (NULL, NULL, child_argv ("has_limits", number (RLIMIT_FSIZE), number (before[0]), number (before[1]), NULL),
+  CHECK_RUNS (NULL, NULL,
+              child_argv ("has_limits", number (RLIMIT_FSIZE), number (before[0]), number (before[1]), NULL),
               ARGS (.flags = PIDFD_SPAWN_SETRLIMITS), 0);
 }
 
@@ -567,6 +568,45 @@ TEST (death_signal_in_a_namespace_that_was_entered_later)
 }
 
 /* ---- Together ---- */
+
+/* What the attributes ask for is done beside each other request. */
+TEST (process_group_of_the_attributes)
+{
+  posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETPGROUP);
+  static const uint64_t flags[] = { 0, PIDFD_SPAWN_SETUMASK };
+  for (int i = 0; i < 2; i++)
+    {
+      struct process_state state = state_with (&attributes, ARGS (.flags = flags[i]));
+      CHECK_EQ (state.group, state.pid);
+    }
+  posix_spawnattr_destroy (&attributes);
+}
+
+/* The caller's policy is one that needs no privileges. */
+TEST_LEAVING (scheduling_of_the_attributes)
+{
+  enum { BATCH = 3 };
+  struct sched_param param = { .sched_priority = 0 };
+  posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSCHEDULER);
+  if (posix_spawnattr_setschedpolicy (&attributes, SCHED_OTHER) == ENOSYS
+      || posix_spawnattr_setschedparam (&attributes, &param) == ENOSYS)
+    SKIP ("the libc has no scheduling attributes");
+  if (syscall (SYS_sched_setscheduler, 0, BATCH, &param) != 0)
+    SKIP ("no scheduling for batches: %s", strerror (errno));
+  static const uint64_t flags[] = { 0, PIDFD_SPAWN_SETUMASK };
+  for (int i = 0; i < 2; i++)
+    {
+      CHECK_EQ (state_with (NULL, ARGS (.flags = flags[i])).policy, BATCH);
+      CHECK_EQ (state_with (&attributes, ARGS (.flags = flags[i])).policy, SCHED_OTHER);
+    }
+  /* No priority of that policy. */
+  param.sched_priority = 1;
+  CHECK_EQ (posix_spawnattr_setschedparam (&attributes, &param), 0);
+  for (int i = 0; i < 2; i++)
+    CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, &attributes, sleep_argv (), ARGS (.flags = flags[i])),
+                     EINVAL);
+  posix_spawnattr_destroy (&attributes);
+}
 
 /* Whatever is done besides, the mask is the caller's, or that of the attributes. */
 TEST_LEAVING (signal_mask_of_the_program)

@@ -471,3 +471,24 @@ TEST (too_many_processes_of_the_new_user_are_EAGAIN)
   CHECK_EQ (dumpable (), 1);
   end_of (&one);
 }
+
+static void
+start_the_first_in_a_namespace (void *unused)
+{
+  (void) unused;
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace can be made: %s", strerror (errno));
+  if (syscall (435 /* clone3 */, NULL, 0) != -1 || errno != EINVAL)
+    SKIP ("without clone3 a child is looked at before, and that is the first");
+  char *argv[] = { (char *) "sh", (char *) "-c", (char *) "test $$ = 1", NULL };
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/sh", NULL, NULL, argv, ARGS (TO_USER)), 0);
+  CHECK_EXIT (pidfd, 0);
+}
+
+/* No other child was made before, with whose end the namespace would have ended. */
+TEST (the_first_process_of_a_new_namespace_is_the_program)
+{
+  need_users ();
+  CHECK_EQ (in_fork (start_the_first_in_a_namespace, NULL), 0);
+}

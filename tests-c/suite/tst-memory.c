@@ -5,7 +5,7 @@
  * the call.  And the stack that a call needs, child included, must stay within what the documentation states; VERBOSE=1
  * prints what was measured. */
 
-#include "runner.h"
+#include "extension.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -16,9 +16,9 @@
 
 /* The needs that are documented, in bytes. */
 #ifdef __s390x__
-enum { NEED_SPAWN = 3072, NEED_SPAWNP = 7168 };
+enum { NEED_SPAWN = 3072, NEED_SPAWNP = 7168, NEED_SPAWN_EXT = 16384 };
 #else
-enum { NEED_SPAWN = 2048, NEED_SPAWNP = 6144 };
+enum { NEED_SPAWN = 2048, NEED_SPAWNP = 6144, NEED_SPAWN_EXT = 12288 };
 #endif
 enum { NEED_FORK = 2048, NEED_GETPID = 2048 };
 
@@ -63,6 +63,14 @@ static void
 call_spawnp (void)
 {
   books->result = SPAWNP (&books->pidfd, name, actions, attributes, argv_4, environ);
+}
+
+static struct pidfd_spawn_args args;
+
+static void
+call_spawn_ext (void)
+{
+  books->result = pidfd_spawn_ext (&books->pidfd, name, actions, attributes, argv_4, environ, &args, sizeof args);
 }
 
 static long measured_need (void);
@@ -340,6 +348,44 @@ each_spawn (void (*check) (call_function *call, int error))
   check (call_spawnp, ENOENT);
 }
 
+/* Every step of the child, with a search and without; with a change of user, of which the library keeps count, only if
+   that may be seen. */
+static void
+each_spawn_ext (void (*check) (call_function *call, int error), bool changes_user)
+{
+  static const struct pidfd_spawn_rlimit limit = { RLIMIT_CORE, 0, 0, 0 };
+  static const int inherit[] = { STDERR_FILENO };
+  static const uint64_t besides[] = { 0, PIDFD_SPAWN_SEARCH, PIDFD_SPAWN_SEARCH_ENVP, PIDFD_SPAWN_SETUID,
+                                      PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SEARCH };
+  static sigset_t ignored;
+  /* Another death signal would meet the program when the thread that makes the call ends. */
+  ignored = SIGNALS (SIGUSR2);
+  args = *ARGS (.flags = 0, .cloexec_from = 3, .inherit = inherit, .inherit_count = 1, .limits = &limit,
+                .limit_count = 1, .ignore = &ignored, .umask = 022, .gid = getgid (), .uid = getuid (),
+                .death_signal = SIGCHLD);
+  for (size_t i = 0; i < (changes_user ? sizeof besides / sizeof *besides : 3); i++)
+    {
+      args.flags = besides[i];
+      actions = NULL;
+      attributes = NULL;
+      name = self_path;
+      check (call_spawn_ext, 0);
+      args.flags |= PIDFD_SPAWN_CLOEXEC_FROM | PIDFD_SPAWN_SETRLIMITS | PIDFD_SPAWN_SETUMASK
+                    | PIDFD_SPAWN_SETSIGIGNORE | PIDFD_SPAWN_NO_NEW_PRIVS | PIDFD_SPAWN_PDEATHSIG;
+      ask_for_everything ();
+      check (call_spawn_ext, 0);
+      name = "/nonexistent/program";
+      check (call_spawn_ext, ENOENT);
+      if (args.flags & (PIDFD_SPAWN_SEARCH | PIDFD_SPAWN_SEARCH_ENVP))
+        {
+          name = "no-such-program";
+          check (call_spawn_ext, ENOENT);
+        }
+      posix_spawn_file_actions_adddup2 (actions, 700, 20);
+      check (call_spawn_ext, EBADF);
+    }
+}
+
 static void
 check_memory (call_function *call, int error)
 {
@@ -371,6 +417,8 @@ check_spawn_need (call_function *call, int error)
 {
   if (call == call_spawn)
     check_need ("pidfd_spawn", call, error, NEED_SPAWN);
+  else if (call == call_spawn_ext)
+    check_need (format ("pidfd_spawn_ext (%#llx)", (unsigned long long) args.flags), call, error, NEED_SPAWN_EXT);
   else
     check_need ("pidfd_spawnp", call, error, NEED_SPAWNP);
 }
@@ -395,6 +443,7 @@ TEST (a_spawn_changes_no_memory)
 {
   prepare ();
   each_spawn (check_memory);
+  each_spawn_ext (check_memory, false);
 }
 
 TEST (a_spawn_without_clone3_changes_no_memory)
@@ -402,6 +451,7 @@ TEST (a_spawn_without_clone3_changes_no_memory)
   refuse_call (SYS_clone3, ENOSYS);
   prepare ();
   each_spawn (check_memory);
+  each_spawn_ext (check_memory, false);
 }
 
 TEST_LEAVING (getpid_changes_no_memory)
@@ -417,6 +467,7 @@ TEST (the_stack_that_a_spawn_needs)
 {
   prepare ();
   each_spawn (check_spawn_need);
+  each_spawn_ext (check_spawn_need, true);
 }
 
 TEST (the_stack_that_a_spawn_needs_without_clone3)
@@ -424,6 +475,7 @@ TEST (the_stack_that_a_spawn_needs_without_clone3)
   refuse_call (SYS_clone3, ENOSYS);
   prepare ();
   each_spawn (check_spawn_need);
+  each_spawn_ext (check_spawn_need, true);
 }
 
 TEST (the_stack_that_a_spawn_needs_without_close_range)
@@ -431,6 +483,7 @@ TEST (the_stack_that_a_spawn_needs_without_close_range)
   prepare ();
   refuse_call (436 /* close_range */, ENOSYS);
   each_spawn (check_spawn_need);
+  each_spawn_ext (check_spawn_need, true);
 }
 
 TEST (the_stack_that_a_fork_needs)

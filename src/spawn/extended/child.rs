@@ -6,7 +6,7 @@
 use super::args::*;
 use super::{cgroup, close_on_exec, Extension};
 use crate::errno::{Errno, Result};
-use crate::kernel::uapi::{SignalSet, NSIG};
+use crate::kernel::uapi::SignalSet;
 use crate::kernel::{fd, process, signal};
 use crate::libc_abi::flag;
 use crate::spawn::child::{self, NOT_EXECUTED};
@@ -41,7 +41,7 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
         HandlerReset::ByKernel => return Ok(()),
     };
     child::set_dispositions(frame.handler_reset, attributes)?;
-    ignore(extension.ignored)?;
+    extension.ignored.for_each(signal::set_ignored)?;
     child::set_scheduling(attributes)?;
     child::set_session(attributes)?;
     if args.has(PIDFD_SPAWN_SETCTTY) {
@@ -55,7 +55,7 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     }
     child::reset_ids(attributes)?;
     if args.has(PIDFD_SPAWN_SETUMASK) {
-        process::umask(args.umask);
+        process::umask(args.umask)?;
     }
     if args.has(PIDFD_SPAWN_CLOEXEC_FROM) {
         close_on_exec::mark_from(args.cloexec_from)?;
@@ -86,18 +86,6 @@ const FLAGS_WITHOUT_STEPS: u64 = PIDFD_SPAWN_SEARCH
     | PIDFD_SPAWN_CGROUP_MAY_MOVE
     | PIDFD_SPAWN_AUTOREAP
     | PIDFD_SPAWN_KILL_ON_CLOSE;
-
-fn ignore(signals: SignalSet) -> Result<()> {
-    if signals == SignalSet::EMPTY {
-        return Ok(());
-    }
-    for number in 1..=NSIG {
-        if SignalSet::BLOCKABLE.contains(number) && signals.contains(number) {
-            signal::set_ignored(number)?;
-        }
-    }
-    Ok(())
-}
 
 unsafe fn set_credentials(extension: &Extension) -> Result<()> {
     let args = extension.args;

@@ -24,7 +24,9 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// An error where the flag could not be given back.
     pub fn new() -> Result<Self> {
+        process::can_set_dumpable()?;
         loop {
             let state = STATE.load(Ordering::Acquire);
             let next = if state & COUNT == 0 {

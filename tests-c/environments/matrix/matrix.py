@@ -147,12 +147,13 @@ def compilers(results):
     built = results.check(name, "build", status == 0,
                           "cargo build --release" + ("" if status == 0 else f": {places.cargo_error(text)}"))
     # The unit tests are for the compilers that developers have; whether these can build them is shown, not required.
-    status, text = chroot_run(root, folder, "cargo", "test", "--locked", "--offline", "-p", "pidfd_spawn",
-                              log=WORK / "cargo-test.log")
-    if status and re.search(r"^error: could not compile", text, re.MULTILINE):
-        results.unavailable(name, "unit tests", f"they do not compile: {places.cargo_error(text)}")
-    else:
-        results.check(name, "unit tests", status == 0, f"cargo test: {cargo_result(text)}")
+    for label, options in ("unit tests", ()), ("safe module", ("--features", "std", "--test", "process")):
+        status, text = chroot_run(root, folder, "cargo", "test", "--locked", "--offline", "-p", "pidfd_spawn", *options,
+                                  log=WORK / f"cargo-test-{label.split()[0]}.log")
+        if status and re.search(r"^error: could not compile", text, re.MULTILINE):
+            results.unavailable(name, label, f"they do not compile: {places.cargo_error(text)}")
+        else:
+            results.check(name, label, status == 0, f"cargo test: {cargo_result(text)}")
     if not built:
         return
     lib = WORK / "crate-lib"
