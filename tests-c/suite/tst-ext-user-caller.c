@@ -274,6 +274,26 @@ TEST_LEAVING (of_calls_that_overlap_the_last_gives_the_flag_back)
     overlap (listener, !(i & 1), i & 2);
 }
 
+/* Lets everything else go on until this one comes. */
+static void
+receive_one (int listener, struct notified_call *notified, bool (*is_wanted) (const struct notified_call *))
+{
+  while (receive_call (listener, notified) && !is_wanted (notified))
+    CHECK (continue_call (listener, notified));
+}
+
+static bool
+gives_flag_back (const struct notified_call *notified)
+{
+  return notified->arguments[0] == PR_SET_DUMPABLE && notified->arguments[1] == 1;
+}
+
+static bool
+is_exec (const struct notified_call *notified)
+{
+  return notified->arguments[0] != PR_SET_DUMPABLE;
+}
+
 static void
 let_return (int listener, struct call *call)
 {
@@ -293,11 +313,9 @@ TEST_LEAVING (a_call_that_begins_when_the_last_one_ends_is_not_overlooked)
   int listener = LISTEN ({ SYS_prctl, 0, ALL_BITS, PR_SET_DUMPABLE, FILTER_NOTIFY },
                          { .call = SYS_execve, .action = FILTER_NOTIFY });
   begin_call (&last, NULL, NULL, ARGS (TO_USER));
-  CHECK (receive_call (listener, &notified) && continue_call (listener, &notified));
-  CHECK (receive_call (listener, &notified));
-  CHECK_EQ (notified.arguments[1], 1);
+  receive_one (listener, &notified, gives_flag_back);
   begin_call (&next, NULL, NULL, ARGS (TO_USER));
-  CHECK (receive_call (listener, &exec));
+  receive_one (listener, &exec, is_exec);
   CHECK (continue_call (listener, &notified));
   let_return (listener, &last);
   CHECK_EQ (dumpable (), 0);
