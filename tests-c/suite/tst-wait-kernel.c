@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_wait and what the kernel tells of exit statuses: nothing before Linux 6.15, and nothing of a process that is out
- * of sight; and how the library finds that out. */
+ * pidfd_wait and what the kernel tells of exit statuses: nothing before Linux 6.15, and nothing of a process that is
+ * out of sight; and how the library finds that out. */
 
 #include "waiting.h"
 
