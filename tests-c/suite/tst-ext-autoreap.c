@@ -168,6 +168,12 @@ note_arguments (void *unused)
   for (;;)
     if (receive_call (listener, &call))
       {
+        /* The library may ask first whether there is such a call. */
+        if (call.arguments[1] < sizeof seen)
+          {
+            continue_call (listener, &call);
+            continue;
+          }
         seen = *(const struct clone_arguments *) (uintptr_t) call.arguments[0];
         answer_call (listener, &call, EAGAIN);
       }
