@@ -3,9 +3,9 @@
 //!     event-loop 'sleep 0.2' false 'sleep 100'
 //!
 //! Each argument is a command of words between spaces.  Each child's pidfd is readable when the child has ended; one
-//! that runs for longer than a second is told to end.  The children inherit no descriptor besides the standard ones, and
-//! end when the supervisor does.  It prints how each child ended, in that order, and ends with status 1 if one of them
-//! failed.
+//! that runs for longer than a second is told to end.  The children inherit no descriptor besides the standard ones,
+//! and end when the supervisor does.  It prints how each child ended, in that order, and ends with status 1 if one of
+//! them failed.
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
