@@ -1,4 +1,5 @@
-//! pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid for C libraries that lack them.
+//! pidfd_spawn, pidfd_spawnp and pidfd_getpid for C libraries that lack them; and pidfd_spawn_ext, pidfd_wait and
+//! pidfd_fork, which no C library has.
 //!
 //! # As a dependency
 //!
@@ -72,8 +73,9 @@
 //! - `spawn`: starting a program.  `spawn` itself is the parent's half, `spawn::child` the child's; `clone` makes the
 //!   child, and `fallback` where clone3 is refused; `file_actions` and `path_search` are the two larger things that the
 //!   child does, `error_pipe` is for emulators.
+//! - `spawn::extended`: what pidfd_spawn_ext does besides; `user_change` is for children that change their user.
 //! - `fork`: pidfd_fork; `handshake` is the proof that its pidfd names the child, `raw` for a libc without _Fork.
-//! - `getpid`: pidfd_getpid.
+//! - `getpid`: pidfd_getpid; `wait`: pidfd_wait.
 //! - `libc_abi`: the caller's attributes and file actions, read from the libc's private layouts, and the check that the
 //!   layouts are what they are thought to be.
 //! - `cancel`: keeps thread cancellation out.

@@ -91,9 +91,12 @@ fn look(pidfd: c_int, options: c_int) -> Result<SigInfo> {
     let mut news = SigInfo::new();
     // SAFETY: the libc writes one siginfo.
     if unsafe { waitid(P_PIDFD as c_uint, pidfd as c_uint, &mut news, options | libc::WNOWAIT) } == 0 {
-        Ok(news)
-    } else {
-        Err(Errno(errno::get()))
+        return Ok(news);
+    }
+    match errno::get() {
+        // Linux 5.4 came to know pidfds here; the options are good.
+        libc::EINVAL => Err(Errno(libc::ENOSYS)),
+        error => Err(Errno(error)),
     }
 }
 
@@ -158,7 +161,8 @@ fn exit_status(pidfd: c_int) -> Option<c_int> {
 /// has ended is looked at.  That it does not tell is not remembered: the answer may have failed for another reason.
 fn kernel_tells() -> bool {
     static TELLS: AtomicBool = AtomicBool::new(false);
-    if TELLS.load(Ordering::Relaxed) {
+    // Where none can be made, hope for the best.
+    if TELLS.load(Ordering::Relaxed) || probe::would_be_process_1() {
         return true;
     }
     let tells = match probe::end_one() {

@@ -251,6 +251,7 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 ///                 6.15, or because the process is out of sight in another PID namespace.
 ///   EINTR         A signal handler ran.
 ///   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK and the process has not ended.
+///   ENOSYS        The kernel cannot wait for pidfds: before Linux 5.4.
 ///
 /// SAFETY
 ///   MT-Safe: any number of threads may wait for the same process; each gets the status, one of them the usage.

@@ -72,7 +72,7 @@ fn unavailable(error: Errno) -> Errno {
 }
 
 /// Whether a child shares the memory.  No emulator that copies it has clone3; without clone3, a child that does nothing
-/// else is looked at.  (Not otherwise: in a new PID namespace it would be process 1, with whose end no other can start.)
+/// else is looked at.  In a new PID namespace that one would be process 1, with whose end no other can start.
 pub fn shares_memory() -> Result<bool> {
     if !SHARES_MEMORY.load(Ordering::Relaxed) {
         let shares = process::knows_clone3() || probe::end_one().map_err(unavailable)?.shared_memory;

@@ -3,8 +3,8 @@
 // Sound because: the caller is suspended while the child uses its memory, and the child does nothing but set a mark.
 #![allow(unsafe_code)]
 
-use crate::errno::Result;
-use crate::kernel::fd::OwnedFd;
+use crate::errno::{Errno, Result};
+use crate::kernel::fd::{self, OwnedFd};
 use crate::kernel::uapi::{CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
 use crate::kernel::{process, signal};
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -20,6 +20,15 @@ pub struct Ended {
 struct Frame {
     reached: AtomicBool,
     pidfd: AtomicI32,
+}
+
+/// Whether the next child would be process 1 of a PID namespace, with whose end no other could start; as far as procfs
+/// tells.
+pub fn would_be_process_1() -> bool {
+    let open = |path| fd::open_in(libc::AT_FDCWD, path, libc::O_PATH | libc::O_CLOEXEC);
+    // A namespace without a process cannot be opened.
+    open(b"/proc/thread-self/ns/pid\0").is_ok()
+        && matches!(open(b"/proc/thread-self/ns/pid_for_children\0"), Err(Errno(libc::ENOENT)))
 }
 
 pub fn end_one() -> Result<Ended> {

@@ -3,7 +3,7 @@
  * The caller of a case: a process of its own that makes itself what the case says, calls the implementation's function
  * and writes down what came of it: the answer, the child's end, and what of the caller is not as before. */
 
-#include "differential.h"
+#include "by-hand.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -56,6 +57,37 @@ reference_spawnp (int *pidfd, const char *file, const posix_spawn_file_actions_t
   return with_pidfd (posix_spawnp (&pid, file, actions, attributes, argv, envp), pidfd);
 }
 
+/* With arguments: the library's own function, or the same by hand. */
+
+typedef int extended_function (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                               char *const[], char *const[], const struct pidfd_spawn_args *, size_t);
+
+static extended_function *spawn_extended;
+static struct pidfd_spawn_args args;
+static struct request request;
+
+static int
+extended_spawn (int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+  return spawn_extended (pidfd, path, actions, attributes, argv, envp, &args, sizeof args);
+}
+
+static int
+spawn_with_request (int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+                    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+  request.file = path;
+  request.argv = argv;
+  request.envp = envp;
+  request.args = &args;
+  if (!actions)
+    request.step_count = 0;
+  if (!attributes)
+    request.attribute_flags = 0;
+  return spawn_by_hand (pidfd, &request);
+}
+
 bool
 find_functions (enum implementation implementation, const char *library)
 {
@@ -65,13 +97,32 @@ find_functions (enum implementation implementation, const char *library)
   spawn_search = reference_spawnp;
   if (implementation == POSIX_SPAWN)
     return true;
+  if (implementation == BY_HAND)
+    {
+      spawn_path = spawn_search = spawn_with_request;
+      return prepare_by_hand ();
+    }
   /* By its handle, so that each implementation's function is its own whatever else is loaded. */
-  void *handle = implementation == LIBRARY ? dlopen (library, RTLD_NOW | RTLD_LOCAL) : dlopen ("libc.so.6", RTLD_NOW);
+  void *handle = implementation == LIBC ? dlopen ("libc.so.6", RTLD_NOW) : dlopen (library, RTLD_NOW | RTLD_LOCAL);
   if (!handle)
     return false;
+  if (implementation == EXTENDED)
+    {
+      spawn_path = spawn_search = extended_spawn;
+      spawn_extended = (extended_function *) dlsym (handle, "pidfd_spawn_ext");
+      return spawn_extended;
+    }
   spawn_path = (spawn_function *) dlsym (handle, "pidfd_spawn");
   spawn_search = (spawn_function *) dlsym (handle, "pidfd_spawnp");
   return spawn_path && spawn_search;
+}
+
+void
+warm_up (void)
+{
+  char *nothing[] = { NULL };
+  int pidfd;
+  spawn_path (&pidfd, "/nonexistent", NULL, NULL, nothing, nothing);
 }
 
 /* ---- The settings of a case ---- */
@@ -211,7 +262,8 @@ set_group (char *value)
                                 { "outside", getpgid (getppid ()) },
                                 { "none", NO_SUCH_GROUP },
                                 { NULL, 0 } };
-  return posix_spawnattr_setpgroup (&attributes, number (words, value));
+  request.group = number (words, value);
+  return posix_spawnattr_setpgroup (&attributes, request.group);
 }
 
 /* Also the two signals that glibc's sigaddset refuses because it keeps them for itself. */
@@ -239,7 +291,7 @@ set_mask (char *value)
 static int
 set_priority (char *value)
 {
-  struct sched_param param = { .sched_priority = atoi (value) };
+  struct sched_param param = { .sched_priority = request.priority = atoi (value) };
   return posix_spawnattr_setschedparam (&attributes, &param);
 }
 
@@ -247,7 +299,7 @@ set_priority (char *value)
 static int
 set_policy (char *value)
 {
-  int policy = (int) strtol (value, NULL, 0);
+  int policy = request.policy = (int) strtol (value, NULL, 0);
   if (posix_spawnattr_setschedpolicy (&attributes, policy) != 0)
     ((int *) &attributes)[POLICY_WORD] = policy;
   return 0;
@@ -262,10 +314,20 @@ set_cgroup (char *value)
   return 0;
 }
 
+/* Of what the libc has taken, for the implementation by hand. */
+static int
+note (int error, struct step step)
+{
+  if (error == 0 && request.step_count < sizeof request.steps / sizeof *request.steps)
+    request.steps[request.step_count++] = step;
+  return error;
+}
+
 static int
 action_close (char *value)
 {
-  return posix_spawn_file_actions_addclose (&actions, atoi (value));
+  int fd = atoi (value);
+  return note (posix_spawn_file_actions_addclose (&actions, fd), (struct step) { STEP_CLOSE, .fd = fd });
 }
 
 static int
@@ -273,7 +335,8 @@ action_dup2 (char *value)
 {
   int from = 0, to = 0;
   sscanf (value, "%d %d", &from, &to);
-  return posix_spawn_file_actions_adddup2 (&actions, from, to);
+  return note (posix_spawn_file_actions_adddup2 (&actions, from, to),
+               (struct step) { STEP_DUP2, .fd = from, .to = to });
 }
 
 /* "N FLAGS M STRING": the number of an action and a mode, or of a setting and an offset. */
@@ -292,31 +355,30 @@ action_open (char *value)
 {
   int fd = 0, flags = 0, mode = 0;
   char *path = open_arguments (value, &fd, &flags, &mode);
-  int error = posix_spawn_file_actions_addopen (&actions, fd, path, flags, (mode_t) mode);
-  free (path);
-  return error;
+  return note (posix_spawn_file_actions_addopen (&actions, fd, path, flags, (mode_t) mode),
+               (struct step) { STEP_OPEN, .fd = fd, .flags = flags, .mode = (mode_t) mode, .path = path });
 }
 
 static int
 action_chdir (char *value)
 {
   char *path = decode (value, root);
-  int error = posix_spawn_file_actions_addchdir_np (&actions, path);
-  free (path);
-  return error;
+  return note (posix_spawn_file_actions_addchdir_np (&actions, path), (struct step) { STEP_CHDIR, .path = path });
 }
 
 static int
 action_fchdir (char *value)
 {
-  return posix_spawn_file_actions_addfchdir_np (&actions, atoi (value));
+  int fd = atoi (value);
+  return note (posix_spawn_file_actions_addfchdir_np (&actions, fd), (struct step) { STEP_FCHDIR, .fd = fd });
 }
 
 static int
 action_closefrom (char *value)
 {
 #if __GLIBC_PREREQ (2, 34)
-  return posix_spawn_file_actions_addclosefrom_np (&actions, atoi (value));
+  int fd = atoi (value);
+  return note (posix_spawn_file_actions_addclosefrom_np (&actions, fd), (struct step) { STEP_CLOSEFROM, .fd = fd });
 #else
   (void) value;
   return ENOSYS;
@@ -327,7 +389,8 @@ static int
 action_tcsetpgrp (char *value)
 {
 #if __GLIBC_PREREQ (2, 35)
-  return posix_spawn_file_actions_addtcsetpgrp_np (&actions, atoi (value));
+  int fd = atoi (value);
+  return note (posix_spawn_file_actions_addtcsetpgrp_np (&actions, fd), (struct step) { STEP_TCSETPGRP, .fd = fd });
 #else
   (void) value;
   return ENOSYS;
@@ -393,6 +456,18 @@ set_terminal (char *value)
     return -1;
   int other = ioctl (master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
   return ioctl (other, TIOCSCTTY, 0) | place (other, terminal, 0);
+}
+
+/* One that is no session's. */
+static int
+set_new_terminal (char *value)
+{
+  int free_terminal = 0, master = 0, unlock = 0;
+  sscanf (value, "%d %d", &free_terminal, &master);
+  int opened = open ("/dev/ptmx", O_RDWR | O_NOCTTY);
+  if (place (opened, master, 0) != 0 || ioctl (master, TIOCSPTLCK, &unlock) != 0)
+    return -1;
+  return place (ioctl (master, TIOCGPTPEER, O_RDWR | O_NOCTTY), free_terminal, 0);
 }
 
 static int
@@ -475,13 +550,6 @@ set_ids (char *value)
   return (int) (syscall (SYS_setresgid, ids[2], ids[3], -1) | syscall (SYS_setresuid, ids[0], ids[1], -1));
 }
 
-struct kernel_action {
-  void *handler;
-  unsigned long flags;
-  void *restorer;
-  uint64_t mask;
-};
-
 static void
 handler (int signal)
 {
@@ -557,6 +625,154 @@ set_thread (char *value)
   return 0;
 }
 
+static int
+set_dumpable (char *value)
+{
+  return prctl (PR_SET_DUMPABLE, atoi (value), 0, 0, 0);
+}
+
+/* The arguments of pidfd_spawn_ext. */
+
+enum { MOST = 16 };
+
+static int
+set_program_descriptor (char *value)
+{
+  args.flags |= PIDFD_SPAWN_EXEC_FD;
+  args.exec_fd = atoi (value);
+  program = NULL;
+  return 0;
+}
+
+static int
+set_search_of_child (char *value)
+{
+  (void) value;
+  args.flags |= PIDFD_SPAWN_SEARCH_ENVP;
+  return 0;
+}
+
+static int
+set_cloexec_from (char *value)
+{
+  args.flags |= PIDFD_SPAWN_CLOEXEC_FROM;
+  args.cloexec_from = atoi (value);
+  return 0;
+}
+
+static int
+set_inherit (char *value)
+{
+  static int inherited[MOST];
+  args.inherit = inherited;
+  if (args.inherit_count < MOST)
+    inherited[args.inherit_count++] = atoi (value);
+  return 0;
+}
+
+static int
+set_limit (char *value)
+{
+  static struct pidfd_spawn_rlimit limits[MOST];
+  long long soft = 0, hard = 0;
+  args.flags |= PIDFD_SPAWN_SETRLIMITS;
+  args.limits = limits;
+  if (args.limit_count == MOST)
+    return 0;
+  struct pidfd_spawn_rlimit *limit = &limits[args.limit_count++];
+  sscanf (value, "%u %lld %lld", &limit->resource, &soft, &hard);
+  limit->soft = (uint64_t) soft;
+  limit->hard = (uint64_t) hard;
+  return 0;
+}
+
+static int
+set_file_mask (char *value)
+{
+  args.flags |= PIDFD_SPAWN_SETUMASK;
+  args.umask = (uint32_t) strtol (value, NULL, 8);
+  return 0;
+}
+
+static int
+set_ignore (char *value)
+{
+  static sigset_t ignore;
+  args.flags |= PIDFD_SPAWN_SETSIGIGNORE;
+  args.ignore = &ignore;
+  return add_signal (&ignore, value);
+}
+
+static int
+set_take_terminal (char *value)
+{
+  args.flags |= PIDFD_SPAWN_SETCTTY;
+  args.terminal = atoi (value);
+  return 0;
+}
+
+/* The one that everything here is in. */
+static int
+set_move (char *value)
+{
+  (void) value;
+  if (cgroup < 0)
+    return ENOENT;
+  args.flags |= PIDFD_SPAWN_CGROUP | PIDFD_SPAWN_CGROUP_MAY_MOVE;
+  args.cgroup = CGROUP_DESCRIPTOR;
+  return 0;
+}
+
+static int
+set_groups (char *value)
+{
+  (void) value;
+  args.flags |= PIDFD_SPAWN_SETGROUPS;
+  return 0;
+}
+
+static int
+set_supplementary (char *value)
+{
+  static gid_t groups[MOST];
+  args.groups = groups;
+  if (args.group_count < MOST)
+    groups[args.group_count++] = (gid_t) atoi (value);
+  return 0;
+}
+
+static int
+set_to_group (char *value)
+{
+  args.flags |= PIDFD_SPAWN_SETGID;
+  args.gid = (uint32_t) atoi (value);
+  return 0;
+}
+
+static int
+set_to_user (char *value)
+{
+  args.flags |= PIDFD_SPAWN_SETUID;
+  args.uid = (uint32_t) atoi (value);
+  return 0;
+}
+
+static int
+set_no_new_privileges (char *value)
+{
+  (void) value;
+  args.flags |= PIDFD_SPAWN_NO_NEW_PRIVS;
+  return 0;
+}
+
+static int
+set_death_signal (char *value)
+{
+  args.flags |= PIDFD_SPAWN_PDEATHSIG;
+  args.death_signal = atoi (value);
+  return 0;
+}
+
 static const struct setting {
   const char *key;
   int (*apply) (char *value);
@@ -602,6 +818,23 @@ static const struct setting {
   { "pending", set_pending },
   { "cancellation", set_cancellation },
   { "thread", set_thread },
+  { "dumpable", set_dumpable },
+  { "new-terminal", set_new_terminal },
+  { "program-descriptor", set_program_descriptor },
+  { "search-of-child", set_search_of_child },
+  { "cloexec-from", set_cloexec_from },
+  { "inherit", set_inherit },
+  { "limit", set_limit },
+  { "file-mask", set_file_mask },
+  { "ignore", set_ignore },
+  { "take-terminal", set_take_terminal },
+  { "move", set_move },
+  { "groups", set_groups },
+  { "supplementary", set_supplementary },
+  { "to-group", set_to_group },
+  { "to-user", set_to_user },
+  { "no-new-privileges", set_no_new_privileges },
+  { "death-signal", set_death_signal },
 };
 
 static void
@@ -647,6 +880,7 @@ take_snapshot (struct text *snapshot, int state, int type)
        state, type, getcwd (path, sizeof path) ? path : "gone");
   add (snapshot, "ids %u %u %u %u %u %u\ngroup %d session %d\n", uids[0], uids[1], uids[2], gids[0], gids[1], gids[2],
        getpgid (0), getsid (0));
+  add (snapshot, "dumpable %d\n", prctl (PR_GET_DUMPABLE, 0, 0, 0, 0));
   add (snapshot, "policy %d nice %d limit %llu %llu\n", sched_getscheduler (0), getpriority (PRIO_PROCESS, 0),
        (unsigned long long) limit.rlim_cur, (unsigned long long) limit.rlim_max);
   for (int signal = 1; signal <= SIGNALS; signal++)
@@ -787,7 +1021,7 @@ run_case (const char *test_case, const char *tree, int cgroup_directory, struct 
   /* The leader of a group cannot have a new session. */
   if (!has_line (test_case, "session") && !find_line (test_case, NULL, "terminal", &length))
     setpgid (0, 0);
-  if (cgroup >= 0 && find_line (test_case, NULL, "cgroup", &length))
+  if (cgroup >= 0 && (find_line (test_case, NULL, "cgroup", &length) || has_line (test_case, "move")))
     dup3 (cgroup, CGROUP_DESCRIPTOR, O_CLOEXEC);
   if (syscall (SYS_close_range, 0, CGROUP_DESCRIPTOR - 1, 0) != 0)
     for (int fd = 0; fd < CGROUP_DESCRIPTOR; fd++)
@@ -802,6 +1036,11 @@ run_case (const char *test_case, const char *tree, int cgroup_directory, struct 
   if (search_path.data)
     environment.strings[environment.count++] = search_path.data;
   environ = environment.strings;
+  if (search)
+    args.flags |= PIDFD_SPAWN_SEARCH;
+  request.attribute_flags = attribute_flags & 0xffff;
+  memcpy (&request.defaults, &attribute_default, sizeof request.defaults);
+  memcpy (&request.mask, &attribute_mask, sizeof request.mask);
   posix_spawnattr_setsigdefault (&attributes, &attribute_default);
   posix_spawnattr_setsigmask (&attributes, &attribute_mask);
   /* A libc may refuse a flag that it does not know; how the others treat it is what the case is about. */

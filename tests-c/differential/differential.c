@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Gives the same random cases to the library, to the libc's posix_spawn and to glibc 2.41's own pidfd_spawn, and
- * compares the results.  README.md says how it is used. */
+ * Gives the same random cases to the library, to the libc's posix_spawn and to glibc 2.41's own pidfd_spawn, or to
+ * pidfd_spawn_ext and the same by hand, and compares the results.  README.md says how it is used. */
 
 #include "differential.h"
 #include "tap.h"
@@ -21,14 +21,15 @@ enum {
   SHRINKING = 30,
 };
 
-static const char *const family_names[FAMILIES] = { "posix_spawn of this libc", "pidfd_spawn of glibc 2.41" };
+static const char *family_names[FAMILIES] = { "posix_spawn of this libc", "pidfd_spawn of glibc 2.41" };
 
 static struct {
   uint64_t seed;
   long cases, jobs;
   /* `reference` is the loader of the other libc; NULL: that comparison is skipped. */
   const char *library, *folder, *reference, *single, *file;
-  bool verbose;
+  /* `extended`: pidfd_spawn_ext against fork and exec, in the place of the first family. */
+  bool extended, without_clone3, verbose;
 } options = { .cases = 2000 };
 
 /* Shared by the workers. */
@@ -47,7 +48,7 @@ static struct server library, references[FAMILIES];
 static bool
 takes_part (enum family family)
 {
-  return family == AGAINST_POSIX_SPAWN || options.reference;
+  return family == AGAINST_POSIX_SPAWN || (options.reference && !options.extended);
 }
 
 static bool
@@ -72,6 +73,8 @@ start_implementation (struct server *server, int worker, const char *kind, const
   command[count++] = (char *) options.library;
   command[count++] = base.data;
   command[count++] = reporter.data;
+  if (options.without_clone3)
+    command[count++] = (char *) "--without-clone3";
   command[count] = NULL;
   bool started = server_start (server, command);
   free (base.data);
@@ -83,11 +86,13 @@ start_implementation (struct server *server, int worker, const char *kind, const
 static void
 start_implementations (int worker)
 {
-  if (!start_implementation (&library, worker, "library", NULL))
+  if (!start_implementation (&library, worker, options.extended ? "extended" : "library", NULL))
     die ("cannot load the library");
-  if (!start_implementation (&references[AGAINST_POSIX_SPAWN], worker, "posix_spawn", NULL))
+  if (!start_implementation (&references[AGAINST_POSIX_SPAWN], worker, options.extended ? "by hand" : "posix_spawn",
+                             NULL))
     die ("cannot start an implementation");
-  if (options.reference && !start_implementation (&references[AGAINST_LIBC], worker, "glibc", options.reference))
+  if (takes_part (AGAINST_LIBC)
+      && !start_implementation (&references[AGAINST_LIBC], worker, "glibc", options.reference))
     die ("cannot start the other libc's implementation");
 }
 
@@ -148,7 +153,9 @@ acceptable (enum family family, const char *test_case, const struct text *ours, 
   if (!keeps_promises (test_case, ours->data))
     return false;
   return strcmp (ours->data, reference->data) == 0
-         || explained (family, test_case, ours->data, reference->data, rerun_library, NULL, rules);
+         /* There are no intended differences from what the function stands for. */
+         || (!options.extended
+             && explained (family, test_case, ours->data, reference->data, rerun_library, NULL, rules));
 }
 
 static bool
@@ -201,29 +208,39 @@ shrink (enum family family, struct text *test_case)
 }
 
 static void
-show_failure (enum family family, const char *name, const struct text *test_case)
+add_difference (struct text *to, const struct text *ours, const struct text *reference)
 {
-  struct text small = { NULL, 0, 0 }, ours = { NULL, 0, 0 }, message = { NULL, 0, 0 };
+  add_missing (to, "#     + ", ours->data, reference->data);
+  add_missing (to, "#     - ", reference->data, ours->data);
+}
+
+/* Of a case whose results were these. */
+static void
+show_failure (enum family family, const char *name, const struct text *test_case, const struct text *our_first,
+              const struct text *reference_first)
+{
+  struct text small = { NULL, 0, 0 }, ours = { NULL, 0, 0 }, message = { NULL, 0, 0 }, first = { NULL, 0, 0 };
   struct text reference[FAMILIES] = { { NULL, 0, 0 } };
   add (&small, "%s", test_case->data);
+  add_difference (&first, our_first, reference_first);
   if (fails (family, &small))
     shrink (family, &small);
   ask (&small, family, family, &ours, reference);
-  add (&message, "# %s, against %s; again: make differential CASE=%s\n#   the smallest case that fails:\n", name,
-       family_names[family], name);
+  add (&message, "# %s, against %s; again: make %s CASE=%s\n#   the smallest case that fails:\n", name,
+       family_names[family], options.extended ? "differential-extended" : "differential", name);
   for (char *line = strtok (small.data, "\n"); line; line = strtok (NULL, "\n"))
     add (&message, "#     %s\n", line);
   add (&message, "#   the library (+) and the reference (-):\n");
-  add_missing (&message, "#     + ", ours.data, reference[family].data);
-  add_missing (&message, "#     - ", reference[family].data, ours.data);
+  add_difference (&message, &ours, &reference[family]);
   if (strstr (message.data, "\n#     + ") == NULL && strstr (message.data, "\n#     - ") == NULL)
-    add (&message, "#     the same now: what differed does not happen each time\n");
+    add (&message, "#     the same now: what differed does not happen each time, and was\n%s", first.data);
   fputs (message.data, stdout);
   fflush (stdout);
   free (small.data);
   free (ours.data);
   free (reference[family].data);
   free (message.data);
+  free (first.data);
 }
 
 static void
@@ -244,7 +261,7 @@ try_case (const char *name, const struct text *test_case)
           {
             counts->different[family]++;
             if (counts->shown++ < SHOWN)
-              show_failure (family, name, test_case);
+              show_failure (family, name, test_case, &ours, &reference[family]);
             continue;
           }
         (*(rules ? &counts->explained[family] : &counts->equal[family]))++;
@@ -269,7 +286,7 @@ work (int worker)
   for (long i = worker; i < options.cases; i += options.jobs)
     {
       snprintf (name, sizeof name, "%llu:%ld", (unsigned long long) options.seed, i);
-      generate (options.seed, (uint64_t) i, &test_case);
+      generate (options.seed, (uint64_t) i, options.extended, &test_case);
       try_case (name, &test_case);
     }
   stop_implementations ();
@@ -306,7 +323,7 @@ run_one (void)
     {
       unsigned long long seed = 0, index = 0;
       sscanf (options.single, "%llu:%llu", &seed, &index);
-      generate (seed, index, &test_case);
+      generate (seed, index, options.extended, &test_case);
     }
   else
     {
@@ -332,6 +349,8 @@ summary (double seconds, const char *skipped)
           TIME_LIMIT);
   for (int family = 0; family < FAMILIES; family++)
     {
+      if (!takes_part (family) && options.extended)
+        continue;
       if (!takes_part (family))
         {
           tap_report (TAP_SKIPPED, skipped, "differential against %s", family_names[family]);
@@ -353,6 +372,7 @@ usage (void)
 {
   fputs ("usage: differential --library FILE --folder FOLDER [--reference LOADER | --no-reference WHY]\n"
          "                    [--cases N] [--seed S] [--jobs J] [--case SEED:INDEX | --file FILE] [--verbose]\n"
+         "                    [--extended [--without-clone3]]\n"
          "FOLDER has the reporter in it; the cases make their files there.\n",
          stderr);
   exit (2);
@@ -375,11 +395,20 @@ main (int argc, char **argv)
     { "jobs", required_argument, NULL, 'j' },    { "library", required_argument, NULL, 'l' },
     { "folder", required_argument, NULL, 'd' },  { "reference", required_argument, NULL, 'o' },
     { "no-reference", required_argument, NULL, 'x' }, { "verbose", no_argument, NULL, 'v' },
+    { "extended", no_argument, NULL, 'e' },      { "without-clone3", no_argument, NULL, 'w' },
     { "case", required_argument, NULL, 'c' },    { "file", required_argument, NULL, 'f' },
     { NULL, 0, NULL, 0 },
   };
-  if (argc == 6 && strcmp (argv[1], "--serve") == 0)
-    return serve (argv[2][0] == 'l' ? LIBRARY : argv[2][0] == 'p' ? POSIX_SPAWN : LIBC, argv[3], argv[4], argv[5]);
+  if (argc >= 6 && strcmp (argv[1], "--serve") == 0)
+    {
+      char kind = argv[2][0];
+      enum implementation implementation = kind == 'l'   ? LIBRARY
+                                           : kind == 'p' ? POSIX_SPAWN
+                                           : kind == 'e' ? EXTENDED
+                                           : kind == 'b' ? BY_HAND
+                                                         : LIBC;
+      return serve (implementation, argv[3], argv[4], argv[5], argc == 7);
+    }
 
   const char *skipped = "no loader was named";
   options.seed = (uint64_t) time (NULL);
@@ -393,11 +422,15 @@ main (int argc, char **argv)
       case 'd': options.folder = optarg; break;
       case 'o': options.reference = optarg; break;
       case 'x': skipped = optarg; break;
+      case 'e': options.extended = true; break;
+      case 'w': options.without_clone3 = true; break;
       case 'v': options.verbose = true; break;
       case 'c': options.single = optarg; break;
       case 'f': options.file = optarg; break;
       default: usage ();
       }
+  if (options.extended)
+    family_names[0] = options.without_clone3 ? "fork and exec by hand, without clone3" : "fork and exec by hand";
   if (options.jobs < 1)
     options.jobs = sysconf (_SC_NPROCESSORS_ONLN);
 
@@ -411,7 +444,7 @@ main (int argc, char **argv)
   self = absolute ("/proc/self/exe");
   /* A program is not always able to run on another libc than it was built with. */
   struct server trial;
-  if (options.reference)
+  if (takes_part (AGAINST_LIBC))
     {
       bool started = start_implementation (&trial, (int) options.jobs, "glibc", options.reference);
       server_stop (&trial);

@@ -54,13 +54,17 @@ _Noreturn void die (const char *what);
 
 /* ---- generate.c ---- */
 
-void generate (uint64_t seed, uint64_t index, struct text *test_case);
+/* A case of pidfd_spawn and pidfd_spawnp, or of pidfd_spawn_ext. */
+void generate (uint64_t seed, uint64_t index, bool extended, struct text *test_case);
 
 /* ---- caller.c ---- */
 
 /* One of the implementations: its function with the signature of pidfd_spawn, for each kind of call. */
-enum implementation { LIBRARY, POSIX_SPAWN, LIBC };
+enum implementation { LIBRARY, POSIX_SPAWN, LIBC, EXTENDED, BY_HAND };
 bool find_functions (enum implementation implementation, const char *library);
+
+/* A first call, after which the library knows its way and needs no descriptors of its own. */
+void warm_up (void);
 
 /* Does what the case says and adds what came of it to the result.  Called in a process of its own. */
 void run_case (const char *test_case, const char *root, int cgroup, struct text *result);
@@ -79,7 +83,8 @@ void server_send (const struct server *server, const struct text *test_case);
 /* False when the server is gone. */
 bool server_receive (const struct server *server, struct text *result);
 void server_stop (struct server *server);
-int serve (enum implementation implementation, const char *library, const char *base, const char *reporter);
+int serve (enum implementation implementation, const char *library, const char *base, const char *reporter,
+           bool without_clone3);
 
 /* ---- rules.c ---- */
 

@@ -10,11 +10,12 @@
 
 #include "differential.h"
 
+#include <sys/resource.h>
 
 enum { CLOSED, FILE_OPEN, DIRECTORY_OPEN, TERMINAL_OPEN };
 
 static uint64_t state;
-static bool tame;
+static bool tame, moves, searches;
 static struct text *out;
 static char kinds[DESCRIPTORS];
 static int terminal, master;
@@ -220,8 +221,8 @@ program (void)
   /* Where PATH is not set, the system's folders are searched, so these must be harmless there. */
   static const char *const names[] = { "missing",  "true",    "",         "./prog",      "bin/prog", "%(255y)",
                                        "%(256y)", "%(300y)",  "%(5000y)", "@/bin/prog", "a",        "prog" };
-  bool search = chance (40);
-  if (search)
+  searches = chance (40);
+  if (searches)
     {
       add (out, "call spawnp\n");
       add (out, "program %s\n", tame || chance (60) ? "prog" : ONE_OF (names));
@@ -260,7 +261,7 @@ signals (const char *key, int percent)
 }
 
 static void
-attributes (void)
+attributes (bool extended)
 {
   if (chance (15))
     return;
@@ -294,7 +295,7 @@ attributes (void)
   if (!tame)
     add (out, "priority %d\n", ONE_OF (priorities));
 
-  if (chance (5))
+  if (!extended && chance (5))
     {
       static const char *const cgroups[] = { "-1", "0", "3", "318", "9999" };
       add (out, "flag SETCGROUP\ncgroup %s\n", tame ? "own" : ONE_OF (cgroups));
@@ -412,8 +413,94 @@ caller_signals (void)
       }
 }
 
+/* ---- What pidfd_spawn_ext is asked for ---- */
+
+static void
+credentials (void)
+{
+  static const char *const ids[] = { "0", "1000", "1001", "65534" };
+  static const char *const odd[] = { "-1", "0", "2147483647", "70000" };
+  if (chance (25))
+    {
+      add (out, "groups\n");
+      for (int count = below (4); count > 0; count--)
+        add (out, "supplementary %s\n", tame || chance (90) ? ONE_OF (ids) : ONE_OF (odd));
+    }
+  if (chance (30))
+    add (out, "to-group %s\n", tame || chance (90) ? ONE_OF (ids) : ONE_OF (odd));
+  if (chance (40))
+    add (out, "to-user %s\n", tame || chance (90) ? ONE_OF (ids) : ONE_OF (odd));
+  if (chance (25))
+    add (out, "no-new-privileges\n");
+  if (chance (25))
+    add (out, "death-signal %d\n", tame ? 1 + below (64) : below (67) - 1);
+}
+
+static void
+resource_limits (void)
+{
+  /* None that the program could not write its report with. */
+  static const int resources[] = { RLIMIT_CORE,   RLIMIT_NOFILE, RLIMIT_NPROC,   RLIMIT_MEMLOCK,
+                                   RLIMIT_CPU,    RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING };
+  /* These are raised, which not even every root may do; and the last is none. */
+  static const int odd[] = { RLIMIT_NICE, RLIMIT_RTPRIO, 16 };
+  for (int count = 1 + below (3); count > 0; count--)
+    {
+      int soft = 64 + below (200), resource = tame || chance (80) ? ONE_OF (resources) : ONE_OF (odd);
+      if (tame || chance (90))
+        add (out, "limit %d %d %d\n", resource, soft, soft + below (50));
+      else
+        add (out, "limit %d %d %d\n", resource, soft, chance (50) ? soft - 1 : -1);
+    }
+}
+
+static void
+extended_request (void)
+{
+  static const char *const masks[] = { "0", "077", "027", "0777" };
+  /* Two ways to name the program are an error. */
+  bool named = searches && (tame || chance (80));
+  if (!named && chance (25))
+    {
+      add (out, "descriptor 7 %s 0 %s\n", either ("PATH|CLOEXEC", "RDONLY"),
+           tame ? "@/bin/prog" : either ("@/script", "@/file1"));
+      kinds[7] = FILE_OPEN;
+      add (out, "program-descriptor %d\n", tame || chance (80) ? 7 : number ());
+    }
+  else if (!named && chance (30))
+    {
+      add (out, "program %s\nsearch-of-child\n", tame ? "prog" : either ("prog", "missing"));
+      if (tame || chance (70))
+        add (out, "environment PATH=@/missing:@/plain:%s\n", either ("@/bin", "@/a:"));
+    }
+  if (chance (50))
+    {
+      add (out, "cloexec-from %d\n", tame ? below (10) : number ());
+      for (int count = below (4); count > 0; count--)
+        add (out, "inherit %d\n", open_number (FILE_OPEN));
+    }
+  if (chance (30))
+    resource_limits ();
+  if (chance (30))
+    add (out, "file-mask %s\n", tame || chance (90) ? ONE_OF (masks) : either ("01000", "07777"));
+  signals ("ignore", 35);
+  if (chance (15) && master < 0)
+    {
+      /* The numbers of a caller's own terminal. */
+      add (out, "new-terminal 5 15\nflag SETSID\ntake-terminal 5\n");
+      kinds[5] = TERMINAL_OPEN;
+      kinds[15] = FILE_OPEN;
+    }
+  else if (!tame && chance (5))
+    add (out, "take-terminal %d\n", chance (50) && terminal >= 0 ? terminal : number ());
+  moves = chance (15);
+  if (moves)
+    add (out, "move\n");
+  credentials ();
+}
+
 void
-generate (uint64_t seed, uint64_t index, struct text *test_case)
+generate (uint64_t seed, uint64_t index, bool extended, struct text *test_case)
 {
   out = test_case;
   clear (out);
@@ -421,11 +508,14 @@ generate (uint64_t seed, uint64_t index, struct text *test_case)
   state = draw () + index;
   state = draw ();
   tame = chance (66);
+  moves = false;
 
   program ();
   descriptors ();
   surroundings ();
-  attributes ();
+  attributes (extended);
+  if (extended)
+    extended_request ();
   int actions = chance (20) ? below (31) : below (8);
   while (actions-- > 0)
     action ();
@@ -443,6 +533,12 @@ generate (uint64_t seed, uint64_t index, struct text *test_case)
     add (out, "cancellation asynchronous\n");
   static const char *const ids[] = { "0 1000 0 1000", "1000 0 1000 0", "1000 1000 1000 1000", "0 0 1000 1001",
                                      "0 1000 0 0" };
-  if (chance (15))
-    add (out, "ids %s\n", ONE_OF (ids));
+  /* Who may not move there has no child at all, or one that fails and is heard of by SIGCHLD. */
+  if (chance (15) && !moves)
+    {
+      add (out, "ids %s\n", ONE_OF (ids));
+      /* Then the library protects its memory by a pipe, for which descriptors have to be free. */
+      if (extended && tame && chance (50))
+        add (out, "dumpable 1\n");
+    }
 }

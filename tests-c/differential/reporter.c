@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -122,6 +123,9 @@ main (int argc, char **argv, char **envp)
       getrlimit ((__rlimit_resource_t) i, &limit);
       say ("limit %d %llx %llx\n", i, (unsigned long long) limit.rlim_cur, (unsigned long long) limit.rlim_max);
     }
+  int death_signal = 0;
+  prctl (PR_GET_PDEATHSIG, &death_signal);
+  say ("death signal %d\n", death_signal);
   const char *const status[] = { "Uid:",    "Gid:",    "Groups:", "SigPnd:", "ShdPnd:", "SigBlk:",     "SigIgn:",
                                  "SigCgt:", "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "NoNewPrivs:", NULL };
   say_lines ("/proc/self/status", status);

@@ -5,6 +5,7 @@
 
 #include "differential.h"
 #include "procfs.h"
+#include "seccomp.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -334,7 +335,8 @@ open_cgroup (void)
 }
 
 int
-serve (enum implementation implementation, const char *library, const char *folder, const char *reporter_path)
+serve (enum implementation implementation, const char *library, const char *folder, const char *reporter_path,
+       bool without_clone3)
 {
   char report[4096];
   reporter = reporter_path;
@@ -350,8 +352,11 @@ serve (enum implementation implementation, const char *library, const char *fold
   if (shared == MAP_FAILED)
     die ("mmap");
   int cgroup = open_cgroup ();
-  if (!find_functions (implementation, library))
+  const struct filter_rule rule = { .call = 435 /* clone3 */, .action = FILTER_ERROR (ENOSYS) };
+  if (!find_functions (implementation, library) || (without_clone3 && install_filter (&rule, 1, FILTER_PLAIN) != 0))
     return 1;
+  if (implementation == EXTENDED)
+    warm_up ();
 
   struct text test_case = { NULL, 0, 0 }, result = { NULL, 0, 0 };
   add (&result, "ready\n");

@@ -551,9 +551,10 @@ stands_for (const struct test *test, const struct outcome *outcome, const struct
   bool extends = test->call == extend || test->call == extend_nothing;
   bool refused = error == ENOSYS && fault->error != EMFILE && fault->error != ENOMEM;
   if (test->call == wait_for)
-    /* Who cannot be asked does not tell. */
-    return error == ECHILD && outcome->number != SYS_waitid && outcome->number != SYS_poll
-           && outcome->number != SYS_fcntl;
+    /* A kernel that does not know this kind of wait; and who cannot be asked does not tell. */
+    return (error == ENOSYS && outcome->number == SYS_waitid && fault->error == EINVAL)
+           || (error == ECHILD && outcome->number != SYS_waitid && outcome->number != SYS_poll
+               && outcome->number != SYS_fcntl);
   switch (outcome->number)
     {
     case SYS_clone3:

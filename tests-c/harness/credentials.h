@@ -10,6 +10,13 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+/* Where these calls have two forms, the library makes that for IDs of 32 bits. */
+#ifdef SYS_setresuid32
+enum { CALL_SETGROUPS = SYS_setgroups32, CALL_SETRESGID = SYS_setresgid32, CALL_SETRESUID = SYS_setresuid32 };
+#else
+enum { CALL_SETGROUPS = SYS_setgroups, CALL_SETRESGID = SYS_setresgid, CALL_SETRESUID = SYS_setresuid };
+#endif
+
 /* IDs that nobody has. */
 enum { USER = 54321, OTHER_USER, THIRD_USER, GROUP = 54331, OTHER_GROUP, THIRD_GROUP };
 
@@ -112,9 +119,9 @@ set_capabilities (const struct capabilities *wanted)
 static inline void
 become_several (void)
 {
-  CHECK (syscall (SYS_setgroups, 0, NULL) == 0);
-  CHECK (syscall (SYS_setresgid, GROUP, GROUP, GROUP) == 0);
-  CHECK (syscall (SYS_setresuid, USER, OTHER_USER, THIRD_USER) == 0);
+  CHECK (syscall (CALL_SETGROUPS, 0, NULL) == 0);
+  CHECK (syscall (CALL_SETRESGID, GROUP, GROUP, GROUP) == 0);
+  CHECK (syscall (CALL_SETRESUID, USER, OTHER_USER, THIRD_USER) == 0);
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   CHECK_EQ (capabilities_of_caller ().half[0].permitted, 0);
 }

@@ -69,7 +69,8 @@ spawn_ext (int *pidfd, const char *file, const posix_spawn_file_actions_t *actio
 /* What a failed call must not touch. */
 enum { UNTOUCHED = -7 };
 
-/* This result, also in errno, and nothing left: no child, no descriptor, *pidfd as it was.  CALL uses `pidfd`. */
+/* This result, also in errno, and nothing left: no child, no descriptor, no mapping, *pidfd as it was.  CALL uses
+   `pidfd`, and allocates nothing. */
 #define CHECK_EXT_FAILS(call, error)                                                                                   \
   do                                                                                                                   \
     {                                                                                                                  \
@@ -95,6 +96,27 @@ check_ext_failed_at (const char *file, int line, const char *call, int got, int 
   if (difference)
     test_fail (file, line, "%s: %s", call, difference);
   check_no_child_at (file, line);
+}
+
+/* Skips the test where clone3 makes no child as the library asks for it. */
+static inline void
+need_plain_clone3 (void)
+{
+  /* struct clone_args as of Linux 5.3: flags, three places, the exit signal, the stack and thread-local storage. */
+  uint64_t arguments[8] = { [4] = SIGCHLD };
+  pid_t pid = (pid_t) syscall (435 /* clone3 */, arguments, sizeof arguments);
+  if (pid == 0)
+    _exit (0);
+  if (pid < 0)
+    SKIP ("no clone3: %s", strerror (errno));
+  CHECK_EQ (waitpid (pid, NULL, 0), pid);
+}
+
+/* Whether SETUID can ask for the own user; not so where a user namespace has no number for it. */
+static inline bool
+can_set_own_user (void)
+{
+  return setresuid (getuid (), geteuid (), (uid_t) -1) == 0;
 }
 
 /* A program that stays until it is killed. */

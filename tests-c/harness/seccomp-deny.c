@@ -37,7 +37,10 @@ static const struct name calls[] = {
   CALL (socketpair),  CALL (sendmsg),
   CALL (recvmsg),     CALL (prctl),
   { "pidfd_open", 434 }, CALL (rt_sigaction),
-  CALL (setns),
+  CALL (setns),       CALL (execveat),
+  CALL (capget),      CALL (prlimit64),
+  CALL (umask),       CALL (getppid),
+  CALL (futex),
 #ifdef SYS_setresuid32
   { "setgroups", SYS_setgroups32 },
   { "setresgid", SYS_setresgid32 },
@@ -50,7 +53,7 @@ static const struct name calls[] = {
   CALL (poll),
 #endif
 #ifdef SYS_ppoll_time64
-  { "ppoll", SYS_ppoll_time64 },
+  { "ppoll", SYS_ppoll_time64 }, { "futex", SYS_futex_time64 },
 #endif
 #ifdef SYS_fstatfs64
   { "fstatfs", SYS_fstatfs64 },

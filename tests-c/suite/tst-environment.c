@@ -9,15 +9,14 @@
  *
  * "mappings=any" says that the surroundings map memory themselves. */
 
-#include "runner.h"
+#include "extension.h"
 
 #if HAVE_LIBRARY
 
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sysinfo.h>
-
-enum { UNTOUCHED = -7 };
 
 CHILD (exit_with)
 {
@@ -85,6 +84,77 @@ check_fork (unsigned int flags, int error)
     CHECK_EXIT (pidfd, 5);
 }
 
+/* All at once that needs no privileges. */
+static void
+check_ext (const char *file, uint64_t more, int error)
+{
+  sigset_t ignored = SIGNALS (SIGUSR2);
+  const struct pidfd_spawn_rlimit none = { .resource = RLIMIT_CORE };
+  int inherited = open ("/", O_RDONLY | O_CLOEXEC), program = open (self_path, O_PATH | O_CLOEXEC);
+  const bool is_free = inherited >= 0 && program >= 0;
+  int pidfd = UNTOUCHED, dumpable = prctl (PR_GET_DUMPABLE, 0, 0, 0, 0);
+  char *argv[] = { (char *) self_path, (char *) "--child", (char *) "exit_with", (char *) "4", NULL };
+  const struct pidfd_spawn_args args = {
+    .flags = PIDFD_SPAWN_CLOEXEC_FROM | PIDFD_SPAWN_SETRLIMITS | PIDFD_SPAWN_SETUMASK | PIDFD_SPAWN_SETSIGIGNORE
+             | PIDFD_SPAWN_NO_NEW_PRIVS | PIDFD_SPAWN_PDEATHSIG | more,
+    .exec_fd = program, .cloexec_from = 3, .inherit = &inherited, .inherit_count = is_free, .limits = &none,
+    .limit_count = 1, .ignore = &ignored, .umask = 027, .death_signal = SIGKILL, .gid = getegid (), .uid = geteuid ()
+  };
+  if (is_free || !(more & PIDFD_SPAWN_EXEC_FD))
+    {
+      CHECK_EQ (spawn_ext (&pidfd, file, NULL, NULL, argv, &args), error);
+      if (error == 0)
+        CHECK_EXIT (pidfd, 4);
+      else
+        CHECK_EQ (pidfd, UNTOUCHED);
+    }
+  CHECK_EQ (prctl (PR_GET_DUMPABLE, 0, 0, 0, 0), dumpable);
+  if (inherited >= 0)
+    close (inherited);
+  if (program >= 0)
+    close (program);
+}
+
+/* On a child, and on one whose status was taken; whether the kernel tells that is not looked at. */
+static void
+check_wait (int error)
+{
+  for (int taken = 0; taken < 2; taken++)
+    {
+      pid_t pid = fork ();
+      if (pid == 0)
+        _exit (6);
+      int pidfd = pid > 0 ? sys_pidfd_open (pid, 0) : -1;
+      if (pid > 0 && (taken || pidfd < 0))
+        CHECK_EQ (waitpid (pid, NULL, 0), pid);
+      if (pidfd < 0)
+        return;
+      siginfo_t info = { .si_status = 0 };
+      int got = pidfd_wait (pidfd, &info, 0, NULL) == 0 ? 0 : errno;
+      if (!taken && got)
+        CHECK_EQ (waitpid (pid, NULL, 0), pid);
+      CHECK (close (pidfd) == 0);
+      if (!taken)
+        CHECK_EQ (got, error);
+      else if (got)
+        CHECK_EQ (got, error ? error : ECHILD);
+      if (!got)
+        CHECK_EQ (info.si_status, 6);
+    }
+}
+
+/* In a user namespace that knows no IDs, not even one's own can be asked for. */
+static int
+error_of_own_ids (void)
+{
+  char byte;
+  int map = open ("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+  bool is_empty = map >= 0 && read (map, &byte, 1) == 0;
+  if (map >= 0)
+    close (map);
+  return is_empty ? EINVAL : 0;
+}
+
 /* Of ourselves. */
 static void
 check_getpid (int error)
@@ -129,6 +199,13 @@ check_all (const char *list)
   check_fork (0, forked);
   check_fork (PIDFDFORK_ASYNCSAFE, expected ("asyncsafe", list, forked));
   check_getpid (expected ("getpid", list, 0));
+  int ext = expected ("ext", list, spawn);
+  check_ext (self_path, 0, ext);
+  check_ext ("/nonexistent/program", 0, ext ? ext : ENOENT);
+  check_ext (NULL, PIDFD_SPAWN_EXEC_FD, expected ("exec_fd", list, ext));
+  int user = expected ("user", list, ext ? ext : error_of_own_ids ());
+  check_ext (self_path, PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SETUID, user);
+  check_wait (expected ("wait", list, 0));
   CHECK_EQ (open_descriptors (), descriptors);
   if (!list || !strstr (list, "mappings=any"))
     CHECK_EQ (mappings (), mapped);

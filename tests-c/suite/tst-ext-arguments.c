@@ -58,13 +58,14 @@ TEST (size_0)
 {
   struct pidfd_spawn_args nonsense;
   memset (&nonsense, 0xff, sizeof nonsense);
+  char *none = test_path ("none");
   for (int with = 0; with < 2; with++)
     {
       int pidfd = UNTOUCHED;
       CHECK_EQ (pidfd_spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), environ, with ? &nonsense : NULL, 0),
                 0);
       CHECK_EXIT (pidfd, 0);
-      CHECK_EXT_FAILS (pidfd_spawn_ext (&pidfd, test_path ("none"), NULL, NULL, sleep_argv (), environ,
+      CHECK_EXT_FAILS (pidfd_spawn_ext (&pidfd, none, NULL, NULL, sleep_argv (), environ,
                                         with ? &nonsense : NULL, 0),
                        ENOENT);
     }

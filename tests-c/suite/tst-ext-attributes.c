@@ -91,7 +91,8 @@ TEST (limits_of_the_program)
               LIMITS ({ RLIMIT_CORE, 0, 0, 0 }, { RLIMIT_FSIZE, 0, 4096, 8192 }, { RLIMIT_NOFILE, 0, 50, 60 }), 0);
   CHECK (syscall (SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, after) == 0);
   CHECK (memcmp (before, after, sizeof before) == 0);
-  CHECK_RUNS (NULL, NULL, child_argv ("has_limits", number (RLIMIT_FSIZE), number (before[0]), number (before[1]), NULL),
+  CHECK_RUNS (NULL, NULL,
+              child_argv ("has_limits", number (RLIMIT_FSIZE), number (before[0]), number (before[1]), NULL),
               ARGS (.flags = PIDFD_SPAWN_SETRLIMITS), 0);
 }
 
@@ -568,6 +569,45 @@ TEST (death_signal_in_a_namespace_that_was_entered_later)
 
 /* ---- Together ---- */
 
+/* What the attributes ask for is done beside each other request. */
+TEST (process_group_of_the_attributes)
+{
+  posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETPGROUP);
+  static const uint64_t flags[] = { 0, PIDFD_SPAWN_SETUMASK };
+  for (int i = 0; i < 2; i++)
+    {
+      struct process_state state = state_with (&attributes, ARGS (.flags = flags[i]));
+      CHECK_EQ (state.group, state.pid);
+    }
+  posix_spawnattr_destroy (&attributes);
+}
+
+/* The caller's policy is one that needs no privileges. */
+TEST_LEAVING (scheduling_of_the_attributes)
+{
+  enum { BATCH = 3 };
+  struct sched_param param = { .sched_priority = 0 };
+  posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSCHEDULER);
+  if (posix_spawnattr_setschedpolicy (&attributes, SCHED_OTHER) == ENOSYS
+      || posix_spawnattr_setschedparam (&attributes, &param) == ENOSYS)
+    SKIP ("the libc has no scheduling attributes");
+  if (syscall (SYS_sched_setscheduler, 0, BATCH, &param) != 0)
+    SKIP ("no scheduling for batches: %s", strerror (errno));
+  static const uint64_t flags[] = { 0, PIDFD_SPAWN_SETUMASK };
+  for (int i = 0; i < 2; i++)
+    {
+      CHECK_EQ (state_with (NULL, ARGS (.flags = flags[i])).policy, BATCH);
+      CHECK_EQ (state_with (&attributes, ARGS (.flags = flags[i])).policy, SCHED_OTHER);
+    }
+  /* No priority of that policy. */
+  param.sched_priority = 1;
+  CHECK_EQ (posix_spawnattr_setschedparam (&attributes, &param), 0);
+  for (int i = 0; i < 2; i++)
+    CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, &attributes, sleep_argv (), ARGS (.flags = flags[i])),
+                     EINVAL);
+  posix_spawnattr_destroy (&attributes);
+}
+
 /* Whatever is done besides, the mask is the caller's, or that of the attributes. */
 TEST_LEAVING (signal_mask_of_the_program)
 {
@@ -588,6 +628,43 @@ TEST_LEAVING (signal_mask_of_the_program)
       CHECK_EQ (mask_now (), BIT (SIGUSR2));
     }
   posix_spawnattr_destroy (&attributes);
+}
+
+/* ---- Steps that a sandbox refuses ---- */
+
+static const struct step {
+  uint64_t flag;
+  struct filter_rule rule;
+} steps[] = {
+  { PIDFD_SPAWN_SETSIGIGNORE, { .call = SYS_rt_sigaction } },
+  { PIDFD_SPAWN_SETCTTY, { SYS_ioctl, 1, ALL_BITS, TIOCSCTTY, 0 } },
+  { PIDFD_SPAWN_SETUMASK, { .call = SYS_umask } },
+  { PIDFD_SPAWN_SETRLIMITS, { .call = SYS_prlimit64 } },
+  { PIDFD_SPAWN_NO_NEW_PRIVS, { SYS_prctl, 0, ALL_BITS, PR_SET_NO_NEW_PRIVS, 0 } },
+  { PIDFD_SPAWN_PDEATHSIG, { SYS_prctl, 0, ALL_BITS, PR_SET_PDEATHSIG, 0 } },
+};
+
+static void
+refuse_step (void *step_)
+{
+  const struct step *step = step_;
+  posix_spawnattr_t session = attributes_with (POSIX_SPAWN_SETSID);
+  sigset_t ignored = SIGNALS (SIGUSR1);
+  const struct pidfd_spawn_rlimit limit = { RLIMIT_CORE, 0, 0, 0 };
+  struct pty pty = open_pty (O_CLOEXEC);
+  const struct pidfd_spawn_args *args
+    = ARGS (.flags = step->flag, .ignore = &ignored, .terminal = pty.terminal, .limits = &limit, .limit_count = 1,
+            .umask = 022, .death_signal = SIGTERM);
+  struct filter_rule rule = step->rule;
+  rule.action = FILTER_ERROR (EXDEV);
+  set_filter (&rule, 1, FILTER_PLAIN);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, &session, sleep_argv (), args), EXDEV);
+}
+
+TEST (error_of_each_step)
+{
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+    CHECK_EQ (in_fork (refuse_step, (void *) &steps[i]), 0);
 }
 
 /* ---- Signals while the child prepares itself ---- */
@@ -620,7 +697,8 @@ TEST_LEAVING (signals_during_the_preparation)
   signal (SIGUSR1, note_who);
   signal (SIGINT, note_who);
   posix_spawn_file_actions_t actions;
-  char *fifo = wait_for_fifo (&actions);
+  char *fifo = wait_for_fifo (&actions), *trace = test_path ("trace");
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 21, trace, O_WRONLY | O_CREAT, 0600), 0);
   pthread_t thread;
   void *release;
   CHECK_EQ (pthread_create (&thread, NULL, signal_the_child, fifo), 0);
@@ -629,6 +707,7 @@ TEST_LEAVING (signals_during_the_preparation)
   CHECK (close ((int) (long) release) == 0);
   CHECK_EQ (error, 0);
   CHECK_KILLED (pidfd, SIGUSR1);
+  CHECK (access (trace, F_OK) == 0);
   CHECK_EQ (handled_by, 0);
   posix_spawn_file_actions_destroy (&actions);
 }

@@ -102,8 +102,11 @@ check_nothing_is_started_as_another_user (int error)
 
 TEST (not_by_this_kernel)
 {
-  if (error_of_kernel (CLONE_REAPED) == 0)
+  int error = error_of_kernel (CLONE_REAPED);
+  if (error == 0)
     SKIP ("this kernel has it");
+  if (error == EPERM)
+    SKIP ("clone3 is forbidden");
   check_nothing_is_started (EOPNOTSUPP);
   check_nothing_is_started_as_another_user (EOPNOTSUPP);
   /* A plain request is no worse off. */
@@ -143,8 +146,7 @@ TEST (errors_of_clone3)
 /* What the kernel says to who may not ask for KILL_ON_CLOSE alone.  A sandbox refuses clone3 of whatever size. */
 TEST (no_permission_is_told_from_a_sandbox)
 {
-  if (error_of_kernel (1ULL << 63) != EINVAL)
-    SKIP ("no clone3");
+  need_plain_clone3 ();
   refuse_call_when (CLONE3, 1, 64, EPERM);
   CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), FLAGS (KILL)), EPERM);
   CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), FLAGS (KILL | AUTOREAP)), EPERM);
@@ -166,6 +168,12 @@ note_arguments (void *unused)
   for (;;)
     if (receive_call (listener, &call))
       {
+        /* The library may ask first whether there is such a call. */
+        if (call.arguments[1] < sizeof seen)
+          {
+            continue_call (listener, &call);
+            continue;
+          }
         seen = *(const struct clone_arguments *) (uintptr_t) call.arguments[0];
         answer_call (listener, &call, EAGAIN);
       }
@@ -188,8 +196,7 @@ check_arguments_at (int line, const struct pidfd_spawn_args *args, uint64_t flag
 
 TEST_LEAVING (what_the_kernel_is_asked_for)
 {
-  if (error_of_kernel (1ULL << 63) != EINVAL)
-    SKIP ("no clone3");
+  need_plain_clone3 ();
   pthread_t thread;
   CHECK_EQ (pthread_create (&thread, NULL, note_arguments, NULL), 0);
   listener = LISTEN ({ .call = CLONE3, .action = FILTER_NOTIFY });
@@ -225,7 +232,8 @@ check_end_at (int line, int pidfd, int code, int status)
 {
   siginfo_t info = end_of (pidfd);
   if (info.si_code != code || info.si_status != status)
-    test_fail (__FILE__, line, "si_code %d, si_status %d; wanted %d and %d", info.si_code, info.si_status, code, status);
+    test_fail (__FILE__, line, "si_code %d, si_status %d; wanted %d and %d", info.si_code, info.si_status, code,
+               status);
 }
 #define CHECK_END(pidfd, code, status) check_end_at (__LINE__, pidfd, code, status)
 

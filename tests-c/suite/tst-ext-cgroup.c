@@ -267,7 +267,7 @@ TEST (child_that_moves_by_a_path)
 /* clone3 works, but cannot do that: it is used without. */
 TEST (child_that_moves_beside_clone3)
 {
-  need_clone3 ();
+  need_plain_clone3 ();
   int fd = make_cgroup_for (O_RDONLY);
   SET_FILTER ({ CLONE3, 1, ALL_BITS, 64, FILTER_ALLOW }, { .call = CLONE3, .action = FILTER_ERROR (E2BIG) },
               { .call = SYS_clone, .action = FILTER_ERROR (EXDEV) });

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Which program pidfd_spawn_ext executes: the file itself, one that is looked for in the caller's PATH or in that of the
- * new environment, or what a descriptor refers to. */
+ * Which program pidfd_spawn_ext executes: the file itself, one that is looked for in the caller's PATH or in that of
+ * the new environment, or what a descriptor refers to. */
 
 #include "extension.h"
 #include "object.h"
@@ -61,7 +61,13 @@ find (uint64_t flag, int *pidfd, const char *file, char *const envp[])
       CHECK_EXIT (pidfd, status);                                                                                      \
     }                                                                                                                  \
   while (0)
-#define CHECK_FINDS_NOT(flag, file, envp, error) CHECK_EXT_FAILS (find (flag, &pidfd, file, envp), error)
+#define CHECK_FINDS_NOT(flag, file, envp, error)                                                                       \
+  do                                                                                                                   \
+    {                                                                                                                  \
+      const char *file_ = file;                                                                                        \
+      CHECK_EXT_FAILS (find (flag, &pidfd, file_, envp), error);                                                       \
+    }                                                                                                                  \
+  while (0)
 
 /* ---- No search ---- */
 
@@ -133,7 +139,8 @@ TEST (search_past_what_is_denied)
 {
   make_tools ();
   write_file (test_path ("none/tool"), "", 0644);
-  char *found[] = { format ("PATH=%s:%s", none, two), NULL }, *denied[] = { format ("PATH=%s:/nonexistent", none), NULL };
+  char *found[] = { format ("PATH=%s:%s", none, two), NULL };
+  char *denied[] = { format ("PATH=%s:/nonexistent", none), NULL };
   setenv ("PATH", found[0] + 5, 1);
   CHECK_FINDS (PIDFD_SPAWN_SEARCH, "tool", NULL, 22);
   CHECK_FINDS (PIDFD_SPAWN_SEARCH_ENVP, "tool", found, 22);
@@ -176,7 +183,8 @@ TEST (environment_without_a_path)
 {
   make_tools ();
   setenv ("PATH", one, 1);
-  char *others[] = { format ("PATHS=%s", two), format ("XPATH=%s", two), format ("path=%s", two), (char *) "PATH", NULL };
+  char *others[] = { format ("PATHS=%s", two), format ("XPATH=%s", two), format ("path=%s", two), (char *) "PATH",
+                     NULL };
   CHECK_FINDS_NOT (PIDFD_SPAWN_SEARCH_ENVP, "tool", others, ENOENT);
   CHECK_FINDS (PIDFD_SPAWN_SEARCH_ENVP, "true", others, 0);
   size_t page = (size_t) sysconf (_SC_PAGESIZE);

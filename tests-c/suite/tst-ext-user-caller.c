@@ -139,7 +139,7 @@ TEST (a_caller_without_them_needs_three_more)
 TEST_LEAVING (a_caller_with_one_identity_needs_one)
 {
   need_root ();
-  CHECK (syscall (SYS_setresuid, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
+  CHECK (syscall (CALL_SETRESUID, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   check_with_descriptors (1, 0);
 }
@@ -149,8 +149,8 @@ TEST_LEAVING (a_caller_with_one_identity_needs_one)
 TEST_LEAVING (a_caller_with_several_groups_needs_three_more)
 {
   need_root ();
-  CHECK (syscall (SYS_setresgid, GROUP, GROUP, OTHER_GROUP) == 0);
-  CHECK (syscall (SYS_setresuid, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
+  CHECK (syscall (CALL_SETRESGID, GROUP, GROUP, OTHER_GROUP) == 0);
+  CHECK (syscall (CALL_SETRESUID, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   check_with_descriptors (3, EMFILE);
   limit_descriptors (1000);
@@ -314,7 +314,49 @@ TEST (no_handler_runs_before_the_call_returns)
   posix_spawn_file_actions_destroy (&actions);
 }
 
+/* Nor in the child, which has the caller's memory: a signal that waits for it until then has its default action. */
+TEST_LEAVING (no_handler_runs_in_the_child)
+{
+  need_root ();
+  CHECK (signal (SIGUSR1, count) != SIG_ERR);
+  struct notified_call notified;
+  struct call call;
+  int listener = LISTEN ({ SYS_prctl, 0, ALL_BITS, PR_SET_PDEATHSIG, FILTER_NOTIFY });
+  begin_call (&call, NULL, NULL,
+              ARGS (.flags = PIDFD_SPAWN_SETUID | PIDFD_SPAWN_PDEATHSIG, .uid = USER, .death_signal = SIGTERM));
+  CHECK (receive_call (listener, &notified));
+  CHECK (kill (notified.pid, SIGUSR1) == 0);
+  CHECK (continue_call (listener, &notified));
+  CHECK_KILLED (pidfd_of_call (&call), SIGUSR1);
+  CHECK_EQ (handled, 0);
+}
+
+/* In such a sandbox the caller looks at the child now and then. */
+TEST_LEAVING (where_nothing_can_be_waited_for_it_works_too)
+{
+  need_root ();
+  refuse_call_when (SYS_futex, 1, 0 /* FUTEX_WAIT, between processes */, EPERM);
+  for (int i = 0; i < 3; i++)
+    {
+      check_unchanged (__LINE__, "/bin/true", NULL, ARGS (TO_USER), 0);
+      check_unchanged (__LINE__, "/nonexistent/program", NULL, ARGS (TO_USER), ENOENT);
+    }
+}
+
 /* Children that do not get to their program. */
+
+TEST_LEAVING (a_child_that_is_killed_at_its_first_step_is_a_success)
+{
+  need_root ();
+  struct notified_call notified;
+  struct call call;
+  int listener = LISTEN ({ .call = SYS_set_tid_address, .action = FILTER_NOTIFY });
+  begin_call (&call, NULL, NULL, ARGS (TO_USER));
+  CHECK (receive_call (listener, &notified));
+  CHECK (kill (notified.pid, SIGKILL) == 0);
+  CHECK_KILLED (pidfd_of_call (&call), SIGKILL);
+  CHECK_EQ (dumpable (), 1);
+}
 
 TEST_LEAVING (a_child_that_is_killed_in_a_file_action_is_a_success)
 {

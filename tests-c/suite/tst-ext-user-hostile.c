@@ -65,8 +65,8 @@ start_hostile (void (*body) (void), uid_t user)
   CHECK (pid >= 0);
   if (pid == 0)
     {
-      CHECK (syscall (SYS_setgroups, 0, NULL) == 0 && syscall (SYS_setresgid, GROUP, GROUP, GROUP) == 0);
-      CHECK (syscall (SYS_setresuid, user, user, user) == 0);
+      CHECK (syscall (CALL_SETGROUPS, 0, NULL) == 0 && syscall (CALL_SETRESGID, GROUP, GROUP, GROUP) == 0);
+      CHECK (syscall (CALL_SETRESUID, user, user, user) == 0);
       prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
       for (;;)
         body ();
@@ -358,13 +358,20 @@ take_long_as_the_caller (void)
   take_long_in_a_file_action (NULL, ARGS (TO_USER));
 }
 
+/* The caller becomes a set-user-ID program that has its child give that up first. */
+static void
+reset_ids_to (posix_spawnattr_t *attributes, uid_t user)
+{
+  CHECK_EQ (posix_spawnattr_init (attributes), 0);
+  CHECK_EQ (posix_spawnattr_setflags (attributes, POSIX_SPAWN_RESETIDS), 0);
+  CHECK (syscall (SYS_setresuid, user, 0, 0) == 0 && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+}
+
 static void
 take_long_as_the_real_user (void)
 {
   posix_spawnattr_t attributes;
-  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
-  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_RESETIDS), 0);
-  CHECK (syscall (SYS_setresuid, USER, 0, 0) == 0 && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  reset_ids_to (&attributes, USER);
   take_long_in_a_file_action (&attributes, ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022));
 }
 
@@ -373,8 +380,11 @@ take_too_long_in_the_exec (void)
 {
   struct notified_call exec;
   struct call call;
+  posix_spawnattr_t attributes;
   int listener = LISTEN_FOR_EXEC ();
-  begin_call (&call, NULL, NULL, ARGS (TO_USER));
+  /* After the file actions an earlier change of its IDs is no excuse. */
+  reset_ids_to (&attributes, OTHER_USER);
+  begin_call (&call, NULL, &attributes, ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = OTHER_USER));
   CHECK (receive_call (listener, &exec));
   CHECK_KILLED (pidfd_of_call (&call), SIGKILL);
   CHECK_EQ (dumpable (), 1);

@@ -36,6 +36,7 @@ check_combinations (const gid_t *groups, uint32_t count, const char *text, uid_t
       check_status (program.pid, "NoNewPrivs", status_of (getpid (), "NoNewPrivs"));
       check_status (program.pid, "SigBlk", "0000000000000000");
       end_of (&program);
+      CHECK_EQ (dumpable (), 1);
     }
 }
 
@@ -203,9 +204,9 @@ TEST_LEAVING (the_credentials_come_in_their_order)
 {
   need_root ();
   enum { COUNT = 3, KEEP_CAPABILITIES = 8, NO_NEW_PRIVILEGES = 38, DEATH_SIGNAL = 1 };
-  int listener = LISTEN ({ .call = SYS_setgroups, .action = FILTER_NOTIFY },
-                         { .call = SYS_setresgid, .action = FILTER_NOTIFY },
-                         { .call = SYS_setresuid, .action = FILTER_NOTIFY },
+  int listener = LISTEN ({ .call = CALL_SETGROUPS, .action = FILTER_NOTIFY },
+                         { .call = CALL_SETRESGID, .action = FILTER_NOTIFY },
+                         { .call = CALL_SETRESUID, .action = FILTER_NOTIFY },
                          { SYS_prctl, 0, ALL_BITS, NO_NEW_PRIVILEGES, FILTER_NOTIFY },
                          { SYS_prctl, 0, ALL_BITS, DEATH_SIGNAL, FILTER_NOTIFY },
                          { SYS_prctl, 0, ALL_BITS, KEEP_CAPABILITIES, FILTER_NOTIFY },
@@ -266,8 +267,8 @@ set_reset_ids (posix_spawnattr_t *attributes)
 static void
 become_set_user_id_root (void)
 {
-  CHECK (syscall (SYS_setresgid, GROUP, 0, 0) == 0);
-  CHECK (syscall (SYS_setresuid, USER, 0, 0) == 0);
+  CHECK (syscall (CALL_SETRESGID, GROUP, 0, 0) == 0);
+  CHECK (syscall (CALL_SETRESUID, USER, 0, 0) == 0);
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
 }
 
@@ -312,7 +313,7 @@ TEST_LEAVING (resetids_with_another_group_alone)
   need_root ();
   posix_spawnattr_t attributes;
   set_reset_ids (&attributes);
-  CHECK (syscall (SYS_setresgid, GROUP, 0, 0) == 0);
+  CHECK (syscall (CALL_SETRESGID, GROUP, 0, 0) == 0);
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   struct program program = start (&attributes, ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022));
   check_status (program.pid, "Gid", four (GROUP, GROUP, GROUP));
@@ -383,9 +384,9 @@ TEST_LEAVING (without_privileges_it_is_EPERM)
 TEST_LEAVING (the_number_of_each_failed_step_is_given)
 {
   need_root ();
-  SET_FILTER ({ .call = SYS_setgroups, .action = FILTER_ERROR (ENOMEM) },
-              { SYS_setresgid, 0, ALL_BITS, GROUP, FILTER_ERROR (EXDEV) },
-              { SYS_setresuid, 0, ALL_BITS, USER, FILTER_ERROR (EAGAIN) },
+  SET_FILTER ({ .call = CALL_SETGROUPS, .action = FILTER_ERROR (ENOMEM) },
+              { CALL_SETRESGID, 0, ALL_BITS, GROUP, FILTER_ERROR (EXDEV) },
+              { CALL_SETRESUID, 0, ALL_BITS, USER, FILTER_ERROR (EAGAIN) },
               { SYS_prctl, 0, ALL_BITS, PR_SET_NO_NEW_PRIVS, FILTER_ERROR (EBUSY) },
               { SYS_prctl, 0, ALL_BITS, PR_SET_PDEATHSIG, FILTER_ERROR (EDOM) });
   check_error (ARGS (.flags = PIDFD_SPAWN_SETGROUPS), ENOMEM);
@@ -404,6 +405,8 @@ TEST_LEAVING (what_protects_the_caller_has_to_work)
   need_root ();
   refuse_call_when (SYS_prctl, 0, PR_SET_KEEPCAPS, EXDEV);
   check_error (ARGS (TO_USER), EXDEV);
+  refuse_call (SYS_set_tid_address, EBUSY);
+  check_error (ARGS (TO_USER), EBUSY);
   refuse_call_when (SYS_prctl, 0, PR_GET_SECUREBITS, EDOM);
   check_error (ARGS (TO_USER), EDOM);
   refuse_call (SYS_capget, ENOMEM);

@@ -163,7 +163,9 @@ check_without_zombies (const struct sigaction *action)
       let_go (&child);
       struct told told = { i % 2 ? CLD_EXITED : CLD_KILLED, i % 2 ? 5 : SIGTERM, child.pid, getuid (), UNUSED };
       check_waiter (&waiter, &told);
-      /* Nobody knows whose it was any more. */
+      /* Gone a moment later: then nobody knows whose it was any more. */
+      while (kill (child.pid, 0) == 0)
+        usleep (100);
       told.pid = 0;
       told.uid = 0;
       check_told (child.pidfd, 0, &told);
@@ -502,6 +504,36 @@ TEST (what_is_out_of_sight_is_ECHILD_at_once)
   let_go (&child);
   await_end (child.pidfd);
   CHECK_EQ (in_fork (wait_from_within, &child.pidfd), 0);
+  reap (child.pidfd);
+  child.pidfd = -1;
+  end_of (&child);
+}
+
+static void
+wait_before_the_first_process (void *pidfd)
+{
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  siginfo_t info;
+  int result = pidfd_wait (*(int *) pidfd, &info, WNOHANG, NULL);
+  CHECK (result == 0 ? info.si_signo == 0 : errno == ECHILD);
+  pid_t first = fork ();
+  CHECK (first >= 0);
+  if (first == 0)
+    _exit (getpid () == 1 ? 42 : 1);
+  int status;
+  CHECK_EQ (waitpid (first, &status, 0), first);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == 42);
+}
+
+/* What the kernel can tell is not tried out by a child that would be process 1. */
+TEST (the_first_process_of_a_namespace_is_left_to_the_caller)
+{
+  need_root ();
+  struct process child = start (5);
+  CHECK_EQ (in_fork (wait_before_the_first_process, &child.pidfd), 0);
+  let_go (&child);
+  await_end (child.pidfd);
   reap (child.pidfd);
   child.pidfd = -1;
   end_of (&child);

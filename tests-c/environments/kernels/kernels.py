@@ -149,7 +149,7 @@ def in_machines(results, releases, limit, modes=("linked", "static"), patterns=(
 
 # What each kernel lacks; each lacks what the ones before it lack as well.  438 is pidfd_getfd, 424 pidfd_send_signal, 3
 # P_PIDFD.  CLONE_PIDFD cannot be passed over, as before Linux 5.2, but is refused.  EXPECT is as in tst-environment.c.
-NONE = "spawn=ENOSYS fork=ENOSYS"
+NONE = "spawn=ENOSYS fork=ENOSYS wait=ENOSYS"
 OLDER = (
     ("Linux 5.8", "", ("tst-*",), ("ioctl:1=0xc040ff0b:ENOTTY", "close_range=ENOSYS")),
     # CLONE_INTO_CGROUP (5.7) cannot be refused alone.

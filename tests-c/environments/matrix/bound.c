@@ -2,7 +2,7 @@
  *
  * Which definition of each function the program got, where the libc may have one too, and with which libc. */
 
-#include "runner.h"
+#include "extension.h"
 
 /* The file that is mapped at the address, allocated. */
 static char *

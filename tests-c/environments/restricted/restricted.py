@@ -44,13 +44,35 @@ REFUSED_ONCE = (
     ("clone3 and clone: EPERM", "spawn=ENOSYS", "clone3:1=64:EPERM", "clone:0&0x5100:EPERM"),
     ("clone3: ENOSYS, clone: EAGAIN", "spawn=EAGAIN", "clone3:1=64:ENOSYS", "clone:0&0x5100:EAGAIN"),
     ("no memory for a new process (clone3: ENOMEM)", "spawn=ENOMEM", "clone3:1=64:ENOMEM"),
-    ("waitid(P_PIDFD): EINVAL, as before Linux 5.4", "spawn=ENOSYS fork=ENOSYS", "waitid:0=3:EINVAL"),
+    ("waitid(P_PIDFD): EINVAL, as before Linux 5.4", "spawn=ENOSYS fork=ENOSYS wait=ENOSYS", "waitid:0=3:EINVAL"),
     ("fstatfs: EPERM", "", "fstatfs=EPERM"),
     ("pidfd_open: EPERM", "fork=ENOSYS", "pidfd_open=EPERM"),
     ("pidfd_open: ENOSYS", "fork=ENOSYS", "pidfd_open=ENOSYS"),
     ("socketpair, sendmsg, recvmsg, pipe2: EPERM", "", "socketpair=EPERM", "sendmsg=EPERM", "recvmsg=EPERM",
      "pipe2=EPERM"),
-    ("rt_sigaction: EPERM", "attributes=EPERM", "rt_sigaction=EPERM"),
+    ("rt_sigaction: EPERM", "attributes=EPERM ext=EPERM", "rt_sigaction=EPERM"),
+    # Before Linux 5.11.
+    ("close_range(CLOSE_RANGE_CLOEXEC): EINVAL", "", "close_range:2=4:EINVAL"),
+    ("clone3: EPERM, clone without CLONE_VFORK: EPERM", "user=ENOSYS", "clone3:1=64:EPERM", "clone:0=0x1111:EPERM"),
+    ("poll: EPERM", "", "poll=EPERM", "ppoll=EPERM"),
+    # The library's own wait: other threads wait on private words.
+    ("futex(FUTEX_WAIT): EPERM", "", "futex:1=0:EPERM"),
+    # RLIMIT_CORE.
+    ("prlimit64: EPERM", "ext=EPERM", "prlimit64:1=4:EPERM"),
+    *((f"{call}: {error}", f"{what}={error}", f"{rule}{separator}{error}") for call, what, rule, separator in (
+        ("execveat", "exec_fd", "execveat", "="),
+        ("umask", "ext", "umask", "="),
+        ("PR_SET_NO_NEW_PRIVS", "ext", "prctl:0=38", ":"),
+        ("PR_SET_PDEATHSIG", "ext", "prctl:0=1", ":"),
+        # What keeps the caller safe from the new user.
+        ("PR_GET_DUMPABLE", "user", "prctl:0=3", ":"),
+        ("PR_SET_DUMPABLE", "user", "prctl:0=4", ":"),
+        ("PR_SET_KEEPCAPS", "user", "prctl:0=8", ":"),
+        ("PR_GET_SECUREBITS", "user", "prctl:0=27", ":"),
+        ("capget", "user", "capget", "="),
+        ("setresgid", "user", "setresgid", "="),
+        ("setresuid", "user", "setresuid", "="),
+    ) for error in ("EPERM", "ENOSYS")),
 )
 
 
