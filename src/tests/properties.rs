@@ -563,6 +563,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore)] // It has no mprotect.
     fn spawn_args() {
         holds(
             (|bytes: Vec<u8>| {
@@ -573,6 +574,7 @@ mod tests {
 
     /// The generator's vectors are seldom as long as all members.
     #[test]
+    #[cfg_attr(miri, ignore)] // It has no mprotect.
     fn spawn_args_with_many_members() {
         let mut gen = Gen::new(512);
         let mut accepted = 0;
