@@ -81,6 +81,11 @@ pub fn shares_memory() -> Result<bool> {
     Ok(SHARES_MEMORY.load(Ordering::Relaxed))
 }
 
+/// A child was seen that did not.
+pub fn forget_sharing() {
+    SHARES_MEMORY.store(false, Ordering::Relaxed);
+}
+
 /// There is a child that nobody could refer to, or that cannot report.
 pub fn end(pid: pid_t, error: Errno) -> Errno {
     let _ = process::kill(pid, libc::SIGKILL);

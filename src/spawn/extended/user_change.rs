@@ -148,6 +148,11 @@ unsafe fn beside_caller(
         None => return Ok(Err(fallback::end(pid, Errno(libc::ENOSYS)))),
     };
     await_departure(extension, &pidfd);
+    if !frame.reached.load(Ordering::Relaxed) && process::ends_by_exiting(pidfd.raw()) {
+        // The memory was copied although there is clone3; such a child leaves without having done anything.
+        fallback::forget_sharing();
+        return Ok(Err(fallback::end(pid, Errno(libc::ENOSYS))));
+    }
     let pidfd = Some(pidfd);
     let error = match (frame.error.load(Ordering::Relaxed), own_pipe) {
         (0, Some(pipe)) => pipe.receive(&pidfd),
