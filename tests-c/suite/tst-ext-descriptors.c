@@ -161,6 +161,15 @@ TEST (actions_after_the_marks)
   close_numbers ();
 }
 
+TEST (action_that_fails)
+{
+  posix_spawn_file_actions_t actions = new_actions ();
+  posix_spawn_file_actions_adddup2 (&actions, 700, 70);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", &actions, NULL, sleep_argv (), FROM (3)), EBADF);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", &actions, NULL, sleep_argv (), ARGS (.flags = 0)), EBADF);
+  posix_spawn_file_actions_destroy (&actions);
+}
+
 TEST (descriptor_to_inherit_that_only_an_action_makes)
 {
   char **argv = HAS_ONLY ("3");
