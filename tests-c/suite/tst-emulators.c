@@ -414,8 +414,8 @@ COPYING (handlers_and_masks)
   CHECK_EQ (now, 1ULL << (SIGUSR2 - 1));
 }
 
-/* pidfd_spawn_ext, with a change of user and without.  An emulator that has clone3 and copies the memory has none, which
-   is said. */
+/* pidfd_spawn_ext, with a change of user and without.  An emulator that has clone3 and copies the memory has none,
+   which is said. */
 
 static int
 kinds_of_extensions (void)
