@@ -1,4 +1,5 @@
-//! pidfd_spawn, pidfd_spawnp, pidfd_fork and pidfd_getpid for C libraries that lack them.
+//! pidfd_spawn, pidfd_spawnp and pidfd_getpid for C libraries that lack them; and pidfd_spawn_ext, pidfd_wait and
+//! pidfd_fork, which no C library has.
 //!
 //! # As a dependency
 //!
@@ -22,8 +23,26 @@
 //! Nothing else changes; above all posix_spawn is still the libc's.  Which older systems the program starts on depends
 //! on the other functions that it takes from the libc: the README says more.
 //!
-//! The functions can be called as well, by their C signatures.  There is no second interface on top of them: for pidfds
-//! in Rust's own terms there are `CommandExt::create_pidfd` and `PidFd` in `std::os::linux::process`.
+//! # From Rust
+//!
+//! With the feature `std`, which is off by default, there is a safe module `process`: the names of `std::process`, a
+//! method for each flag of pidfd_spawn_ext, and children that are pidfds.  (The standard library's own
+//! `CommandExt::create_pidfd` needs a nightly compiler.)
+//!
+//! ```
+//! # #[cfg(feature = "std")]
+//! # fn main() -> std::io::Result<()> {
+//! use pidfd_spawn::process::Command;
+//!
+//! let mut child = Command::new("sleep").arg("0.1").close_on_exec_from(3).spawn()?;
+//! assert!(child.wait()?.success());
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "std"))]
+//! # fn main() {}
+//! ```
+//!
+//! The functions can be called as well, by their C signatures.
 //!
 //! ```
 //! use std::os::unix::io::{FromRawFd, OwnedFd};
@@ -46,14 +65,17 @@
 //!
 //! # The modules, from the outside in
 //!
-//! - [`capi`]: the four C functions and their documentation; raw pointers and return conventions end there.  Its
+//! - `process`: the safe module.  `command` collects what is asked for, `start` makes a request of it for the engine,
+//!   without the libc's objects; `child` is what comes of it.
+//! - [`capi`]: the C functions and their documentation; raw pointers and return conventions end there.  Its
 //!   `posix_spawn` are the libc's functions whose place the shared library takes, so that SETCGROUP works everywhere.
 //! - `runtime`: what is known of the kernel and the libc that the process runs on, and the libc's own functions.
 //! - `spawn`: starting a program.  `spawn` itself is the parent's half, `spawn::child` the child's; `clone` makes the
 //!   child, and `fallback` where clone3 is refused; `file_actions` and `path_search` are the two larger things that the
 //!   child does, `error_pipe` is for emulators.
+//! - `spawn::extended`: what pidfd_spawn_ext does besides; `user_change` is for children that change their user.
 //! - `fork`: pidfd_fork; `handshake` is the proof that its pidfd names the child, `raw` for a libc without _Fork.
-//! - `getpid`: pidfd_getpid.
+//! - `getpid`: pidfd_getpid; `wait`: pidfd_wait.
 //! - `libc_abi`: the caller's attributes and file actions, read from the libc's private layouts, and the check that the
 //!   layouts are what they are thought to be.
 //! - `cancel`: keeps thread cancellation out.

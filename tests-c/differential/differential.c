@@ -208,11 +208,21 @@ shrink (enum family family, struct text *test_case)
 }
 
 static void
-show_failure (enum family family, const char *name, const struct text *test_case)
+add_difference (struct text *to, const struct text *ours, const struct text *reference)
 {
-  struct text small = { NULL, 0, 0 }, ours = { NULL, 0, 0 }, message = { NULL, 0, 0 };
+  add_missing (to, "#     + ", ours->data, reference->data);
+  add_missing (to, "#     - ", reference->data, ours->data);
+}
+
+/* Of a case whose results were these. */
+static void
+show_failure (enum family family, const char *name, const struct text *test_case, const struct text *our_first,
+              const struct text *reference_first)
+{
+  struct text small = { NULL, 0, 0 }, ours = { NULL, 0, 0 }, message = { NULL, 0, 0 }, first = { NULL, 0, 0 };
   struct text reference[FAMILIES] = { { NULL, 0, 0 } };
   add (&small, "%s", test_case->data);
+  add_difference (&first, our_first, reference_first);
   if (fails (family, &small))
     shrink (family, &small);
   ask (&small, family, family, &ours, reference);
@@ -221,16 +231,16 @@ show_failure (enum family family, const char *name, const struct text *test_case
   for (char *line = strtok (small.data, "\n"); line; line = strtok (NULL, "\n"))
     add (&message, "#     %s\n", line);
   add (&message, "#   the library (+) and the reference (-):\n");
-  add_missing (&message, "#     + ", ours.data, reference[family].data);
-  add_missing (&message, "#     - ", reference[family].data, ours.data);
+  add_difference (&message, &ours, &reference[family]);
   if (strstr (message.data, "\n#     + ") == NULL && strstr (message.data, "\n#     - ") == NULL)
-    add (&message, "#     the same now: what differed does not happen each time\n");
+    add (&message, "#     the same now: what differed does not happen each time, and was\n%s", first.data);
   fputs (message.data, stdout);
   fflush (stdout);
   free (small.data);
   free (ours.data);
   free (reference[family].data);
   free (message.data);
+  free (first.data);
 }
 
 static void
@@ -251,7 +261,7 @@ try_case (const char *name, const struct text *test_case)
           {
             counts->different[family]++;
             if (counts->shown++ < SHOWN)
-              show_failure (family, name, test_case);
+              show_failure (family, name, test_case, &ours, &reference[family]);
             continue;
           }
         (*(rules ? &counts->explained[family] : &counts->equal[family]))++;

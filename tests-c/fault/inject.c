@@ -111,15 +111,18 @@ can_fail (long number, const uint64_t *arguments, int error)
     /* Kills a child of the caller that was not waited for. */
     case SYS_kill:
       return false;
+    /* Such an answer says that there is a clone3, and who copies the memory has none. */
+    case SYS_clone3:
+      return !(fault->copies && error == EINVAL);
     /* Marking fails for a number that is not open. */
     case SYS_fcntl:
       return arguments[1] != F_SETFD || arguments[2] != FD_CLOEXEC;
     /* That is its answer for a number at which nothing is open. */
     case SYS_pselect6:
       return error != EBADF;
-    /* Fails for a bad value. */
+    /* Fails for a bad value, or in a sandbox, where it fails for every value, of which a bad one is tried first. */
     case SYS_prctl:
-      return arguments[0] != PR_SET_DUMPABLE;
+      return arguments[0] != PR_SET_DUMPABLE || arguments[1] > 1;
     /* Without WNOHANG: waits for a child that exists, which can only be interrupted.  A child that cannot be waited for
        cannot be got rid of by anybody. */
     case SYS_waitid:

@@ -630,6 +630,43 @@ TEST_LEAVING (signal_mask_of_the_program)
   posix_spawnattr_destroy (&attributes);
 }
 
+/* ---- Steps that a sandbox refuses ---- */
+
+static const struct step {
+  uint64_t flag;
+  struct filter_rule rule;
+} steps[] = {
+  { PIDFD_SPAWN_SETSIGIGNORE, { .call = SYS_rt_sigaction } },
+  { PIDFD_SPAWN_SETCTTY, { SYS_ioctl, 1, ALL_BITS, TIOCSCTTY, 0 } },
+  { PIDFD_SPAWN_SETUMASK, { .call = SYS_umask } },
+  { PIDFD_SPAWN_SETRLIMITS, { .call = SYS_prlimit64 } },
+  { PIDFD_SPAWN_NO_NEW_PRIVS, { SYS_prctl, 0, ALL_BITS, PR_SET_NO_NEW_PRIVS, 0 } },
+  { PIDFD_SPAWN_PDEATHSIG, { SYS_prctl, 0, ALL_BITS, PR_SET_PDEATHSIG, 0 } },
+};
+
+static void
+refuse_step (void *step_)
+{
+  const struct step *step = step_;
+  posix_spawnattr_t session = attributes_with (POSIX_SPAWN_SETSID);
+  sigset_t ignored = SIGNALS (SIGUSR1);
+  const struct pidfd_spawn_rlimit limit = { RLIMIT_CORE, 0, 0, 0 };
+  struct pty pty = open_pty (O_CLOEXEC);
+  const struct pidfd_spawn_args *args
+    = ARGS (.flags = step->flag, .ignore = &ignored, .terminal = pty.terminal, .limits = &limit, .limit_count = 1,
+            .umask = 022, .death_signal = SIGTERM);
+  struct filter_rule rule = step->rule;
+  rule.action = FILTER_ERROR (EXDEV);
+  set_filter (&rule, 1, FILTER_PLAIN);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, &session, sleep_argv (), args), EXDEV);
+}
+
+TEST (error_of_each_step)
+{
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+    CHECK_EQ (in_fork (refuse_step, (void *) &steps[i]), 0);
+}
+
 /* ---- Signals while the child prepares itself ---- */
 
 static volatile sig_atomic_t handled_by;
@@ -660,7 +697,8 @@ TEST_LEAVING (signals_during_the_preparation)
   signal (SIGUSR1, note_who);
   signal (SIGINT, note_who);
   posix_spawn_file_actions_t actions;
-  char *fifo = wait_for_fifo (&actions);
+  char *fifo = wait_for_fifo (&actions), *trace = test_path ("trace");
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 21, trace, O_WRONLY | O_CREAT, 0600), 0);
   pthread_t thread;
   void *release;
   CHECK_EQ (pthread_create (&thread, NULL, signal_the_child, fifo), 0);
@@ -669,6 +707,7 @@ TEST_LEAVING (signals_during_the_preparation)
   CHECK (close ((int) (long) release) == 0);
   CHECK_EQ (error, 0);
   CHECK_KILLED (pidfd, SIGUSR1);
+  CHECK (access (trace, F_OK) == 0);
   CHECK_EQ (handled_by, 0);
   posix_spawn_file_actions_destroy (&actions);
 }
