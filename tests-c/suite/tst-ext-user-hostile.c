@@ -58,6 +58,38 @@ TEST_LEAVING (a_child_that_is_stopped_for_ever_is_killed)
 
 /* Processes of the new user. */
 
+struct job {
+  void (*body) (void *);
+  void *argument;
+};
+
+static void
+run_as_first_process (void *argument)
+{
+  enum { FINE = 42 };
+  struct job *job = argument;
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  pid_t init = fork ();
+  CHECK (init >= 0);
+  if (init == 0)
+    {
+      job->body (job->argument);
+      /* Everybody else ends with it. */
+      _exit (FINE);
+    }
+  int status;
+  CHECK_EQ (waitpid (init, &status, 0), init);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
+}
+
+/* Where nobody else makes processes, or is hit by theirs. */
+static void
+run_in_namespace (void (*body) (void *), void *argument)
+{
+  CHECK_EQ (in_fork (run_as_first_process, &(struct job) { body, argument }), 0);
+}
+
 static pid_t
 start_hostile (void (*body) (void), uid_t user)
 {
@@ -102,21 +134,28 @@ count (int signal)
   handled++;
 }
 
+struct crowd {
+  void (*hostile) (void);
+  int death; /* of a program, by their signals */
+};
+
 static void
-call_among (void (*hostile) (void), int death)
+call_among (void *argument)
 {
+  const struct crowd *crowd = argument;
   CHECK (signal (SIGUSR1, count) != SIG_ERR);
-  pid_t pid = start_hostile (hostile, USER);
+  pid_t pid = start_hostile (crowd->hostile, USER);
   for (int i = 0; i < 10; i++)
     {
       int pidfd = UNTOUCHED;
       time_t start = time (NULL);
-      CHECK_EQ (spawn_ext (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv (), ARGS (TO_USER)), 0);
+      CHECK_EQ (spawn_ext (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv (),
+                           ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER)), 0);
       CHECK (time (NULL) - start < PATIENCE);
       CHECK_EQ (dumpable (), 1);
       CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
       siginfo_t info = reap (pidfd);
-      CHECK (info.si_status == SIGKILL || info.si_status == death);
+      CHECK (info.si_status == SIGKILL || info.si_status == crowd->death);
     }
   end_hostile (pid);
   /* Of the caller's memory, no handler ran in the child. */
@@ -126,13 +165,13 @@ call_among (void (*hostile) (void), int death)
 TEST (who_stops_everybody_cannot_hold_up_the_caller)
 {
   need_users ();
-  call_among (stop_everybody, SIGKILL);
+  run_in_namespace (call_among, &(struct crowd) { stop_everybody, SIGKILL });
 }
 
 TEST (who_signals_everybody_runs_no_handler)
 {
   need_users ();
-  call_among (signal_everybody, SIGUSR1);
+  run_in_namespace (call_among, &(struct crowd) { signal_everybody, SIGUSR1 });
 }
 
 /* What the caller shares with those who would read its memory: where to look, and what they found. */
@@ -184,9 +223,10 @@ struct attack {
 };
 
 static void
-call_and_be_attacked (const struct attack *attack)
+call_and_be_attacked (void *argument)
 {
   enum { SECONDS = 1 };
+  const struct attack *attack = argument;
   spoils->last = start_hostile (attack->hostile, attack->args->uid);
   secret = spoils->secret = (uint64_t) getpid () << 40 | (uint64_t) time (NULL);
   attack->caller ();
@@ -202,28 +242,6 @@ call_and_be_attacked (const struct attack *attack)
   CHECK_EQ (dumpable (), 1);
 }
 
-/* In a namespace where nobody else makes processes. */
-static void
-attack_in_namespace (void *attack)
-{
-  enum { FINE = 42 };
-  spoils = mmap (NULL, sizeof *spoils, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CHECK (spoils != MAP_FAILED);
-  if (unshare (CLONE_NEWPID) != 0)
-    SKIP ("no PID namespace: %s", strerror (errno));
-  pid_t init = fork ();
-  CHECK (init >= 0);
-  if (init == 0)
-    {
-      call_and_be_attacked (attack);
-      /* Everybody else ends with it. */
-      _exit (FINE);
-    }
-  int status;
-  CHECK_EQ (waitpid (init, &status, 0), init);
-  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
-}
-
 static void
 check_attacks (void (*hostile) (void))
 {
@@ -232,9 +250,11 @@ check_attacks (void (*hostile) (void))
   struct iovec here = { &found, sizeof found }, there = { (void *) &secret, sizeof secret };
   if (process_vm_readv (getpid (), &here, 1, &there, 1, 0) < 0)
     SKIP ("memory cannot be read here: %s", strerror (errno));
+  spoils = mmap (NULL, sizeof *spoils, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK (spoils != MAP_FAILED);
   const struct pidfd_spawn_args *const args[KINDS] = { ARGS (TO_USER), ARGS (TO_USER), ARGS (TO_THIRD_USER) };
-  for (int kind = 0; kind < KINDS; kind++)
-    CHECK_EQ (in_fork (attack_in_namespace, &(struct attack) { kinds[kind], hostile, args[kind] }), 0);
+  for (int kind = 0; kind < KINDS; kind++, memset ((void *) spoils, 0, sizeof *spoils))
+    run_in_namespace (call_and_be_attacked, &(struct attack) { kinds[kind], hostile, args[kind] });
 }
 
 TEST (who_reads_the_child_reads_nothing_of_the_caller)
