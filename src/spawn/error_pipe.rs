@@ -3,8 +3,8 @@
 //!
 //! That the program runs could be told from the end of file, for its exec closes the pipe.  But a fork in another
 //! thread of the caller holds a copy, maybe for ever.  So before its exec the child takes a lock on the pipe and says
-//! so.  The lock belongs to the process and is not inherited; the exec, or the child's end, takes it away.  Where nobody
-//! holds a copy, the end of file follows at once.
+//! so.  The lock belongs to the process and is not inherited; the exec, or the child's end, takes it away.  Where
+//! nobody holds a copy, the end of file follows at once.
 //!
 //! The pipe takes descriptor numbers that the caller did not use and that a file action may name.  Such an action must
 //! find the number free, so the child moves its end out of the way (`ChildEnd::vacate`) or says that the number is not
