@@ -111,9 +111,12 @@ lint: check-line-length ## Formatting, clippy, shell scripts, one version everyw
 	scripts/check-unsafe
 	scripts/cargo fmt --all --check
 	scripts/cargo fmt --manifest-path examples/rust/Cargo.toml --check
+	scripts/cargo fmt --manifest-path examples/rust-event-loop/Cargo.toml --check
 	scripts/cargo clippy -q --locked --workspace --all-targets -- -D warnings
 	scripts/cargo clippy -q --locked -p pidfd_spawn --features std --all-targets -- -D warnings
 	scripts/cargo clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
+	scripts/cargo clippy -q --locked --manifest-path examples/rust-event-loop/Cargo.toml --target-dir target/examples \
+	  -- -D warnings
 	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env (bash|bats))' \
 	  scripts tests-c packaging man examples tools bench .ci)
 

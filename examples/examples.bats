@@ -280,6 +280,24 @@ event_loop() {
   expect 143 'ended by signal 15 after * ticks' '' "$examples/event-loop" sh -c 'kill -TERM $$'
 }
 
+# rust_event_loop STATUS OUTPUT COMMAND...
+rust_event_loop() {
+  local program=$examples/rust-event-loop status=$1 output=$2
+  shift 2
+  [ -x "$program" ] || skip "$(cat "$program.missing")"
+  expect "$status" "$output" '' "$program" "$@"
+}
+
+@test "rust-event-loop: in the order in which they end" {
+  rust_event_loop 0 'sleep 0.1: status 0
+sleep 0.4: status 0' 'sleep 0.4' 'sleep 0.1'
+}
+
+@test "rust-event-loop: one that fails, one that runs for too long" {
+  rust_event_loop 1 'false: status 1
+sleep 100: signal 15' 'sleep 100' false
+}
+
 # ctypes_spawn STATUS OUTPUT ERROR LIBRARY ARGUMENT...
 ctypes_spawn() {
   python3 -c 'import os; os.P_PIDFD, os.memfd_create' 2>/dev/null ||

@@ -8,7 +8,7 @@ CHECKED_EXAMPLES := $(addprefix $(EXAMPLES)/,run-with-timeout parallel-map cgrou
 
 ##@ Programs and documents
 .PHONY: check-examples
-check-examples: $(CHECKED_EXAMPLES) build-event-loop ## Build and run the examples and compare the results
+check-examples: $(CHECKED_EXAMPLES) build-event-loop build-rust-event-loop ## Build and run the examples and compare the results
 	@scripts/bats examples/examples.bats
 
 # Position-independent, so that a weak symbol that is not there at link time is looked up at load.
@@ -27,6 +27,19 @@ build-event-loop: $(SO) $(HEADERS)
 	else \
 	  rm -f $(EXAMPLES)/event-loop; \
 	  echo "$${why##*require-tools: }" >$(EXAMPLES)/event-loop.missing; \
+	fi
+
+# Its crates are not among those that the release tarball has, and need a newer compiler than the library.
+.PHONY: build-rust-event-loop
+build-rust-event-loop:
+	@mkdir -p $(EXAMPLES)
+	@rm -f $(EXAMPLES)/rust-event-loop $(EXAMPLES)/rust-event-loop.missing
+	@manifest=examples/rust-event-loop/Cargo.toml; log=$(EXAMPLES)/rust-event-loop.log; \
+	if scripts/cargo fetch -q --locked --manifest-path $$manifest 2>$$log; then \
+	  scripts/cargo build -q --locked --manifest-path $$manifest && \
+	  cp "target/$$(scripts/cargo --host)/debug/event-loop" $(EXAMPLES)/rust-event-loop; \
+	else \
+	  echo "cargo cannot fetch the crates: $$(grep -m 1 ^error $$log)" >$(EXAMPLES)/rust-event-loop.missing; \
 	fi
 
 $(EXAMPLES)/event-loop: examples/event-loop.c $(SO) $(HEADERS)

@@ -23,8 +23,24 @@
 //! Nothing else changes; above all posix_spawn is still the libc's.  Which older systems the program starts on depends
 //! on the other functions that it takes from the libc: the README says more.
 //!
-//! With the feature `std` there is a safe module, `process`: a `Command` and a `Child` in Rust's own terms, with a
-//! pidfd for each child and all that pidfd_spawn_ext can do.
+//! # From Rust
+//!
+//! With the feature `std`, which is off by default, there is a safe module `process`: the names of `std::process`, a
+//! method for each flag of pidfd_spawn_ext, and children that are pidfds.  (The standard library's own
+//! `CommandExt::create_pidfd` needs a nightly compiler.)
+//!
+//! ```
+//! # #[cfg(feature = "std")]
+//! # fn main() -> std::io::Result<()> {
+//! use pidfd_spawn::process::Command;
+//!
+//! let mut child = Command::new("sleep").arg("0.1").close_on_exec_from(3).spawn()?;
+//! assert!(child.wait()?.success());
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "std"))]
+//! # fn main() {}
+//! ```
 //!
 //! The functions can be called as well, by their C signatures.
 //!
@@ -49,6 +65,8 @@
 //!
 //! # The modules, from the outside in
 //!
+//! - `process`: the safe module.  `command` collects what is asked for, `start` makes a request of it for the engine,
+//!   without the libc's objects; `child` is what comes of it.
 //! - [`capi`]: the C functions and their documentation; raw pointers and return conventions end there.  Its
 //!   `posix_spawn` are the libc's functions whose place the shared library takes, so that SETCGROUP works everywhere.
 //! - `runtime`: what is known of the kernel and the libc that the process runs on, and the libc's own functions.

@@ -1,8 +1,8 @@
 //! Starting programs, in Rust's own terms: [`Command`] and [`Child`] as in `std::process`, with a pidfd for each child,
 //! and with what a program otherwise runs code for between fork and exec.
 //!
-//! It needs the feature `std`.  The methods that `std::process::Command` and its `CommandExt` have as well mean the same
-//! here.  What is different:
+//! It needs the feature `std`.  The methods that `std::process::Command` and its `CommandExt` have as well mean the
+//! same here.  What is different:
 //!
 //! - A [`Child`] *is* a pidfd: it can be polled ([`AsFd`](std::os::unix::io::AsFd), for tokio's `AsyncFd`, mio and
 //!   others), it never comes to mean another process, and its status cannot be stolen: [`Child::wait`] knows it even if

@@ -145,9 +145,9 @@ pub fn attributes(bytes: &[u8]) {
     }
 }
 
-/// A structure of these bytes, of whatever size, is read no further than its size and comes out as it went in, or is the
-/// error that the contract says.  A member counts only if its flag is set, so all others are anything.  Gives whether it
-/// was accepted.
+/// A structure of these bytes, of whatever size, is read no further than its size and comes out as it went in, or is
+/// the error that the contract says.  A member counts only if its flag is set, so all others are anything.  Gives
+/// whether it was accepted.
 pub fn spawn_args(bytes: &[u8]) -> bool {
     let mut input = Input(bytes);
     let size = input.size();
@@ -563,6 +563,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore)] // It has no mprotect.
     fn spawn_args() {
         holds(
             (|bytes: Vec<u8>| {
@@ -573,6 +574,7 @@ mod tests {
 
     /// The generator's vectors are seldom as long as all members.
     #[test]
+    #[cfg_attr(miri, ignore)] // It has no mprotect.
     fn spawn_args_with_many_members() {
         let mut gen = Gen::new(512);
         let mut accepted = 0;

@@ -1,5 +1,5 @@
-//! Runs each test in a process of its own, so that it may close, ignore and steal what it likes.  A test that cannot run
-//! says why and counts as skipped; the last line has the form of cargo's own harness.
+//! Runs each test in a process of its own, so that it may close, ignore and steal what it likes.  A test that cannot
+//! run says why and counts as skipped; the last line has the form of cargo's own harness.
 
 use std::env;
 use std::process::{exit, Command, Stdio};

@@ -1,10 +1,11 @@
 //! Supervises several children in one event loop, without threads and without a handler for SIGCHLD:
 //!
-//!     event-loop 'sleep 0.2' 'exit 3' 'sleep 100'
+//!     event-loop 'sleep 0.2' false 'sleep 100'
 //!
-//! Each argument is a command for the shell.  Each child's pidfd is readable when the child has ended; one that runs
-//! for longer than a second is told to end.  The children inherit no descriptor besides the standard ones, and end when
-//! the supervisor does.  It prints how each child ended, in that order, and ends with status 1 if one of them failed.
+//! Each argument is a command of words between spaces.  Each child's pidfd is readable when the child has ended; one
+//! that runs for longer than a second is told to end.  The children inherit no descriptor besides the standard ones,
+//! and end when the supervisor does.  It prints how each child ended, in that order, and ends with status 1 if one of
+//! them failed.
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -63,8 +64,9 @@ fn main() -> io::Result<ExitCode> {
 }
 
 fn start(command: &str) -> io::Result<Child> {
-    Command::new("/bin/sh")
-        .args(["-c", command])
+    let mut words = command.split_whitespace();
+    Command::new(words.next().unwrap_or_default())
+        .args(words)
         .stdin(Stdio::null())
         .close_on_exec_from(3)
         .death_signal(SIGTERM)
