@@ -115,12 +115,21 @@ impl ErrorPipe {
 
     /// Lets the child go on, and waits until it has exec'd, or has ended, which gives 0, or has said why it could not.
     pub fn receive(self, pidfd: &Option<OwnedFd>) -> c_int {
+        self.receive_by(pidfd, |reader| message(reader).flatten())
+    }
+
+    /// The same for a child that shares the memory and has to have left it afterwards.
+    pub fn receive_departure(self, pidfd: &Option<OwnedFd>) -> c_int {
+        self.receive_by(pidfd, last_message)
+    }
+
+    fn receive_by(self, pidfd: &Option<OwnedFd>, after_lock: impl Fn(&OwnedFd) -> Option<Errno>) -> c_int {
         let _ = fd::write(self.permission.raw(), &1_u64.to_ne_bytes());
         drop(self.writer);
         let pidfd = pidfd.as_ref().map_or(-1, OwnedFd::raw);
         let last = match await_message(&self.reader, pidfd) {
             Some(EXECUTING) => match fd::wait_for_lock(self.reader.raw()) {
-                Ok(()) => last_message(&self.reader),
+                Ok(()) => after_lock(&self.reader),
                 Err(_) => await_message(&self.reader, pidfd),
             },
             first => first,

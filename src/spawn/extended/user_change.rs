@@ -150,7 +150,7 @@ unsafe fn beside_caller(
     await_departure(extension, &pidfd);
     let pidfd = Some(pidfd);
     let error = match (frame.error.load(Ordering::Relaxed), own_pipe) {
-        (0, Some(pipe)) => pipe.receive(&pidfd),
+        (0, Some(pipe)) => pipe.receive_departure(&pidfd),
         (error, _) => error,
     };
     Ok(outcome(pidfd, pid, error))
