@@ -3,7 +3,8 @@
 //!
 //! That the program runs could be told from the end of file, for its exec closes the pipe.  But a fork in another
 //! thread of the caller holds a copy, maybe for ever.  So before its exec the child takes a lock on the pipe and says
-//! so.  The lock belongs to the process and is not inherited; the exec, or the child's end, takes it away.
+//! so.  The lock belongs to the process and is not inherited; the exec, or the child's end, takes it away.  Where
+//! nobody holds a copy, the end of file follows at once.
 //!
 //! The pipe takes descriptor numbers that the caller did not use and that a file action may name.  Such an action must
 //! find the number free, so the child moves its end out of the way (`ChildEnd::vacate`) or says that the number is not
@@ -114,12 +115,21 @@ impl ErrorPipe {
 
     /// Lets the child go on, and waits until it has exec'd, or has ended, which gives 0, or has said why it could not.
     pub fn receive(self, pidfd: &Option<OwnedFd>) -> c_int {
+        self.receive_by(pidfd, |reader| message(reader).flatten())
+    }
+
+    /// The same for a child that shares the memory and has to have left it afterwards.
+    pub fn receive_departure(self, pidfd: &Option<OwnedFd>) -> c_int {
+        self.receive_by(pidfd, last_message)
+    }
+
+    fn receive_by(self, pidfd: &Option<OwnedFd>, after_lock: impl Fn(&OwnedFd) -> Option<Errno>) -> c_int {
         let _ = fd::write(self.permission.raw(), &1_u64.to_ne_bytes());
         drop(self.writer);
         let pidfd = pidfd.as_ref().map_or(-1, OwnedFd::raw);
         let last = match await_message(&self.reader, pidfd) {
             Some(EXECUTING) => match fd::wait_for_lock(self.reader.raw()) {
-                Ok(()) => message(&self.reader).flatten(),
+                Ok(()) => after_lock(&self.reader),
                 Err(_) => await_message(&self.reader, pidfd),
             },
             first => first,
@@ -148,6 +158,23 @@ fn await_message(reader: &OwnedFd, pidfd: c_int) -> Option<Errno> {
         }
     }
 }
+
+/// What comes after the lock.  The kernel was seen to take a lock away while the child still had the memory, which the
+/// end of file never comes before.  So that is waited for too, but not for as long as somebody's copy may hold it up.
+fn last_message(reader: &OwnedFd) -> Option<Errno> {
+    for _ in 0..PATIENCE_FOR_END {
+        if let Some(message) = message(reader) {
+            return message;
+        }
+        if fd::poll(&mut [PollFd::new(reader.raw(), POLLIN)], TICK).is_err() {
+            process::nap();
+        }
+    }
+    None
+}
+
+/// How many ticks that is: about a second.
+const PATIENCE_FOR_END: usize = 20;
 
 /// How long a side waits before it looks again, in milliseconds.
 const TICK: usize = 50;

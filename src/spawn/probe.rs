@@ -39,7 +39,12 @@ pub fn end_one() -> Result<Ended> {
     let _blocked = signal::Blocked::all();
     // SAFETY: the frame outlives the child, and the descriptor is new.
     unsafe {
-        let pid = process::clone(flags, process::CALLERS_STACK, pidfd, main, (&frame as *const Frame).cast())?;
+        let make = |flags| process::clone(flags, process::CALLERS_STACK, pidfd, main, (&frame as *const Frame).cast());
+        let pid = match make(flags) {
+            // qemu-user knows no child that ends without a signal.
+            Err(Errno(libc::EINVAL)) => make(flags | libc::SIGCHLD as u64)?,
+            made => made?,
+        };
         // Another thread may have waited for it.
         let _ = process::reap_pid(pid);
         let pidfd = match frame.pidfd.load(Ordering::Relaxed) {

@@ -4,10 +4,10 @@ TEST_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra $(WERROR) -Itests-c/
 TEST_SOURCES := $(sort $(wildcard tests-c/suite/tst-*.c))
 
 # posix_spawn has no counterpart of what these show.
-LIBRARY_ONLY := $(filter $(addprefix tests-c/suite/tst-,$(addsuffix .c,cgroup cgroup-functions closefrom-fallback \
-  emulators environment ext-% fallback fallback-failures fork-busy-threads fork-failures fork-identity \
-  fork-libc-state fork-recycled-pid fork-ring fork-sandbox getpid-ioctl load memory pidfd_fork pidfd_getpid \
-  recognition wait wait-kernel wait-stolen wait-time64)),$(TEST_SOURCES))
+LIBRARY_ONLY := $(filter $(addprefix tests-c/suite/tst-,$(addsuffix .c,bound cgroup cgroup-functions \
+  closefrom-fallback emulators environment ext-% fallback fallback-failures fork-busy-threads fork-failures \
+  fork-identity fork-libc-state fork-recycled-pid fork-ring fork-sandbox getpid-ioctl load memory pidfd_fork \
+  pidfd_getpid recognition wait wait-kernel wait-stolen wait-time64)),$(TEST_SOURCES))
 
 LINKED := $(TEST_SOURCES:tests-c/suite/%.c=build/tests/linked/%)
 PRELOADED := $(TEST_SOURCES:tests-c/suite/%.c=build/tests/preloaded/%)

@@ -155,7 +155,7 @@ unsafe fn beside_caller(
     }
     let pidfd = Some(pidfd);
     let error = match (frame.error.load(Ordering::Relaxed), own_pipe) {
-        (0, Some(pipe)) => pipe.receive(&pidfd),
+        (0, Some(pipe)) => pipe.receive_departure(&pidfd),
         (error, _) => error,
     };
     Ok(outcome(pidfd, pid, error))

@@ -14,8 +14,8 @@ from results import Results, Tally
 WORK = BUILD / "arch"
 MODES = ("linked", "preloaded", "fallback", "static", "reference")
 # The programs that can be asked under qemu-user.
-FOR_QEMU_USER = ("tst-bound", "tst-cancel", "tst-fork-failures", "tst-memory", "tst-path", "tst-spawn2-pidfd",
-                 "tst-spawn4-pidfd")
+FOR_QEMU_USER = ("tst-bound", "tst-cancel", "tst-ext-arguments", "tst-fork-failures", "tst-memory", "tst-path",
+                 "tst-spawn2-pidfd", "tst-spawn4-pidfd")
 
 # What the tools call an architecture; the kernel's package, and the machine that boots it.
 Architecture = collections.namedtuple("Architecture", "gnu rust user kernel system console packages",
