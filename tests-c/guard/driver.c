@@ -247,12 +247,22 @@ static void
 make_child (void)
 {
   enum { WHILE = 100000 /* microseconds that the call must not take to begin its wait */ };
+  int runs[2];
+  char byte;
+  if (pipe (runs) != 0)
+    exit (2);
   pid = fork ();
   if (pid == 0)
     {
+      close (runs[1]);
       usleep (WHILE);
       _exit (0);
     }
+  /* The tracer must have let it go before the call is watched, or would take it for the call's own. */
+  close (runs[1]);
+  if (read (runs[0], &byte, 1) != 0)
+    exit (2);
+  close (runs[0]);
   pidfd = (int) syscall (SYS_pidfd_open, pid, 0);
 }
 
