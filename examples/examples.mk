@@ -8,7 +8,7 @@ CHECKED_EXAMPLES := $(addprefix $(EXAMPLES)/,run-with-timeout parallel-map cgrou
 
 ##@ Programs and documents
 .PHONY: check-examples
-check-examples: $(CHECKED_EXAMPLES) build-event-loop build-rust-event-loop ## Build and run the examples and compare the results
+check-examples: $(CHECKED_EXAMPLES) build-event-loop build-rust-event-loop ## Run the examples, compare the results
 	@scripts/bats examples/examples.bats
 
 # Position-independent, so that a weak symbol that is not there at link time is looked up at load.

@@ -145,9 +145,9 @@ pub fn attributes(bytes: &[u8]) {
     }
 }
 
-/// A structure of these bytes, of whatever size, is read no further than its size and comes out as it went in, or is the
-/// error that the contract says.  A member counts only if its flag is set, so all others are anything.  Gives whether it
-/// was accepted.
+/// A structure of these bytes, of whatever size, is read no further than its size and comes out as it went in, or is
+/// the error that the contract says.  A member counts only if its flag is set, so all others are anything.  Gives
+/// whether it was accepted.
 pub fn spawn_args(bytes: &[u8]) -> bool {
     let mut input = Input(bytes);
     let size = input.size();

@@ -880,7 +880,9 @@ take_snapshot (struct text *snapshot, int state, int type)
        state, type, getcwd (path, sizeof path) ? path : "gone");
   add (snapshot, "ids %u %u %u %u %u %u\ngroup %d session %d\n", uids[0], uids[1], uids[2], gids[0], gids[1], gids[2],
        getpgid (0), getsid (0));
-  add (snapshot, "dumpable %d\n", prctl (PR_GET_DUMPABLE, 0, 0, 0, 0));
+  /* The others, and the library's own pidfd_spawn, let RESETIDS clear it. */
+  if (spawn_path == extended_spawn || spawn_path == spawn_with_request)
+    add (snapshot, "dumpable %d\n", prctl (PR_GET_DUMPABLE, 0, 0, 0, 0));
   add (snapshot, "policy %d nice %d limit %llu %llu\n", sched_getscheduler (0), getpriority (PRIO_PROCESS, 0),
        (unsigned long long) limit.rlim_cur, (unsigned long long) limit.rlim_max);
   for (int signal = 1; signal <= SIGNALS; signal++)

@@ -84,8 +84,15 @@ bool
 receive_call (int listener, struct notified_call *call)
 {
   struct seccomp_notif request;
-  memset (&request, 0, sizeof request);
-  if (ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0)
+  /* Older kernels end the wait also when a child stops. */
+  int result;
+  do
+    {
+      memset (&request, 0, sizeof request);
+      result = ioctl (listener, SECCOMP_IOCTL_NOTIF_RECV, &request);
+    }
+  while (result != 0 && errno == EINTR);
+  if (result != 0)
     return false;
   call->id = request.id;
   call->pid = (pid_t) request.pid;

@@ -6,6 +6,7 @@
 #define WAITING_H
 
 #include "extension.h"
+#include "users.h"
 
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -41,7 +42,7 @@ start_as (int how, uid_t real, uid_t effective)
     {
       char byte;
       close (pipes[1]);
-      if (real != (uid_t) -1 && syscall (SYS_setresuid, real, effective, effective) != 0)
+      if (real != (uid_t) -1 && !become (real, effective, effective))
         _exit (121);
       while (read (pipes[0], &byte, 1) < 0)
         ;
@@ -338,6 +339,65 @@ need_exit_status (void)
   end_of (&child);
   if (result != 0 || !(info.mask & 1 << 3))
     SKIP ("the kernel does not tell exit statuses through pidfds");
+}
+
+/* A process that is a child of a child, which does with it what it is told. */
+struct stranger {
+  struct process process;
+  pid_t parent;
+  int orders, answers;
+};
+
+enum { END = 'e', REAP = 'r' };
+
+static inline void
+order (struct stranger *stranger, char what)
+{
+  CHECK_EQ (write (stranger->orders, &what, 1), 1);
+  CHECK_EQ (read (stranger->answers, &what, 1), 1);
+}
+
+static inline struct stranger
+start_stranger (int how)
+{
+  struct stranger made;
+  int orders[2], answers[2];
+  CHECK (pipe2 (orders, O_CLOEXEC) == 0 && pipe2 (answers, O_CLOEXEC) == 0);
+  made.parent = fork ();
+  CHECK (made.parent >= 0);
+  if (made.parent == 0)
+    {
+      close (orders[1]);
+      struct process process = start (how);
+      CHECK_EQ (write (answers[1], &process.pid, sizeof process.pid), (int) sizeof process.pid);
+      for (char what; read (orders[0], &what, 1) == 1;)
+        {
+          if (what == END)
+            let_go (&process);
+          siginfo_t info;
+          CHECK (waitid (P_PID, (id_t) process.pid, &info, WEXITED | (what == END ? WNOWAIT : 0)) == 0);
+          CHECK_EQ (write (answers[1], &what, 1), 1);
+        }
+      _exit (0);
+    }
+  close (orders[0]);
+  close (answers[1]);
+  made.orders = orders[1];
+  made.answers = answers[0];
+  CHECK_EQ (read (made.answers, &made.process.pid, sizeof made.process.pid), (int) sizeof made.process.pid);
+  made.process.end = -1;
+  made.process.pidfd = sys_pidfd_open (made.process.pid, 0);
+  CHECK (made.process.pidfd >= 0);
+  return made;
+}
+
+static inline void
+end_of_stranger (struct stranger *stranger)
+{
+  close (stranger->orders);
+  close (stranger->answers);
+  close (stranger->process.pidfd);
+  CHECK_EQ (waitpid (stranger->parent, NULL, 0), stranger->parent);
 }
 
 #endif

@@ -115,6 +115,19 @@ TEST (not_by_this_kernel)
   CHECK_EXIT (pidfd, 3);
 }
 
+/* Others go on to use it. */
+TEST (kernel_that_cannot_reap_has_clone3)
+{
+  need_plain_clone3 ();
+  if (error_of_kernel (CLONE_REAPED) == 0)
+    SKIP ("this kernel has it");
+  refuse_call (SYS_clone, EXDEV);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), FLAGS (AUTOREAP)), EOPNOTSUPP);
+  int pidfd = UNTOUCHED;
+  CHECK_EQ (spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "3", NULL), FLAGS (0)), 0);
+  CHECK_EXIT (pidfd, 3);
+}
+
 static void
 refuse_clone3 (void *error)
 {

@@ -5,6 +5,8 @@
 
 #include "credentials.h"
 
+#include <poll.h>
+
 #include <time.h>
 
 /* What a change of user could touch, besides what a snapshot has. */
@@ -73,7 +75,7 @@ check_every_outcome (void *kind)
 
 TEST (the_caller_stays_as_it_was)
 {
-  need_root ();
+  need_users ();
   for (int kind = 0; kind < KINDS; kind++)
     CHECK_EQ (in_fork (check_every_outcome, (void *) &kinds[kind]), 0);
 }
@@ -108,7 +110,7 @@ check_with_descriptors (rlim_t count, int error)
 
 TEST_LEAVING (a_caller_with_capabilities_needs_one_descriptor)
 {
-  need_root ();
+  need_users ();
   check_with_descriptors (1, 0);
   check_with_descriptors (0, EMFILE);
 }
@@ -131,15 +133,15 @@ check_with_three (void *kind)
 
 TEST (a_caller_without_them_needs_three_more)
 {
-  need_root ();
+  need_users ();
   for (int kind = 1; kind < KINDS; kind++)
     CHECK_EQ (in_fork (check_with_three, (void *) &kinds[kind]), 0);
 }
 
 TEST_LEAVING (a_caller_with_one_identity_needs_one)
 {
-  need_root ();
-  CHECK (syscall (CALL_SETRESUID, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
+  need_users ();
+  CHECK (become (THIRD_USER, THIRD_USER, THIRD_USER));
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   check_with_descriptors (1, 0);
 }
@@ -148,9 +150,9 @@ TEST_LEAVING (a_caller_with_one_identity_needs_one)
    groups. */
 TEST_LEAVING (a_caller_with_several_groups_needs_three_more)
 {
-  need_root ();
-  CHECK (syscall (CALL_SETRESGID, GROUP, GROUP, OTHER_GROUP) == 0);
-  CHECK (syscall (CALL_SETRESUID, THIRD_USER, THIRD_USER, THIRD_USER) == 0);
+  need_users ();
+  CHECK (become_group (GROUP, GROUP, OTHER_GROUP));
+  CHECK (become (THIRD_USER, THIRD_USER, THIRD_USER));
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   check_with_descriptors (3, EMFILE);
   limit_descriptors (1000);
@@ -192,7 +194,7 @@ use_its_descriptors (void *kind)
 
 TEST (its_descriptors_are_out_of_the_way)
 {
-  need_root ();
+  need_users ();
   for (int kind = 1; kind < KINDS; kind++)
     CHECK_EQ (in_fork (use_its_descriptors, (void *) &kinds[kind]), 0);
 }
@@ -237,7 +239,7 @@ make_calls_in_threads (void *kind)
 
 TEST (calls_in_many_threads_leave_the_flag)
 {
-  need_root ();
+  need_users ();
   for (int kind = 0; kind < KINDS; kind++)
     CHECK_EQ (in_fork (make_calls_in_threads, (void *) &kinds[kind]), 0);
 }
@@ -266,10 +268,62 @@ overlap (int listener, int flag, bool first_leaves_first)
 
 TEST_LEAVING (of_calls_that_overlap_the_last_gives_the_flag_back)
 {
-  need_root ();
+  need_users ();
   int listener = LISTEN_FOR_EXEC ();
   for (int i = 0; i < 8; i++)
     overlap (listener, !(i & 1), i & 2);
+}
+
+/* Lets everything else go on until this one comes. */
+static void
+receive_one (int listener, struct notified_call *notified, bool (*is_wanted) (const struct notified_call *))
+{
+  while (receive_call (listener, notified) && !is_wanted (notified))
+    CHECK (continue_call (listener, notified));
+}
+
+static bool
+gives_flag_back (const struct notified_call *notified)
+{
+  return notified->arguments[0] == PR_SET_DUMPABLE && notified->arguments[1] == 1;
+}
+
+static bool
+is_exec (const struct notified_call *notified)
+{
+  return notified->arguments[0] != PR_SET_DUMPABLE;
+}
+
+static void
+let_return (int listener, struct call *call)
+{
+  struct pollfd event = { .fd = listener, .events = POLLIN };
+  struct notified_call notified;
+  while (!call->returned)
+    if (poll (&event, 1, 10) > 0)
+      CHECK (receive_call (listener, &notified) && continue_call (listener, &notified));
+}
+
+/* One call begins while another, which was the last, gives the flag back. */
+TEST_LEAVING (a_call_that_begins_when_the_last_one_ends_is_not_overlooked)
+{
+  need_users ();
+  struct call last, next;
+  struct notified_call notified, exec;
+  int listener = LISTEN ({ SYS_prctl, 0, ALL_BITS, PR_SET_DUMPABLE, FILTER_NOTIFY },
+                         { .call = SYS_execve, .action = FILTER_NOTIFY });
+  begin_call (&last, NULL, NULL, ARGS (TO_USER));
+  receive_one (listener, &notified, gives_flag_back);
+  begin_call (&next, NULL, NULL, ARGS (TO_USER));
+  receive_one (listener, &exec, is_exec);
+  CHECK (continue_call (listener, &notified));
+  let_return (listener, &last);
+  CHECK_EQ (dumpable (), 0);
+  CHECK (continue_call (listener, &exec));
+  let_return (listener, &next);
+  CHECK_EQ (dumpable (), 1);
+  CHECK_EXIT (pidfd_of_call (&last), 0);
+  CHECK_EXIT (pidfd_of_call (&next), 0);
 }
 
 /* Signals. */
@@ -299,7 +353,7 @@ send_to_main_thread (void *fifo)
 
 TEST (no_handler_runs_before_the_call_returns)
 {
-  need_root ();
+  need_users ();
   need_list_of_children ();
   CHECK (signal (SIGUSR1, count) != SIG_ERR);
   posix_spawn_file_actions_t actions;
@@ -317,7 +371,7 @@ TEST (no_handler_runs_before_the_call_returns)
 /* Nor in the child, which has the caller's memory: a signal that waits for it until then has its default action. */
 TEST_LEAVING (no_handler_runs_in_the_child)
 {
-  need_root ();
+  need_users ();
   CHECK (signal (SIGUSR1, count) != SIG_ERR);
   struct notified_call notified;
   struct call call;
@@ -334,8 +388,12 @@ TEST_LEAVING (no_handler_runs_in_the_child)
 /* In such a sandbox the caller looks at the child now and then. */
 TEST_LEAVING (where_nothing_can_be_waited_for_it_works_too)
 {
-  need_root ();
-  refuse_call_when (SYS_futex, 1, 0 /* FUTEX_WAIT, between processes */, EPERM);
+  need_users ();
+  enum { FUTEX_WAIT_BETWEEN_PROCESSES = 0 };
+  refuse_call_when (SYS_futex, 1, FUTEX_WAIT_BETWEEN_PROCESSES, EPERM);
+# ifdef SYS_futex_time64
+  refuse_call_when (SYS_futex_time64, 1, FUTEX_WAIT_BETWEEN_PROCESSES, EPERM);
+# endif
   for (int i = 0; i < 3; i++)
     {
       check_unchanged (__LINE__, "/bin/true", NULL, ARGS (TO_USER), 0);
@@ -347,7 +405,7 @@ TEST_LEAVING (where_nothing_can_be_waited_for_it_works_too)
 
 TEST_LEAVING (a_child_that_is_killed_at_its_first_step_is_a_success)
 {
-  need_root ();
+  need_users ();
   struct notified_call notified;
   struct call call;
   int listener = LISTEN ({ .call = SYS_set_tid_address, .action = FILTER_NOTIFY });
@@ -360,7 +418,7 @@ TEST_LEAVING (a_child_that_is_killed_at_its_first_step_is_a_success)
 
 TEST_LEAVING (a_child_that_is_killed_in_a_file_action_is_a_success)
 {
-  need_root ();
+  need_users ();
   need_list_of_children ();
   posix_spawn_file_actions_t actions;
   struct call call;
@@ -394,7 +452,7 @@ kill_before_exec (void *kind)
 
 TEST (a_child_that_is_killed_before_its_exec_is_a_success)
 {
-  need_root ();
+  need_users ();
   /* The last has no right to kill its child. */
   for (int kind = 0; kind < KINDS - 1; kind++)
     CHECK_EQ (in_fork (kill_before_exec, (void *) &kinds[kind]), 0);

@@ -187,7 +187,7 @@ TEST (with_SA_NOCLDWAIT_the_status_is_told)
 /* The real user, as waitid tells it. */
 TEST (the_user_is_asked_for_before)
 {
-  need_root ();
+  need_users ();
   need_exit_status ();
   CHECK (sigaction (SIGCHLD, &(struct sigaction) { .sa_handler = SIG_IGN }, NULL) == 0);
   struct process child = start_as (5, 54321, 54322);
@@ -217,64 +217,7 @@ TEST (the_kernel_reaps_what_was_started_so)
   close (pidfd);
 }
 
-/* A process that is a child of a child, which does with it what it is told. */
-struct stranger {
-  struct process process;
-  pid_t parent;
-  int orders, answers;
-};
-
-enum { END = 'e', REAP = 'r' };
-
-static void
-order (struct stranger *stranger, char what)
-{
-  CHECK_EQ (write (stranger->orders, &what, 1), 1);
-  CHECK_EQ (read (stranger->answers, &what, 1), 1);
-}
-
-static struct stranger
-start_stranger (int how)
-{
-  struct stranger made;
-  int orders[2], answers[2];
-  CHECK (pipe2 (orders, O_CLOEXEC) == 0 && pipe2 (answers, O_CLOEXEC) == 0);
-  made.parent = fork ();
-  CHECK (made.parent >= 0);
-  if (made.parent == 0)
-    {
-      close (orders[1]);
-      struct process process = start (how);
-      CHECK_EQ (write (answers[1], &process.pid, sizeof process.pid), (int) sizeof process.pid);
-      for (char what; read (orders[0], &what, 1) == 1;)
-        {
-          if (what == END)
-            let_go (&process);
-          siginfo_t info;
-          CHECK (waitid (P_PID, (id_t) process.pid, &info, WEXITED | (what == END ? WNOWAIT : 0)) == 0);
-          CHECK_EQ (write (answers[1], &what, 1), 1);
-        }
-      _exit (0);
-    }
-  close (orders[0]);
-  close (answers[1]);
-  made.orders = orders[1];
-  made.answers = answers[0];
-  CHECK_EQ (read (made.answers, &made.process.pid, sizeof made.process.pid), (int) sizeof made.process.pid);
-  made.process.end = -1;
-  made.process.pidfd = sys_pidfd_open (made.process.pid, 0);
-  CHECK (made.process.pidfd >= 0);
-  return made;
-}
-
-static void
-end_of_stranger (struct stranger *stranger)
-{
-  close (stranger->orders);
-  close (stranger->answers);
-  close (stranger->process.pidfd);
-  CHECK_EQ (waitpid (stranger->parent, NULL, 0), stranger->parent);
-}
+/* A process that is no child. */
 
 TEST (a_process_that_is_no_child_is_waited_for)
 {
@@ -396,34 +339,6 @@ TEST (a_blocked_wait_is_cancelled)
   end_of_stranger (&stranger);
 }
 
-static volatile int children_signalled;
-
-static void
-count_child (int signal)
-{
-  (void) signal;
-  children_signalled++;
-}
-
-/* The library looks at a process of its own to learn what the kernel tells. */
-TEST (nothing_is_noticed_of_the_first_call)
-{
-  struct stranger stranger = start_stranger (9);
-  CHECK (signal (SIGCHLD, count_child) != SIG_ERR);
-  static struct snapshot before, after;
-  siginfo_t info;
-  take_snapshot (&before, true);
-  (void) pidfd_wait (stranger.process.pidfd, &info, WNOHANG, NULL);
-  take_snapshot (&after, true);
-  const char *difference = compare_snapshots (&before, &after);
-  if (difference)
-    FAIL ("%s", difference);
-  CHECK_EQ (children_signalled, 0);
-  order (&stranger, END);
-  order (&stranger, REAP);
-  end_of_stranger (&stranger);
-}
-
 /* A process whose parent has gone comes to the subreaper, which then waits for a child. */
 TEST (an_orphan_that_came_to_us_is_a_child)
 {
@@ -437,104 +352,4 @@ TEST (an_orphan_that_came_to_us_is_a_child)
   check_waiter (&waiter, &(struct told) { CLD_EXITED, 9, stranger.process.pid, getuid (), USED });
   close (stranger.answers);
   close (stranger.process.pidfd);
-}
-
-/* ECHILD at once, whether it has ended or not. */
-static void
-check_untold (void)
-{
-  struct process child = start (5);
-  let_go (&child);
-  CHECK_EQ (waitpid (child.pid, NULL, 0), child.pid);
-  check_fails (child.pidfd, 0, ECHILD);
-  check_fails (child.pidfd, WNOHANG, ECHILD);
-  end_of (&child);
-
-  struct stranger stranger = start_stranger (9);
-  check_fails (stranger.process.pidfd, 0, ECHILD);
-  check_fails (stranger.process.pidfd, WNOHANG, ECHILD);
-  order (&stranger, END);
-  check_fails (stranger.process.pidfd, 0, ECHILD);
-  order (&stranger, REAP);
-  check_fails (stranger.process.pidfd, 0, ECHILD);
-  end_of_stranger (&stranger);
-}
-
-TEST (where_the_kernel_does_not_tell_it_is_ECHILD_at_once)
-{
-  filter_the_ioctl (FILTER_ERROR (ENOTTY));
-  check_untold ();
-}
-
-/* Before Linux 6.9 a pidfd is a file of another kind, to which the question could mean anything. */
-TEST (what_is_not_on_pidfs_is_not_asked)
-{
-  refuse_call (SYS_fstatfs, ENOSYS);
-# ifdef SYS_fstatfs64
-  refuse_call (SYS_fstatfs64, ENOSYS);
-# endif
-  filter_the_ioctl (FILTER_KILL);
-  check_untold ();
-}
-
-/* In a namespace of its own, the caller sees nothing of a process outside. */
-static void
-wait_from_within (void *pidfd)
-{
-  if (unshare (CLONE_NEWPID) != 0)
-    SKIP ("no PID namespace: %s", strerror (errno));
-  pid_t init = fork ();
-  CHECK (init >= 0);
-  if (init == 0)
-    {
-      check_fails (*(int *) pidfd, 0, ECHILD);
-      check_fails (*(int *) pidfd, WNOHANG, ECHILD);
-      _exit (42);
-    }
-  int status;
-  CHECK_EQ (waitpid (init, &status, 0), init);
-  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == 42);
-}
-
-TEST (what_is_out_of_sight_is_ECHILD_at_once)
-{
-  need_root ();
-  struct process child = start (5);
-  CHECK_EQ (in_fork (wait_from_within, &child.pidfd), 0);
-  let_go (&child);
-  await_end (child.pidfd);
-  CHECK_EQ (in_fork (wait_from_within, &child.pidfd), 0);
-  reap (child.pidfd);
-  child.pidfd = -1;
-  end_of (&child);
-}
-
-static void
-wait_before_the_first_process (void *pidfd)
-{
-  if (unshare (CLONE_NEWPID) != 0)
-    SKIP ("no PID namespace: %s", strerror (errno));
-  siginfo_t info;
-  int result = pidfd_wait (*(int *) pidfd, &info, WNOHANG, NULL);
-  CHECK (result == 0 ? info.si_signo == 0 : errno == ECHILD);
-  pid_t first = fork ();
-  CHECK (first >= 0);
-  if (first == 0)
-    _exit (getpid () == 1 ? 42 : 1);
-  int status;
-  CHECK_EQ (waitpid (first, &status, 0), first);
-  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == 42);
-}
-
-/* What the kernel can tell is not tried out by a child that would be process 1. */
-TEST (the_first_process_of_a_namespace_is_left_to_the_caller)
-{
-  need_root ();
-  struct process child = start (5);
-  CHECK_EQ (in_fork (wait_before_the_first_process, &child.pidfd), 0);
-  let_go (&child);
-  await_end (child.pidfd);
-  reap (child.pidfd);
-  child.pidfd = -1;
-  end_of (&child);
 }

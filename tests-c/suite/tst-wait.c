@@ -37,7 +37,7 @@ TEST (a_core_dump_is_told)
 /* The real user, not the effective one. */
 TEST (the_user_is_told)
 {
-  need_root ();
+  need_users ();
   struct process child = start_as (7, 54321, 54322);
   let_go (&child);
   check_told (child.pidfd, 0, &(struct told) { CLD_EXITED, 7, child.pid, 54321, USED });
@@ -177,6 +177,9 @@ TEST (a_child_that_was_stopped_and_continued_is_told)
   check_told (child.pidfd, WSTOPPED, &stopped);
   check_not_yet (child.pidfd, WSTOPPED);
   CHECK (kill (child.pid, SIGCONT) == 0);
+  check_told (child.pidfd, WCONTINUED | WNOWAIT, &continued);
+  check_not_yet (child.pidfd, 0);
+  check_not_yet (child.pidfd, WSTOPPED);
   check_told (child.pidfd, WSTOPPED | WCONTINUED, &continued);
   check_not_yet (child.pidfd, WSTOPPED | WCONTINUED);
   let_go (&child);

@@ -18,7 +18,8 @@ $(INFO): tools/info/pidfd-spawn-info.c $(HEADERS)
 # The same program as a linked one, for the check.
 build/info/linked: tools/info/pidfd-spawn-info.c $(SO) $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -fPIE -pie -o $@ $< -Wl,--no-as-needed -L$(LIB) -lpidfd_spawn -ldl -Wl,-rpath,'$$ORIGIN/../lib'
+	$(CC) $(EXAMPLE_FLAGS) -Ibuild/include -fPIE -pie -o $@ $< -Wl,--no-as-needed -L$(LIB) -lpidfd_spawn -ldl \
+	  -Wl,-rpath,'$$ORIGIN/../lib'
 
 .PHONY: check-info
 check-info: $(INFO) build/info/linked build/tests/seccomp-deny $(SO) ## pidfd-spawn-info: all modes of use, sandboxes
