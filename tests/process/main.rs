@@ -355,7 +355,7 @@ fn descriptors_that_are_inherited() {
     assert_eq!(inherited(list().close_on_exec_from(21)), [0, 1, 2, 20]);
     assert_eq!(inherited(list().close_on_exec_from(3).inherit(given(50)).inherit(given(60))), [0, 1, 2, 50, 60]);
     // The standard descriptors are what was said.
-    assert_eq!(inherited(list().close_on_exec_from(0).stderr(Stdio::inherit())), [0, 1, 2]);
+    assert!(shell(": <&0 && : >&1 && : >&2").close_on_exec_from(0).status().unwrap().success());
     assert_eq!(error(list().close_on_exec_from(-1)).kind(), ErrorKind::InvalidInput);
     assert!(is_open(20) && is_open(40));
 }
