@@ -173,8 +173,8 @@ fn last_message(reader: &OwnedFd) -> Option<Errno> {
     None
 }
 
-/// How many ticks that is: about a second.
-const PATIENCE_FOR_END: usize = 20;
+/// How many ticks that is: ten seconds.
+const PATIENCE_FOR_END: usize = 200;
 
 /// How long a side waits before it looks again, in milliseconds.
 const TICK: usize = 50;

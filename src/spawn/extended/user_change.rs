@@ -39,13 +39,15 @@ pub struct UserChange {
     exposed: AtomicBool,
     /// Whether that is so although the file actions are still to come.
     early: AtomicBool,
+    /// Whether the parent has sent the child SIGCONT.
+    continued: AtomicBool,
     keeps_capabilities: bool,
 }
 
 impl UserChange {
     fn new(keeps_capabilities: bool) -> Self {
-        let [exposed, early] = [AtomicBool::new(false), AtomicBool::new(false)];
-        UserChange { memory: AtomicU32::new(1), exposed, early, keeps_capabilities }
+        let [exposed, early, continued] = [AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false)];
+        UserChange { memory: AtomicU32::new(1), exposed, early, continued, keeps_capabilities }
     }
 
     /// The word that the kernel clears.
@@ -65,6 +67,14 @@ impl UserChange {
     pub fn expose(&self, early: bool) {
         self.early.store(early, Ordering::Relaxed);
         self.exposed.store(true, Ordering::Relaxed);
+    }
+
+    /// The child's last step before it sets the program's signal mask: a SIGCONT that woke it is not for the program.
+    pub fn finish(&self) -> Result<()> {
+        if self.continued.load(Ordering::Relaxed) {
+            signal::discard(libc::SIGCONT)?;
+        }
+        Ok(())
     }
 
     fn is_early(&self) -> bool {
@@ -185,6 +195,7 @@ fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
         // A change of the IDs that comes before the file actions says nothing of how long those may take.
         ticks += u32::from(!change.is_early());
         stops += u32::from(process::is_stopped(pidfd.raw()));
+        change.continued.store(true, Ordering::Relaxed);
         let signal = if stops < MOST_STOPS && ticks < MOST_TICKS { libc::SIGCONT } else { libc::SIGKILL };
         let _ = process::pidfd_send_signal(pidfd.raw(), signal);
     }
