@@ -88,7 +88,10 @@ const TICK: u32 = 20_000_000;
 /// After so many ticks at which it was stopped, it is killed: about a second.
 const MOST_STOPS: u32 = 50;
 
-/// After so many ticks it is killed whatever was seen, because another thread may have taken the news: ten seconds.
+/// At each so manieth tick it is woken whatever was seen, because another thread may have taken the news.
+const UNSEEN_STOP: u32 = 25;
+
+/// After so many ticks it is killed whatever was seen, for the same reason: ten seconds.
 const MOST_TICKS: u32 = 500;
 
 /// The child needs less than two kilobytes of it.
@@ -177,7 +180,7 @@ fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
         Some(change) => change,
         None => return,
     };
-    let (mut ticks, mut stops) = (0, 0);
+    let (mut looks, mut ticks, mut stops) = (0, 0, 0);
     while change.memory.load(Ordering::Acquire) != 0 {
         match process::wait_for_change(&change.memory, 1, TICK) {
             Err(Errno(libc::ETIMEDOUT)) => {}
@@ -194,9 +197,17 @@ fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
         }
         // A change of the IDs that comes before the file actions says nothing of how long those may take.
         ticks += u32::from(!change.is_early());
-        stops += u32::from(process::is_stopped(pidfd.raw()));
-        change.continued.store(true, Ordering::Relaxed);
-        let signal = if stops < MOST_STOPS && ticks < MOST_TICKS { libc::SIGCONT } else { libc::SIGKILL };
+        let is_stopped = process::is_stopped(pidfd.raw());
+        stops += u32::from(is_stopped);
+        looks += 1;
+        let signal = if stops >= MOST_STOPS || ticks >= MOST_TICKS {
+            libc::SIGKILL
+        } else if is_stopped || looks % UNSEEN_STOP == 0 {
+            change.continued.store(true, Ordering::Relaxed);
+            libc::SIGCONT
+        } else {
+            continue;
+        };
         let _ = process::pidfd_send_signal(pidfd.raw(), signal);
     }
 }
