@@ -345,35 +345,83 @@ TEST (a_child_without_them_is_waited_for_until_it_has_left)
     CHECK_EQ (in_fork (hear_of_it_too_early, (void *) &kinds[kind]), 0);
 }
 
-#ifdef MODE_LINKED /* It takes its time, so not in every mode. */
+/* The caller becomes a set-user-ID program that has its child give that up first. */
+static void
+reset_ids_to (posix_spawnattr_t *attributes, uid_t user)
+{
+  CHECK_EQ (posix_spawnattr_init (attributes), 0);
+  CHECK_EQ (posix_spawnattr_setflags (attributes, POSIX_SPAWN_RESETIDS), 0);
+  CHECK (become (user, 0, 0) && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+}
 
-/* A file action may take as long as it likes, also when the child has other IDs already; between the change of user and
-   the exec, where nothing should take time, ten seconds are too much. */
-
-enum { LONG = 12 };
+/* Opens a FIFO for writing after so many milliseconds, so that a file action can go on that opens it for reading. */
+struct opening {
+  char *fifo;
+  int milliseconds;
+};
 
 static void *
-open_after_a_while (void *fifo)
+open_after_a_while (void *argument)
 {
-  sleep (LONG);
-  int fd = open (fifo, O_WRONLY | O_CLOEXEC);
+  const struct opening *opening = argument;
+  CHECK (usleep ((useconds_t) opening->milliseconds * 1000) == 0);
+  int fd = open (opening->fifo, O_WRONLY | O_CLOEXEC);
   CHECK (fd >= 0);
   close (fd);
   return NULL;
 }
 
 static void
-take_long_in_a_file_action (const posix_spawnattr_t *attributes, const struct pidfd_spawn_args *args)
+begin_long_call (struct call *call, const posix_spawnattr_t *attributes, const struct pidfd_spawn_args *args,
+                 pthread_t *thread, struct opening *opening)
 {
-  posix_spawn_file_actions_t actions;
-  struct call call;
-  pthread_t thread;
-  char *fifo = format ("%s/fifo-%d", test_dir (), (int) getpid ());
+  static posix_spawn_file_actions_t actions;
+  char *fifo = opening->fifo = format ("%s/fifo-%d", test_dir (), (int) getpid ());
   CHECK (mkfifo (fifo, 0666) == 0 && chmod (fifo, 0666) == 0);
   CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
   CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, fifo, O_RDONLY, 0), 0);
-  begin_call (&call, &actions, attributes, args);
-  CHECK_EQ (pthread_create (&thread, NULL, open_after_a_while, fifo), 0);
+  begin_call (call, &actions, attributes, args);
+  CHECK_EQ (pthread_create (thread, NULL, open_after_a_while, opening), 0);
+}
+
+/* Nobody stops it, so no SIGCONT waits for the program, which would not expect one. */
+TEST_LEAVING (a_child_that_takes_its_time_is_left_alone)
+{
+  need_users ();
+  struct notified_call exec;
+  struct call call;
+  struct opening opening = { .milliseconds = 700 };
+  pthread_t thread;
+  posix_spawnattr_t attributes;
+  sigset_t continuing;
+  int listener = LISTEN_FOR_EXEC ();
+  reset_ids_to (&attributes, USER);
+  CHECK (sigemptyset (&continuing) == 0 && sigaddset (&continuing, SIGCONT) == 0);
+  CHECK_EQ (posix_spawnattr_setsigmask (&attributes, &continuing), 0);
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_RESETIDS | POSIX_SPAWN_SETSIGMASK), 0);
+  begin_long_call (&call, &attributes, ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022), &thread, &opening);
+  CHECK (receive_call (listener, &exec));
+  usleep (200000);
+  check_status (exec.pid, "ShdPnd", "0000000000000000");
+  CHECK (continue_call (listener, &exec));
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+}
+
+#ifdef MODE_LINKED /* It takes its time, so not in every mode. */
+
+/* A file action may take as long as it likes, also when the child has other IDs already; between the change of user and
+   the exec, where nothing should take time, ten seconds are too much. */
+
+enum { LONG = 12000 };
+
+static void
+take_long_in_a_file_action (const posix_spawnattr_t *attributes, const struct pidfd_spawn_args *args)
+{
+  struct call call;
+  struct opening opening = { .milliseconds = LONG };
+  pthread_t thread;
+  begin_long_call (&call, attributes, args, &thread, &opening);
   CHECK_EXIT (pidfd_of_call (&call), 0);
   CHECK_EQ (pthread_join (thread, NULL), 0);
 }
@@ -382,15 +430,6 @@ static void
 take_long_as_the_caller (void)
 {
   take_long_in_a_file_action (NULL, ARGS (TO_USER));
-}
-
-/* The caller becomes a set-user-ID program that has its child give that up first. */
-static void
-reset_ids_to (posix_spawnattr_t *attributes, uid_t user)
-{
-  CHECK_EQ (posix_spawnattr_init (attributes), 0);
-  CHECK_EQ (posix_spawnattr_setflags (attributes, POSIX_SPAWN_RESETIDS), 0);
-  CHECK (become (user, 0, 0) && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
 }
 
 static void
