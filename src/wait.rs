@@ -132,7 +132,7 @@ fn status_of_other(pidfd: c_int, at_once: bool) -> Result<Option<c_int>> {
         return Ok(Some(status));
     }
     // Of a process in another PID namespace it never does.
-    if !kernel_tells() || process::is_foreign(pidfd) {
+    if !kernel_tells(pidfd) || process::is_foreign(pidfd) {
         return Err(unknown);
     }
     if at_once {
@@ -157,12 +157,16 @@ fn exit_status(pidfd: c_int) -> Option<c_int> {
         .map(|info| info.exit_code)
 }
 
-/// Whether the kernel tells exit statuses through pidfds.  It says nothing of that while a process runs, so one that
-/// has ended is looked at.  That it does not tell is not remembered: the answer may have failed for another reason.
-fn kernel_tells() -> bool {
+/// Whether the kernel tells exit statuses through pidfds.  Before Linux 6.19 it says nothing of that while a process
+/// runs, so one that has ended is looked at.  That it does not tell is not remembered: the answer may have failed for
+/// another reason.
+fn kernel_tells(pidfd: c_int) -> bool {
     static TELLS: AtomicBool = AtomicBool::new(false);
+    if TELLS.load(Ordering::Relaxed) || fd::supported_pidfd_info(pidfd) & PIDFD_INFO_EXIT != 0 {
+        return true;
+    }
     // Where none can be made, hope for the best.
-    if TELLS.load(Ordering::Relaxed) || probe::would_be_process_1() {
+    if probe::would_be_process_1() {
         return true;
     }
     let tells = match probe::end_one() {

@@ -4,7 +4,10 @@
 // unsafe and borrowed slices elsewhere.
 #![allow(unsafe_code)]
 
-use super::uapi::{PidfdInfo, PollFd, Rlimit, Statfs, Statx, PIDFD_GET_INFO, PIDFD_INFO_PID, POLLNVAL};
+use super::uapi::{
+    PidfdInfo, PidfdInfoOfKernel, PollFd, Rlimit, Statfs, Statx, PIDFD_GET_INFO, PIDFD_GET_INFO_OF_KERNEL,
+    PIDFD_INFO_PID, PIDFD_INFO_SUPPORTED_MASK, POLLNVAL,
+};
 use super::{call, retry, width, zeroed, Buffer};
 use crate::errno::{Errno, Result};
 use core::mem::{size_of, size_of_val, MaybeUninit};
@@ -378,6 +381,20 @@ pub fn pidfd_info(fd: c_int, mask: u64) -> Result<PidfdInfo> {
     unsafe {
         call!(libc::SYS_ioctl, fd, PIDFD_GET_INFO, info as *mut PidfdInfo)?;
         Ok(room.assume_init())
+    }
+}
+
+/// What the kernel can tell by that, as it says through a descriptor on pidfs; nothing before Linux 6.19.
+pub fn supported_pidfd_info(fd: c_int) -> u64 {
+    let mut room = MaybeUninit::uninit();
+    let answer: &mut PidfdInfoOfKernel = zeroed(&mut room);
+    answer.info.mask = PIDFD_INFO_SUPPORTED_MASK;
+    // SAFETY: the request carries the size of the structure that the kernel fills.
+    let result = unsafe { call!(libc::SYS_ioctl, fd, PIDFD_GET_INFO_OF_KERNEL, answer as *mut PidfdInfoOfKernel) };
+    if result.is_ok() && answer.info.mask & PIDFD_INFO_SUPPORTED_MASK != 0 {
+        answer.supported_mask
+    } else {
+        0
     }
 }
 

@@ -226,8 +226,29 @@ pub const PIDFD_INFO_PID: u64 = 1;
 pub const PIDFD_INFO_CREDS: u64 = 1 << 1;
 pub const PIDFD_INFO_EXIT: u64 = 1 << 3;
 
+pub const PIDFD_INFO_SUPPORTED_MASK: u64 = 1 << 5;
+
 /// _IOWR(0xFF, 11, struct pidfd_info)
-pub const PIDFD_GET_INFO: u32 = 3 << 30 | (size_of::<PidfdInfo>() as u32) << 16 | 0xFF << 8 | 11;
+pub const PIDFD_GET_INFO: u32 = pidfd_get_info(size_of::<PidfdInfo>());
+
+/// The structure as of Linux 6.19, which tells what the kernel can tell.
+#[repr(C)]
+pub struct PidfdInfoOfKernel {
+    pub info: PidfdInfo,
+    coredump: [u32; 4],
+    pub supported_mask: u64,
+}
+
+// SAFETY: numbers.
+unsafe impl super::Zeroable for PidfdInfoOfKernel {}
+
+const _: () = assert!(size_of::<PidfdInfoOfKernel>() == 88);
+
+pub const PIDFD_GET_INFO_OF_KERNEL: u32 = pidfd_get_info(size_of::<PidfdInfoOfKernel>());
+
+const fn pidfd_get_info(size: usize) -> u32 {
+    3 << 30 | (size as u32) << 16 | 0xFF << 8 | 11
+}
 
 /// File system types as fstatfs tells them.
 pub const PIDFS: u64 = 0x5049_4446;
