@@ -178,15 +178,19 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 
 /// Takes an exclusive lock on the file for this process.
 pub fn lock(fd: c_int) -> Result<()> {
-    const F_SETLK: c_int = 6;
     set_lock(fd, F_SETLK, libc::F_WRLCK as i16)
 }
 
-/// Waits until no other process has such a lock.
-pub fn wait_for_lock(fd: c_int) -> Result<()> {
-    const F_SETLKW: c_int = 7;
-    set_lock(fd, F_SETLKW, libc::F_RDLCK as i16)
+/// Whether no other process has such a lock.
+pub fn try_lock(fd: c_int) -> Result<bool> {
+    match set_lock(fd, F_SETLK, libc::F_RDLCK as i16) {
+        Ok(()) => Ok(true),
+        Err(Errno(libc::EAGAIN | libc::EACCES)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
+
+const F_SETLK: c_int = 6;
 
 /// struct flock with the file offsets of machine words, for the whole file.
 #[repr(C)]

@@ -17,7 +17,7 @@ pub type ChildEntry = unsafe extern "C" fn(*const c_void) -> !;
 /// clone3 for a child that calls `entry(argument)`.
 ///
 /// # Safety
-/// As `arch::clone_calling`; the flags must include CLONE_VM.
+/// As `arch::clone_calling`.
 #[inline(always)]
 pub unsafe fn clone3(args: &CloneArgs, size: usize, entry: ChildEntry, argument: *const c_void) -> Result<pid_t> {
     let args = args as *const CloneArgs as usize;

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::call;
-use super::uapi::{KernelSigaction, SignalSet, SIG_IGN};
+use super::uapi::{KernelSigaction, SignalSet};
 use crate::errno::Result;
 use core::mem::{size_of, MaybeUninit};
 use core::ptr;
@@ -63,15 +63,6 @@ pub fn set_default(signal: c_int) -> Result<()> {
 
 pub fn set_ignored(signal: c_int) -> Result<()> {
     sigaction(signal, &IGNORE)
-}
-
-/// Takes the signal away if it is pending, where it has no handler and does nothing by default: that is what the kernel
-/// does when such a disposition is set.
-pub fn discard(signal: c_int) -> Result<()> {
-    match disposition(signal)?.handler {
-        SIG_IGN => set_ignored(signal),
-        _ => set_default(signal),
-    }
 }
 
 #[inline(always)]

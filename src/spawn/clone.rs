@@ -79,6 +79,18 @@ pub(super) unsafe fn beside_caller(frame: &Frame, extension: &Extension, stack: 
     process::clone3(args, size, extended::child::main, frame.address())
 }
 
+/// A child that gets a copy of the memory.
+///
+/// # Safety
+/// As `spawn`.
+pub(super) unsafe fn with_copy(frame: &Frame, extension: &Extension) -> Result<pid_t> {
+    let mut room = MaybeUninit::uninit();
+    let args: &mut CloneArgs = zeroed(&mut room);
+    let size = describe(args, frame, Some(extension));
+    args.flags &= !CLONE_VM;
+    process::clone3(args, size, extended::child::main, frame.address())
+}
+
 /// Some part of the stack, aligned as a stack is.
 const STACK_UNIT: u64 = 16;
 

@@ -3,8 +3,7 @@
 //!
 //! That the program runs could be told from the end of file, for its exec closes the pipe.  But a fork in another
 //! thread of the caller holds a copy, maybe for ever.  So before its exec the child takes a lock on the pipe and says
-//! so.  The lock belongs to the process and is not inherited; the exec, or the child's end, takes it away.  Where
-//! nobody holds a copy, the end of file follows at once.
+//! so.  The lock belongs to the process and is not inherited; the exec, or the child's end, takes it away.
 //!
 //! The pipe takes descriptor numbers that the caller did not use and that a file action may name.  Such an action must
 //! find the number free, so the child moves its end out of the way (`ChildEnd::vacate`) or says that the number is not
@@ -115,25 +114,18 @@ impl ErrorPipe {
 
     /// Lets the child go on, and waits until it has exec'd, or has ended, which gives 0, or has said why it could not.
     pub fn receive(self, pidfd: &Option<OwnedFd>) -> c_int {
-        self.receive_by(pidfd, |reader| message(reader).flatten())
+        self.receive_watching(pidfd.as_ref().map_or(-1, OwnedFd::raw), |_, _| {})
     }
 
-    /// The same for a child that shares the memory and has to have left it afterwards.
-    pub fn receive_departure(self, pidfd: &Option<OwnedFd>) -> c_int {
-        self.receive_by(pidfd, last_message)
-    }
-
-    fn receive_by(self, pidfd: &Option<OwnedFd>, after_lock: impl Fn(&OwnedFd) -> Option<Errno>) -> c_int {
+    /// The same, and calls the function after so many milliseconds without news, each time: with true once the child is
+    /// about to execute the program.
+    pub fn receive_watching(self, pidfd: c_int, mut watch: impl FnMut(u32, bool)) -> c_int {
         let _ = fd::write(self.permission.raw(), &1_u64.to_ne_bytes());
         drop(self.writer);
-        let pidfd = pidfd.as_ref().map_or(-1, OwnedFd::raw);
-        let last = match await_message(&self.reader, pidfd) {
-            Some(EXECUTING) => match fd::wait_for_lock(self.reader.raw()) {
-                Ok(()) => after_lock(&self.reader),
-                Err(_) => await_message(&self.reader, pidfd),
-            },
-            first => first,
-        };
+        let mut last = await_message(&self.reader, pidfd, || watch(TICK as u32, false));
+        if last == Some(EXECUTING) {
+            last = await_last_message(&self.reader, pidfd, || watch(TICK as u32, true));
+        }
         last.map_or(0, |error| error.0)
     }
 }
@@ -142,7 +134,7 @@ impl ErrorPipe {
 const EXECUTING: Errno = Errno(-1);
 
 /// The child's message, or None when there will be none.
-fn await_message(reader: &OwnedFd, pidfd: c_int) -> Option<Errno> {
+fn await_message(reader: &OwnedFd, pidfd: c_int, mut watch: impl FnMut()) -> Option<Errno> {
     let mut ended = false;
     loop {
         if let Some(message) = message(reader) {
@@ -153,28 +145,37 @@ fn await_message(reader: &OwnedFd, pidfd: c_int) -> Option<Errno> {
         }
         let mut events = [PollFd::new(reader.raw(), POLLIN), PollFd::new(pidfd, POLLIN)];
         match fd::poll(&mut events, TICK) {
-            Ok(_) => ended = events[1].is_ready(),
+            Ok(count) => {
+                ended = events[1].is_ready();
+                if count == 0 {
+                    watch();
+                }
+            }
             Err(_) => process::nap(),
         }
     }
 }
 
-/// What comes after the lock.  The kernel was seen to take a lock away while the child still had the memory, which the
-/// end of file never comes before.  So that is waited for too, but not for as long as somebody's copy may hold it up.
-fn last_message(reader: &OwnedFd) -> Option<Errno> {
-    for _ in 0..PATIENCE_FOR_END {
+/// What comes after that: nothing more once the lock is gone.
+fn await_last_message(reader: &OwnedFd, pidfd: c_int, mut watch: impl FnMut()) -> Option<Errno> {
+    loop {
+        let is_free = fd::try_lock(reader.raw());
         if let Some(message) = message(reader) {
             return message;
         }
-        if fd::poll(&mut [PollFd::new(reader.raw(), POLLIN)], TICK).is_err() {
-            process::nap();
+        match is_free {
+            Ok(true) => return None,
+            Ok(false) => {}
+            // Nobody can be asked: then the end is all that there is to wait for.
+            Err(_) => return await_message(reader, pidfd, watch),
+        }
+        match fd::poll(&mut [PollFd::new(reader.raw(), POLLIN)], TICK) {
+            Ok(0) => watch(),
+            Ok(_) => {}
+            Err(_) => process::nap(),
         }
     }
-    None
 }
-
-/// How many ticks that is: ten seconds.
-const PATIENCE_FOR_END: usize = 200;
 
 /// How long a side waits before it looks again, in milliseconds.
 const TICK: usize = 50;

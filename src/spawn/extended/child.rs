@@ -74,9 +74,6 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     if args.has(PIDFD_SPAWN_PDEATHSIG) {
         set_death_signal(extension)?;
     }
-    if let Some(change) = &extension.user_change {
-        change.finish()?;
-    }
     signal::sigprocmask(if attributes.has(flag::SETSIGMASK) { attributes.mask } else { mask });
     Ok(())
 }

@@ -9,10 +9,11 @@
 //! 2. The kernel clears the memory's dumpable flag, for the caller as well: see `dumpable`.
 //! 3. With the flag given back, a process of the new user might trace the child and read the caller's memory through
 //!    it.  The word is cleared a moment *before* the child leaves.  So the child keeps its capabilities until its exec,
-//!    and nobody may trace it who lacks them.  A caller that has none, or may not keep them, waits for the end of a
-//!    lock on a pipe, which comes after.
+//!    and nobody may trace it who lacks them.
 //!
-//! Nothing of this is needed where the child has a copy of the memory, as under some emulators.
+//! A caller that has no capabilities, or may not have the child keep them, has its memory copied, as by fork: nothing
+//! that the kernel tells comes late enough to give the flag back by.  Nothing of this is needed under the emulators that
+//! copy the memory anyway.
 
 // Sound because: this function does not return before the child has left the memory, so its frame outlives the child's
 // stack and everything that the child refers to.
@@ -26,7 +27,6 @@ use crate::kernel::uapi::{SignalSet, CLONE_VM};
 use crate::kernel::{process, signal, status};
 use crate::spawn::error_pipe::{ChildEnd, ErrorPipe};
 use crate::spawn::{clone, fallback, outcome, Child, Frame, HandlerReset, Request};
-use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::ptr::addr_of_mut;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -39,15 +39,13 @@ pub struct UserChange {
     exposed: AtomicBool,
     /// Whether that is so although the file actions are still to come.
     early: AtomicBool,
-    /// Whether the parent has sent the child SIGCONT.
-    continued: AtomicBool,
     keeps_capabilities: bool,
 }
 
 impl UserChange {
     fn new(keeps_capabilities: bool) -> Self {
-        let [exposed, early, continued] = [AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false)];
-        UserChange { memory: AtomicU32::new(1), exposed, early, continued, keeps_capabilities }
+        let [exposed, early] = [AtomicBool::new(false), AtomicBool::new(false)];
+        UserChange { memory: AtomicU32::new(1), exposed, early, keeps_capabilities }
     }
 
     /// The word that the kernel clears.
@@ -69,30 +67,47 @@ impl UserChange {
         self.exposed.store(true, Ordering::Relaxed);
     }
 
-    /// The child's last step before it sets the program's signal mask: a SIGCONT that woke it is not for the program.
-    pub fn finish(&self) -> Result<()> {
-        if self.continued.load(Ordering::Relaxed) {
-            signal::discard(libc::SIGCONT)?;
-        }
-        Ok(())
-    }
-
     fn is_early(&self) -> bool {
         self.early.load(Ordering::Relaxed)
     }
 }
 
-/// How often the child is looked after, in nanoseconds.
-const TICK: u32 = 20_000_000;
+/// How often the child is looked after, in milliseconds.
+const TICK: u32 = 20;
 
-/// After so many ticks at which it was stopped, it is killed: about a second.
-const MOST_STOPS: u32 = 50;
+/// Looks after a child that a process of another user can stop.
+#[derive(Default)]
+struct Watch {
+    /// For so many milliseconds it was stopped,
+    stopped: u32,
+    /// and for so many its last step before the exec has lasted.
+    last_step: u32,
+}
 
-/// At each so manieth tick it is woken whatever was seen, because another thread may have taken the news.
-const UNSEEN_STOP: u32 = 25;
+impl Watch {
+    const MOST_STOPPED: u32 = 1_000;
+    /// Longer, for another thread can have taken the news of a stop, and an exec can be slow.
+    const MOST_LAST_STEP: u32 = 10_000;
+    const UNSEEN_STOP: u32 = 500;
 
-/// After so many ticks it is killed whatever was seen, for the same reason: ten seconds.
-const MOST_TICKS: u32 = 500;
+    fn look(&mut self, pidfd: &OwnedFd, milliseconds: u32, is_last_step: bool) {
+        let is_stopped = process::is_stopped(pidfd.raw());
+        if is_stopped {
+            self.stopped += milliseconds;
+        }
+        if is_last_step {
+            self.last_step += milliseconds;
+        }
+        let signal = if self.stopped >= Self::MOST_STOPPED || self.last_step >= Self::MOST_LAST_STEP {
+            libc::SIGKILL
+        } else if is_stopped || is_last_step && self.last_step % Self::UNSEEN_STOP == 0 {
+            libc::SIGCONT
+        } else {
+            return;
+        };
+        let _ = process::pidfd_send_signal(pidfd.raw(), signal);
+    }
+}
 
 /// The child needs less than two kilobytes of it.
 const STACK_SIZE: usize = if cfg!(debug_assertions) { 8192 } else { 4096 };
@@ -115,46 +130,74 @@ pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child
     let blocked = signal::Blocked::all();
     let flag = Kept::new()?;
     let protection = if flag.is_open() { Protection::choose()? } else { Protection::Unneeded };
-    let pipe = Cell::new(match protection {
-        Protection::Pipe => Some(ErrorPipe::new()?),
-        _ => None,
-    });
+    if matches!(protection, Protection::Copy) {
+        drop(flag);
+        return by_either(
+            request,
+            &extension,
+            || with_copy(request, &extension, &blocked, true),
+            || with_copy(request, &extension, &blocked, false)?,
+        );
+    }
     extension.user_change = Some(UserChange::new(matches!(protection, Protection::Capabilities)));
     by_either(
         request,
         &extension,
-        || beside_caller(request, &extension, &pipe, &blocked, true),
-        || beside_caller(request, &extension, &pipe, &blocked, false)?,
+        || beside_caller(request, &extension, &blocked, true),
+        || beside_caller(request, &extension, &blocked, false)?,
     )
+}
+
+/// With all signals blocked: a handler could set another one.
+fn handler_reset(blocked: &signal::Blocked, by_clone3: bool) -> HandlerReset {
+    let handlers = if by_clone3 { Some(SignalSet::EMPTY) } else { status::handlers_of_only_thread() };
+    HandlerReset::ByChild { mask: blocked.before(), handlers }
 }
 
 /// The outer result is that of clone3 or clone, the inner one the child's.
 #[inline(never)]
-unsafe fn beside_caller(
+unsafe fn with_copy(
     request: &Request,
     extension: &Extension,
-    pipe: &Cell<Option<ErrorPipe>>,
     blocked: &signal::Blocked,
     by_clone3: bool,
 ) -> Result<Result<Child>> {
-    let own_pipe = pipe.take();
-    let child_end = own_pipe.as_ref().map_or(ChildEnd::none(), ErrorPipe::child_end);
-    let handlers = if by_clone3 { Some(SignalSet::EMPTY) } else { status::handlers_of_only_thread() };
-    let handler_reset = HandlerReset::ByChild { mask: blocked.before(), handlers };
-    let frame = Frame { extension: Some(extension), ..Frame::new(request, handler_reset, child_end) };
+    let pipe = match ErrorPipe::new() {
+        Ok(pipe) => pipe,
+        Err(error) => return Ok(Err(error)),
+    };
+    let handler_reset = handler_reset(blocked, by_clone3);
+    let frame = Frame { extension: Some(extension), ..Frame::new(request, handler_reset, pipe.child_end()) };
+    let pid = if by_clone3 {
+        clone::with_copy(&frame, extension)?
+    } else {
+        fallback::clone(&frame, 0, process::CALLERS_STACK, super::child::main)?
+    };
+    let pidfd = match frame.take_pidfd() {
+        Some(pidfd) => pidfd,
+        None => return Ok(Err(fallback::end(pid, Errno(libc::ENOSYS)))),
+    };
+    let mut watch = Watch::default();
+    let error = pipe.receive_watching(pidfd.raw(), |milliseconds, executes| watch.look(&pidfd, milliseconds, executes));
+    Ok(outcome(Some(pidfd), pid, error))
+}
+
+/// As `with_copy`.
+#[inline(never)]
+unsafe fn beside_caller(
+    request: &Request,
+    extension: &Extension,
+    blocked: &signal::Blocked,
+    by_clone3: bool,
+) -> Result<Result<Child>> {
+    let handler_reset = handler_reset(blocked, by_clone3);
+    let frame = Frame { extension: Some(extension), ..Frame::new(request, handler_reset, ChildEnd::none()) };
     let mut room = MaybeUninit::<Stack>::uninit();
     let stack = addr_of_mut!((*room.as_mut_ptr()).0).cast::<u8>().add(STACK_SIZE - HEADROOM).cast();
-    let made = if by_clone3 {
-        clone::beside_caller(&frame, extension, stack)
+    let pid = if by_clone3 {
+        clone::beside_caller(&frame, extension, stack)?
     } else {
-        fallback::clone(&frame, CLONE_VM, stack, super::child::main)
-    };
-    let pid = match made {
-        Ok(pid) => pid,
-        Err(error) => {
-            pipe.set(own_pipe);
-            return Err(error);
-        }
+        fallback::clone(&frame, CLONE_VM, stack, super::child::main)?
     };
     let pidfd = match frame.take_pidfd() {
         Some(pidfd) => pidfd,
@@ -166,12 +209,7 @@ unsafe fn beside_caller(
         fallback::forget_sharing();
         return Ok(Err(fallback::end(pid, Errno(libc::ENOSYS))));
     }
-    let pidfd = Some(pidfd);
-    let error = match (frame.error.load(Ordering::Relaxed), own_pipe) {
-        (0, Some(pipe)) => pipe.receive_departure(&pidfd),
-        (error, _) => error,
-    };
-    Ok(outcome(pidfd, pid, error))
+    Ok(outcome(Some(pidfd), pid, frame.error.load(Ordering::Relaxed)))
 }
 
 /// Waits until the child has left the memory, by its exec or its end.
@@ -180,9 +218,9 @@ fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
         Some(change) => change,
         None => return,
     };
-    let (mut looks, mut ticks, mut stops) = (0, 0, 0);
+    let mut watch = Watch::default();
     while change.memory.load(Ordering::Acquire) != 0 {
-        match process::wait_for_change(&change.memory, 1, TICK) {
+        match process::wait_for_change(&change.memory, 1, TICK * 1_000_000) {
             Err(Errno(libc::ETIMEDOUT)) => {}
             Ok(_) | Err(Errno(libc::EAGAIN | libc::EINTR)) => continue,
             // Nothing can be waited for in such a sandbox.
@@ -192,23 +230,10 @@ fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
         if process::has_ended(pidfd.raw()) {
             return;
         }
-        if !change.exposed.load(Ordering::Relaxed) {
-            continue;
-        }
         // A change of the IDs that comes before the file actions says nothing of how long those may take.
-        ticks += u32::from(!change.is_early());
-        let is_stopped = process::is_stopped(pidfd.raw());
-        stops += u32::from(is_stopped);
-        looks += 1;
-        let signal = if stops >= MOST_STOPS || ticks >= MOST_TICKS {
-            libc::SIGKILL
-        } else if is_stopped || looks % UNSEEN_STOP == 0 {
-            change.continued.store(true, Ordering::Relaxed);
-            libc::SIGCONT
-        } else {
-            continue;
-        };
-        let _ = process::pidfd_send_signal(pidfd.raw(), signal);
+        if change.exposed.load(Ordering::Relaxed) {
+            watch.look(pidfd, TICK, !change.is_early());
+        }
     }
 }
 
@@ -216,7 +241,7 @@ fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
 enum Protection {
     Unneeded,
     Capabilities,
-    Pipe,
+    Copy,
 }
 
 impl Protection {
@@ -224,10 +249,10 @@ impl Protection {
         if process::has_capabilities()? {
             return Ok(match process::capabilities_can_be_kept()? {
                 true => Protection::Capabilities,
-                false => Protection::Pipe,
+                false => Protection::Copy,
             });
         }
         // Without capabilities, the only IDs to change to are one's own.
-        Ok(if process::has_one_identity()? { Protection::Unneeded } else { Protection::Pipe })
+        Ok(if process::has_one_identity()? { Protection::Unneeded } else { Protection::Copy })
     }
 }
