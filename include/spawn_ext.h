@@ -515,8 +515,8 @@ int pidfd_wait(int pidfd,
  *                 asks for.
  *   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
  *   EMFILE, ENFILE
- *                 A caller without capabilities that is dumpable and changes its user needs three descriptors for a
- *                 moment.
+ *                 A caller that is dumpable, and has no capabilities or may not keep them, needs three descriptors
+ *                 more for a moment to change its user.
  *   From the child, with the number that the system call gave:
  *   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
  *                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing

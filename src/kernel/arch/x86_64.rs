@@ -53,12 +53,13 @@ pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e:
 /// Makes a child that shares the caller's memory (CLONE_VM) or gets a copy, and in the child calls `entry(argument)`,
 /// which never returns.  `number` is clone3 or clone, the other arguments are that call's.
 ///
-/// With shared memory and without a stack in them the caller is to be suspended (CLONE_VFORK).  The child goes on with the caller's stack
-/// pointer and its frames lie below the caller's frame: space that is free while the caller is suspended, guarded by
-/// the same guard page, and as large as the caller's stack allows.  The block has no `nostack` option, so that the
-/// compiler keeps nothing in the red zone below the stack pointer and the pointer is aligned for the call.  A debugger
-/// that unwinds the child finds the caller's frames, which are really there.  A shadow stack works in the same way: the
-/// kernel lets a vfork child push onto its parent's, and gives one of its own to a child with a stack.
+/// With shared memory and without a stack in them the caller is to be suspended (CLONE_VFORK).  The child goes on with
+/// the caller's stack pointer and its frames lie below the caller's frame: space that is free while the caller is
+/// suspended, guarded by the same guard page, and as large as the caller's stack allows.  The block has no `nostack`
+/// option, so that the compiler keeps nothing in the red zone below the stack pointer and the pointer is aligned for
+/// the call.  A debugger that unwinds the child finds the caller's frames, which are really there.  A shadow stack
+/// works in the same way: the kernel lets a vfork child push onto its parent's, and gives one of its own to a child
+/// with a stack.
 ///
 /// # Safety
 /// `number` and the arguments must be a clone, and with CLONE_VM either CLONE_VFORK or an aligned stack; `entry` must

@@ -12,7 +12,7 @@
 //!    and nobody may trace it who lacks them.
 //!
 //! A caller that has no capabilities, or may not have the child keep them, has its memory copied, as by fork: nothing
-//! that the kernel tells comes late enough to give the flag back by.  Nothing of this is needed under the emulators that
+//! that the kernel tells comes late enough to give the flag back by.  Nothing of this is needed under emulators that
 //! copy the memory anyway.
 
 // Sound because: this function does not return before the child has left the memory, so its frame outlives the child's
