@@ -181,7 +181,7 @@ def kernels(results, arguments):
 
 
 # What can be asked only of a kernel that has everything, and what a kernel of tomorrow may change first.
-FOR_NEWEST = ("tst-ext-user-hostile",)
+FOR_NEWEST = ("tst-environment", "tst-ext-autoreap", "tst-ext-user*", "tst-pidfd", "tst-wait*")
 
 
 def newest(results, arguments):
