@@ -6,7 +6,8 @@
  * is needed to use a pidfd.
  *
  * The spawn functions return the error number, as posix_spawn does; pidfd_wait, pidfd_fork and pidfd_getpid return -1
- * and set errno.  ENOSYS from any of them says that there are no pidfds here: that is the time for another way. */
+ * and set errno.  ENOSYS says that there are no pidfds here: that is the time for another way.  From pidfd_spawn_ext it
+ * can also be the answer of a step that a sandbox refuses. */
 
 #ifndef PIDFD_SPAWN_EXT_H
 #define PIDFD_SPAWN_EXT_H
@@ -448,8 +449,8 @@ pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
  *            and si_uid; the last two are 0 where nobody knows them any more.  May be NULL.
  *   options  WNOHANG: do not wait.  WNOWAIT: leave a child's status where it is.  WSTOPPED, WCONTINUED: tell as well
  *            of a child that was stopped or continued; of another process that is not told.  WEXITED is implied.
- *   usage    What the process has used, where the caller takes the status of a child; zeroes where nobody knows that
- *            any more.  May be NULL.
+ *   usage    What the process has used, where waitid has news of a child; zeroes where nobody knows that any more;
+ *            unchanged where there is nothing to tell.  May be NULL.
  *
  * RETURN VALUE
  *   0, and errno as it was; with WNOHANG also if the process has not ended, and then si_signo and si_pid are 0.
@@ -459,13 +460,16 @@ pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
  *   EINVAL        An option is unknown; looked at before the descriptor.
  *   EBADF         The descriptor is negative, not open, or not a pidfd.
  *   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it: before Linux
- *                 6.15, or because the process is out of sight in another PID namespace.
+ *                 6.15, or because the process is out of sight in another PID namespace.  Before Linux 6.19 also,
+ *                 for a process that is not gone yet, if no trial child can be made (RLIMIT_NPROC, no free
+ *                 descriptor).
  *   EINTR         A signal handler ran.
- *   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK and the process has not ended.
+ *   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK, the process has not ended, and WNOHANG is not given.
  *   ENOSYS        The kernel cannot wait for pidfds: before Linux 5.4.
  *
  * SAFETY
- *   MT-Safe: any number of threads may wait for the same process; each gets the status, one of them the usage.
+ *   MT-Safe: any number of threads may wait for the same process; each gets the status, and the one that takes it the
+ *   usage (with WNOWAIT, each that finds it).
  *   A cancellation point; a thread that is cancelled has taken no status.  Needs 2 KiB of stack (without optimisation
  *   4 KiB).
  *
@@ -485,9 +489,10 @@ int pidfd_wait(int pidfd,
  * close-on-exec marks, file actions, resource limits, groups, group IDs, user IDs, no_new_privs, death signal, signal
  * mask.  Nothing is ever left out: what the kernel cannot do is an error, and no program runs.
  *
- * A child that gets another user shares the caller's memory no less, but it endangers the caller in no way: the caller
- * stays as dumpable as it was, a process of the new user can read nothing of it, and can delay the call by about a
- * second at most.
+ * A child that gets another user endangers the caller in no way: the caller stays as dumpable as it was, and a process
+ * of the new user can read nothing of it.  If the caller has CAP_KILL, such a process can delay the call by a second
+ * of stops that are seen, and the last steps by ten seconds whatever is seen.  Ambient capabilities of a caller that
+ * is not root stay.
  *
  * PARAMETERS
  *   pidfd  As for pidfd_spawn; with PIDFD_SPAWN_KILL_ON_CLOSE not NULL.
@@ -515,14 +520,15 @@ int pidfd_wait(int pidfd,
  *                 asks for.
  *   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
  *   EMFILE, ENFILE
- *                 A caller that is dumpable, and has no capabilities or may not keep them, needs three descriptors
- *                 more for a moment to change its user.
+ *                 A change of the user by a caller that is dumpable, and has no capabilities but more than one user or
+ *                 group ID, or may not keep capabilities over the change, takes three descriptors more for a moment.
+ *   Others        of prctl and capget in a sandbox, where the user is changed.
  *   From the child, with the number that the system call gave:
  *   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
  *                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing
- *                 cgroup.procs.  EBADF also for a descriptor of `inherit` that is not open.
- *   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec.
- *   ESRCH         PDEATHSIG, and the caller is gone.
+ *                 cgroup.procs.  EBADF also for a descriptor of `inherit` that is not open, and for a `cgroup` that
+ *                 is no directory of cgroup v2.
+ *   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec, as CLOEXEC_FROM may make it.
  *
  * SAFETY
  *   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 24 KiB).

@@ -26,7 +26,7 @@
 //! # From Rust
 //!
 //! With the feature `std`, which is off by default, there is a safe module `process`: the names of `std::process`, a
-//! method for each flag of pidfd_spawn_ext, and children that are pidfds.  (The standard library's own
+//! method for each thing that pidfd_spawn_ext can do, and children that are pidfds.  (The standard library's own
 //! `CommandExt::create_pidfd` needs a nightly compiler.)
 //!
 //! ```

@@ -237,8 +237,8 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 ///            and si_uid; the last two are 0 where nobody knows them any more.  May be NULL.
 ///   options  WNOHANG: do not wait.  WNOWAIT: leave a child's status where it is.  WSTOPPED, WCONTINUED: tell as well
 ///            of a child that was stopped or continued; of another process that is not told.  WEXITED is implied.
-///   usage    What the process has used, where the caller takes the status of a child; zeroes where nobody knows that
-///            any more.  May be NULL.
+///   usage    What the process has used, where waitid has news of a child; zeroes where nobody knows that any more;
+///            unchanged where there is nothing to tell.  May be NULL.
 ///
 /// RETURN VALUE
 ///   0, and errno as it was; with WNOHANG also if the process has not ended, and then si_signo and si_pid are 0.
@@ -248,13 +248,16 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 ///   EINVAL        An option is unknown; looked at before the descriptor.
 ///   EBADF         The descriptor is negative, not open, or not a pidfd.
 ///   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it: before Linux
-///                 6.15, or because the process is out of sight in another PID namespace.
+///                 6.15, or because the process is out of sight in another PID namespace.  Before Linux 6.19 also,
+///                 for a process that is not gone yet, if no trial child can be made (RLIMIT_NPROC, no free
+///                 descriptor).
 ///   EINTR         A signal handler ran.
-///   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK and the process has not ended.
+///   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK, the process has not ended, and WNOHANG is not given.
 ///   ENOSYS        The kernel cannot wait for pidfds: before Linux 5.4.
 ///
 /// SAFETY
-///   MT-Safe: any number of threads may wait for the same process; each gets the status, one of them the usage.
+///   MT-Safe: any number of threads may wait for the same process; each gets the status, and the one that takes it the
+///   usage (with WNOWAIT, each that finds it).
 ///   A cancellation point; a thread that is cancelled has taken no status.  Needs 2 KiB of stack (without optimisation
 ///   4 KiB).
 ///

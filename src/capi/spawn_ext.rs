@@ -23,9 +23,10 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 /// close-on-exec marks, file actions, resource limits, groups, group IDs, user IDs, no_new_privs, death signal, signal
 /// mask.  Nothing is ever left out: what the kernel cannot do is an error, and no program runs.
 ///
-/// A child that gets another user shares the caller's memory no less, but it endangers the caller in no way: the caller
-/// stays as dumpable as it was, a process of the new user can read nothing of it, and can delay the call by about a
-/// second at most.
+/// A child that gets another user endangers the caller in no way: the caller stays as dumpable as it was, and a process
+/// of the new user can read nothing of it.  If the caller has CAP_KILL, such a process can delay the call by a second
+/// of stops that are seen, and the last steps by ten seconds whatever is seen.  Ambient capabilities of a caller that
+/// is not root stay.
 ///
 /// PARAMETERS
 ///   pidfd  As for pidfd_spawn; with PIDFD_SPAWN_KILL_ON_CLOSE not NULL.
@@ -53,14 +54,15 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 ///                 asks for.
 ///   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
 ///   EMFILE, ENFILE
-///                 A caller that is dumpable, and has no capabilities or may not keep them, needs three descriptors
-///                 more for a moment to change its user.
+///                 A change of the user by a caller that is dumpable, and has no capabilities but more than one user or
+///                 group ID, or may not keep capabilities over the change, takes three descriptors more for a moment.
+///   Others        of prctl and capget in a sandbox, where the user is changed.
 ///   From the child, with the number that the system call gave:
 ///   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
 ///                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing
-///                 cgroup.procs.  EBADF also for a descriptor of `inherit` that is not open.
-///   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec.
-///   ESRCH         PDEATHSIG, and the caller is gone.
+///                 cgroup.procs.  EBADF also for a descriptor of `inherit` that is not open, and for a `cgroup` that
+///                 is no directory of cgroup v2.
+///   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec, as CLOEXEC_FROM may make it.
 ///
 /// SAFETY
 ///   As pidfd_spawn.  Needs 12 KiB of stack (on s390x and loongarch64 16 KiB; without optimisation 24 KiB).

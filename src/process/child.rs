@@ -17,7 +17,9 @@ use std::ptr;
 
 /// A process that was started by a [`Command`](super::Command), and its pidfd.
 ///
-/// The pidfd is readable when the process has ended, so an event loop can watch any number of children:
+/// The pidfd is readable when the process has ended, so an event loop can watch any number of children.  (One that the
+/// kernel reaps, by [`autoreap`](super::Command::autoreap), [`kill_on_close`](super::Command::kill_on_close) or an
+/// ignored SIGCHLD, can be readable a moment before its status is told: where `try_wait` gives None, go on watching.)
 ///
 /// ```
 /// use pidfd_spawn::process::Command;

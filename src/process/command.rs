@@ -198,7 +198,8 @@ impl Command {
         self
     }
 
-    /// The child's working directory.  A relative path of the program, or in PATH, is resolved in it.
+    /// The child's working directory.  A relative path of the program, or in PATH, is resolved in it.  It is entered
+    /// with the caller's rights: before [`uid`](Self::uid) and [`gid`](Self::gid), unlike with std.
     ///
     /// ```
     /// # use pidfd_spawn::process::Command;
@@ -295,7 +296,7 @@ impl Command {
 /// # }
 /// ```
 impl Command {
-    /// Whether the child leads a new session.
+    /// Whether the child leads a new session.  With [`process_group`](Self::process_group) that is EPERM.
     pub fn setsid(&mut self, yes: bool) -> &mut Self {
         self.is_session_leader = yes;
         self
@@ -366,7 +367,8 @@ impl Command {
 /// ```
 impl Command {
     /// All three user IDs of the child.  Where the caller is root and no [`groups`](Self::groups) are given, the child
-    /// has no supplementary groups, as with std.
+    /// has no supplementary groups, as with std.  Ambient capabilities of a caller that is not root stay: drop them
+    /// first.
     pub fn uid(&mut self, user: u32) -> &mut Self {
         self.user = Some(user);
         self
@@ -395,7 +397,7 @@ impl Command {
         self
     }
 
-    /// The file mode creation mask, of permission bits.
+    /// The file mode creation mask, of permission bits; EINVAL beyond 0o777.
     pub fn umask(&mut self, mask: u32) -> &mut Self {
         self.umask = Some(mask);
         self

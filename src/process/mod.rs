@@ -9,7 +9,9 @@
 //!   other code in the program waits for all children, or if SIGCHLD is ignored (Linux 6.15).
 //! - One method for each thing that `pidfd_spawn_ext` can do: [`Command::close_on_exec_from`],
 //!   [`Command::death_signal`], [`Command::limit`] and so on.  Where the kernel cannot do what was asked for, `spawn`
-//!   says so and starts nothing.
+//!   says so and starts nothing.  (Only `SEARCH` has none: a program is always looked for in the child's PATH.)
+//! - [`Command::current_dir`] is done with the caller's rights, before [`Command::uid`] and [`Command::gid`]; std
+//!   changes the IDs first.
 //! - [`Stdio`] is this module's own, because that of std cannot be opened up.  It has the same constructors, and
 //!   everything that can be made an [`OwnedFd`](std::os::unix::io::OwnedFd) can be given in its place: a `File`, a
 //!   socket, std's `ChildStdout`.  The pipes of a [`Child`] are `File`s.

@@ -11,9 +11,9 @@
 //!    it.  The word is cleared a moment *before* the child leaves.  So the child keeps its capabilities until its exec,
 //!    and nobody may trace it who lacks them.
 //!
-//! A caller that has no capabilities, or may not have the child keep them, has its memory copied, as by fork: nothing
-//! that the kernel tells comes late enough to give the flag back by.  Nothing of this is needed under emulators that
-//! copy the memory anyway.
+//! A dumpable caller that has no capabilities but more than one user or group ID, or may not have the child keep them,
+//! has its memory copied, as by fork: nothing that the kernel tells comes late enough to give the flag back by.
+//! Nothing of this is needed under emulators that copy the memory anyway.
 
 // Sound because: this function does not return before the child has left the memory, so its frame outlives the child's
 // stack and everything that the child refers to.

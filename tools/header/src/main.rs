@@ -17,7 +17,8 @@ const HEAD: &str = "\
  * is needed to use a pidfd.
  *
  * The spawn functions return the error number, as posix_spawn does; pidfd_wait, pidfd_fork and pidfd_getpid return -1
- * and set errno.  ENOSYS from any of them says that there are no pidfds here: that is the time for another way. */";
+ * and set errno.  ENOSYS says that there are no pidfds here: that is the time for another way.  From pidfd_spawn_ext it
+ * can also be the answer of a step that a sandbox refuses. */";
 
 const AFTER_INCLUDES: &str = "
 /* <signal.h> declares siginfo_t, and defines SI_USER, only under some feature macros. */
