@@ -51,7 +51,7 @@ program() {
   cat man?/* | sed -n "/^\\.\\\\\" SRC BEGIN ($name\\.c)/,/^\\.\\\\\" SRC END/p" |
     sed -e '/^\./d' -e 's/^\\&//' -e 's/\\\[aq\]/'\''/g; s/\\\[ha\]/^/g; s/\\\[ti\]/~/g; s/\\\[ga\]/`/g' \
       -e 's/\\-/-/g' -e 's/\\e/\\/g' >"$name.c"
-  "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -fPIE -pie -Wall -Wextra -Werror -I"$build/include" \
+  "${CC:-cc}" -std=gnu11 -O2 -fPIE -pie -Wall -Wextra -Werror -I"$build/include" \
     -o "$name" "$name.c" "$@"
 }
 
