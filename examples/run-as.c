@@ -7,10 +7,12 @@
  * Runs the command as the user, by name or number, with the user's groups or with those of -g, of which the first is
  * that of its files; with the resource limits and the file mode creation mask.  The command always gets a session of
  * its own and no descriptor but the first three, can never get privileges back, gets the signals that end or reload a
- * daemon, and does not outlive this program, not even if that is killed.
+ * daemon, and does not outlive this program, not even if that is killed: as long as it does not change its own user or
+ * group, with which the kernel forgets that, and its own children may.
  *
  * All of it is one call, pidfd_spawn_ext.  There is no moment at which a half-finished child of the user runs our code,
- * a failure of any step is an error here, and the cost does not depend on how large this program is.
+ * a failure of any step is an error here, and the cost does not depend on how large this program is (with an exception
+ * for rare callers, see pidfd_spawn_ext(3)).
  *
  * The exit status is that of the command, 128 plus the signal's number when a signal ended it, 125 when this program
  * failed, 126 when the command cannot be executed in this way and 127 when it is not found. */
@@ -238,7 +240,8 @@ main (int argc, char **argv)
   sigemptyset (&set);
   for (size_t index = 0; index < sizeof passed_on / sizeof *passed_on; index++)
     sigaddset (&set, passed_on[index]);
-  sigprocmask (SIG_BLOCK, &set, &mask);
+  if (sigprocmask (SIG_BLOCK, &set, &mask) != 0)
+    die ("sigprocmask", strerror (errno), FAILED);
   int signals = signalfd (-1, &set, SFD_CLOEXEC);
   if (signals < 0)
     die ("signalfd", strerror (errno), FAILED);

@@ -71,6 +71,7 @@ fn start(command: &str) -> io::Result<Child> {
         .close_on_exec_from(3)
         .death_signal(SIGTERM)
         .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("{command}: {error}")))
 }
 
 fn describe(status: ExitStatus) -> String {
