@@ -676,7 +676,9 @@ try_case (const struct run *run)
 {
   long number;
   struct tally tally = { .tried = 0 };
+  void (*first) (void) = run->test->prepare[0], (*second) (void) = run->test->prepare[1];
   struct fault fault = { .copies = run->path == COPYING };
+  fault.by_pipe = fault.copies || first == give_up_capabilities || second == lock_capabilities;
   wrongs[0] = 0;
   if (!try_fault (run, &fault, &number, &tally))
     {

@@ -130,7 +130,7 @@ can_fail (long number, const uint64_t *arguments, int error)
     /* The pipe that tells the parent of a child with a copied memory why it failed: there is no other way to tell. */
     case SYS_read:
     case SYS_write:
-      return !fault->copies || error == EINTR;
+      return !fault->by_pipe || error == EINTR;
     default:
       return true;
     }

@@ -14,6 +14,7 @@ struct fault {
   int error;     /* The system call is not made and gives this error number. */
   bool all;      /* From the Nth on, every call of the same number fails. */
   bool sparse;   /* A call that repeats the one before does not count. */
+  bool by_pipe;  /* The child has a copy of the memory, so it tells by a pipe why it failed. */
   bool copies;   /* clone grants CLONE_VM and CLONE_VFORK and ignores both, as some emulators do. */
 };
 
