@@ -63,13 +63,10 @@ pub unsafe fn wait(pidfd: c_int, info: *mut SigInfo, options: c_int, usage: *mut
             continue;
         }
         name = Some(Name { pid: news.pid, user: news.user });
-        match take(pidfd, options, usage) {
+        match take(pidfd, info, options, usage) {
+            Ok(true) => return Ok(()),
             // Another thread was faster.
-            Ok(news) if news.signal == 0 => {}
-            Ok(news) => {
-                report(info, &news);
-                return Ok(());
-            }
+            Ok(false) => {}
             Err(Errno(libc::ECHILD)) => break,
             Err(error) => return Err(error),
         }
@@ -100,10 +97,14 @@ fn look(pidfd: c_int, options: c_int) -> Result<SigInfo> {
     }
 }
 
-/// Takes the news, if it is still there.
-unsafe fn take(pidfd: c_int, options: c_int, usage: *mut Usage) -> Result<SigInfo> {
+/// Takes the news and reports it, if it is still there.
+unsafe fn take(pidfd: c_int, info: *mut SigInfo, options: c_int, usage: *mut Usage) -> Result<bool> {
     let _no_cancellation = cancel::Deferred::new();
-    process::take_status(pidfd, options | libc::WNOHANG, usage)
+    let news = process::take_status(pidfd, options | libc::WNOHANG, usage)?;
+    if news.signal != 0 {
+        report(info, &news);
+    }
+    Ok(news.signal != 0)
 }
 
 unsafe fn report(info: *mut SigInfo, news: &SigInfo) {
@@ -165,15 +166,18 @@ fn kernel_tells(pidfd: c_int) -> bool {
     if TELLS.load(Ordering::Relaxed) || fd::supported_pidfd_info(pidfd) & PIDFD_INFO_EXIT != 0 {
         return true;
     }
-    // Where none can be made, hope for the best.
-    if probe::would_be_process_1() {
-        return true;
+    // Not even the question, before Linux 6.13 or in a sandbox.
+    if matches!(fd::pidfd_info(pidfd, PIDFD_INFO_PID), Err(Errno(libc::ENOTTY | libc::EINVAL | libc::EPERM))) {
+        return false;
     }
-    let tells = match probe::end_one() {
-        Ok(probe::Ended { pidfd: Some(pidfd), .. }) => exit_status(pidfd.raw()).is_some(),
-        // No process can be made now.
-        _ => false,
-    };
-    TELLS.store(tells, Ordering::Relaxed);
-    tells
+    let ended = if probe::would_be_process_1() { None } else { probe::end_one().ok() };
+    match ended.and_then(|ended| ended.pidfd) {
+        Some(pidfd) => {
+            let tells = exit_status(pidfd.raw()).is_some();
+            TELLS.store(tells, Ordering::Relaxed);
+            tells
+        }
+        // None can be made: hope for the best.
+        None => true,
+    }
 }

@@ -240,17 +240,22 @@ pub fn getegid() -> gid_t {
     id(width::SYS_GETEGID) as gid_t
 }
 
-/// Whether the real, effective and saved user ID are the same, and so the group IDs.
-pub fn has_one_identity() -> Result<bool> {
-    Ok(are_one(width::SYS_GETRESUID)? && are_one(width::SYS_GETRESGID)?)
+/// The real, effective and saved user ID.
+pub fn user_ids() -> Result<[uid_t; 3]> {
+    three_ids(width::SYS_GETRESUID)
 }
 
-fn are_one(number: libc::c_long) -> Result<bool> {
+/// The real, effective and saved group ID.
+pub fn group_ids() -> Result<[gid_t; 3]> {
+    three_ids(width::SYS_GETRESGID)
+}
+
+fn three_ids(number: libc::c_long) -> Result<[uid_t; 3]> {
     let mut ids: [uid_t; 3] = [0; 3];
     let [real, effective, saved] = &mut ids;
     // SAFETY: for the two calls above, which write three numbers.
     unsafe { call!(number, real as *mut uid_t, effective as *mut uid_t, saved as *mut uid_t) }?;
-    Ok(ids[0] == ids[1] && ids[1] == ids[2])
+    Ok(ids)
 }
 
 /// The system call itself, for the calling task alone; the libc's function would change every thread.
@@ -275,6 +280,18 @@ pub fn setuid(user: uid_t) -> Result<()> {
 pub fn setgid(group: gid_t) -> Result<()> {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_SETRESGID, group, group, group) }.map(drop)
+}
+
+/// The real and the effective one alone, likewise.
+pub fn setgid_but_saved(group: gid_t) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(width::SYS_SETRESGID, group, group, -1_isize) }.map(drop)
+}
+
+/// The saved one alone, likewise.
+pub fn set_saved_gid(group: gid_t) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(width::SYS_SETRESGID, -1_isize, -1_isize, group) }.map(drop)
 }
 
 /// The supplementary groups, likewise.
@@ -313,26 +330,16 @@ pub fn set_death_signal(signal: c_int) -> Result<()> {
     prctl(libc::PR_SET_PDEATHSIG, signal).map(drop)
 }
 
-/// Lets the caller keep its permitted capabilities when it changes its user, until its exec.
-pub fn keep_capabilities() -> Result<()> {
-    prctl(libc::PR_SET_KEEPCAPS, 1).map(drop)
-}
-
-/// Whether that may be asked for.
-pub fn capabilities_can_be_kept() -> Result<bool> {
-    const KEEP_CAPS_LOCKED: c_int = 1 << 5;
-    Ok(prctl(libc::PR_GET_SECUREBITS, 0)? & KEEP_CAPS_LOCKED == 0)
-}
-
-/// Whether the caller has any permitted capability.
-pub fn has_capabilities() -> Result<bool> {
+/// Whether the caller has any permitted capability, and whether it may give itself any group ID.
+pub fn capabilities() -> Result<(bool, bool)> {
     const VERSION_3: u32 = 0x2008_0522;
+    const CAP_SETGID: u32 = 6;
     let header: [u32; 2] = [VERSION_3, 0];
     // Effective, permitted, inheritable; the lower halves first.
     let mut sets: [u32; 6] = [0; 6];
     // SAFETY: the kernel reads one header and writes two structures of three numbers.
     unsafe { call!(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) }?;
-    Ok(sets[1] | sets[4] != 0)
+    Ok((sets[1] | sets[4] != 0, sets[0] & 1 << CAP_SETGID != 0))
 }
 
 /// Whether processes of the same user may trace this one: one of the two below, or 2, which nobody can set.

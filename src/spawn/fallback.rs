@@ -71,14 +71,18 @@ fn unavailable(error: Errno) -> Errno {
     }
 }
 
-/// Whether a child shares the memory.  No emulator that copies it has clone3; without clone3, a child that does nothing
-/// else is looked at.  In a new PID namespace that one would be process 1, with whose end no other can start.
-pub fn shares_memory() -> Result<bool> {
+/// Whether a child shares the memory, if that is known.  No emulator that copies it has clone3; without clone3, a child
+/// that does nothing else is looked at, unless it would be process 1 of a new PID namespace.
+pub fn shares_memory() -> Result<Option<bool>> {
     if !SHARES_MEMORY.load(Ordering::Relaxed) {
-        let shares = process::knows_clone3() || probe::end_one().map_err(unavailable)?.shared_memory;
+        let has_clone3 = process::knows_clone3();
+        if !has_clone3 && probe::would_be_process_1() {
+            return Ok(None);
+        }
+        let shares = has_clone3 || probe::end_one().map_err(unavailable)?.shared_memory;
         SHARES_MEMORY.store(shares, Ordering::Relaxed);
     }
-    Ok(SHARES_MEMORY.load(Ordering::Relaxed))
+    Ok(Some(SHARES_MEMORY.load(Ordering::Relaxed)))
 }
 
 /// A child was seen that did not.

@@ -6,6 +6,7 @@
 
 use super::ChildEnd;
 use crate::errno::{Errno, Result};
+use crate::kernel::uapi::PROCFS;
 use crate::kernel::{fd, process};
 use crate::libc_abi::{FileAction, FileActions};
 use libc::{c_char, c_int, c_uint, mode_t};
@@ -112,6 +113,10 @@ fn close_one(fd: c_int) -> bool {
 /// number, not from a place in a list.
 pub fn for_each_listed(first: c_uint, last: c_uint, function: fn(c_int)) -> Result<()> {
     let directory = fd::open_read_only(b"/proc/self/fd\0")?.into_raw();
+    if fd::file_system(directory) != Ok(PROCFS) {
+        let _ = fd::close(directory);
+        return Err(Errno(libc::ENOTDIR));
+    }
     let result = fd::for_each_entry(directory, |name| {
         if let Some(number) = decimal(name) {
             if (first..=last).contains(&number) && number as c_int != directory {

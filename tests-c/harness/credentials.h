@@ -111,19 +111,19 @@ static inline void
 become_several (void)
 {
   CHECK (syscall (SETGROUPS, 0, NULL) == 0);
-  CHECK (become_group (GROUP, GROUP, GROUP));
+  if (getegid () != GROUP)
+    CHECK (become_group (GROUP, GROUP, GROUP));
   CHECK (become (USER, OTHER_USER, THIRD_USER));
   CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
   CHECK_EQ (capabilities_of_caller ().half[0].permitted, 0);
 }
 
-/* From now on capabilities cannot be kept across a change of user. */
+/* The same with another group ID to keep. */
 static inline void
-lock_keep_capabilities (void)
+become_several_groups (void)
 {
-  enum { KEEP_CAPS_LOCKED = 1 << 5 };
-  if (prctl (PR_SET_SECUREBITS, KEEP_CAPS_LOCKED, 0, 0, 0) != 0)
-    SKIP ("the caller may not lock them: %s", strerror (errno));
+  CHECK (become_group (GROUP, GROUP, OTHER_GROUP));
+  become_several ();
 }
 
 /* A request that changes everything. */
@@ -137,8 +137,18 @@ stay_root (void)
 {
 }
 
-__attribute__ ((unused)) static void (*const kinds[]) (void) = { stay_root, lock_keep_capabilities, become_several };
-enum { KINDS = sizeof kinds / sizeof *kinds };
+__attribute__ ((unused)) static void (*const kinds[]) (void) = { stay_root, become_several_groups, become_several };
+enum { KINDS = sizeof kinds / sizeof *kinds, COPIED = KINDS - 1 /* whose memory is */ };
+
+/* Root whose memory is copied all the same, and who may send the child signals. */
+static inline void
+refuse_saved_group (void)
+{
+  refuse_call_when (SETRESGID, 0, (uint32_t) -1, EINVAL);
+}
+
+__attribute__ ((unused)) static void (*const root_kinds[]) (void) = { stay_root, refuse_saved_group };
+enum { ROOT_KINDS = sizeof root_kinds / sizeof *root_kinds };
 
 /* What all of them may ask for. */
 #define TO_THIRD_USER .flags = PIDFD_SPAWN_SETUID, .uid = THIRD_USER

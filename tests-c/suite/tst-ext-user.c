@@ -203,13 +203,12 @@ note_steps (void *listener)
 TEST_LEAVING (the_credentials_come_in_their_order)
 {
   need_users ();
-  enum { COUNT = 3, KEEP_CAPABILITIES = 8, NO_NEW_PRIVILEGES = 38, DEATH_SIGNAL = 1 };
+  enum { COUNT = 3, NO_NEW_PRIVILEGES = 38, DEATH_SIGNAL = 1 };
   int listener = LISTEN ({ .call = SETGROUPS, .action = FILTER_NOTIFY },
                          { .call = SETRESGID, .action = FILTER_NOTIFY },
                          { .call = SETRESUID, .action = FILTER_NOTIFY },
                          { SYS_prctl, 0, ALL_BITS, NO_NEW_PRIVILEGES, FILTER_NOTIFY },
                          { SYS_prctl, 0, ALL_BITS, DEATH_SIGNAL, FILTER_NOTIFY },
-                         { SYS_prctl, 0, ALL_BITS, KEEP_CAPABILITIES, FILTER_NOTIFY },
                          { .call = SYS_execve, .action = FILTER_NOTIFY });
   pthread_t thread;
   CHECK_EQ (pthread_create (&thread, NULL, note_steps, &listener), 0);
@@ -220,9 +219,10 @@ TEST_LEAVING (the_credentials_come_in_their_order)
   check_status (program.pid, "NoNewPrivs", "1");
   end_of (&program);
   enough = true;
-  CHECK_EQ (prctl (KEEP_CAPABILITIES, 0, 0, 0, 0), 0);
+  CHECK_EQ (prctl (PR_SET_PDEATHSIG, 0, 0, 0, 0), 0);
   CHECK_EQ (pthread_join (thread, NULL), 0);
-  const uint32_t wanted[] = { KEEP_CAPABILITIES, COUNT, GROUP, USER, NO_NEW_PRIVILEGES, DEATH_SIGNAL };
+  /* The first is the saved group ID alone, which protects the caller. */
+  const uint32_t wanted[] = { (uint32_t) -1, COUNT, GROUP, USER, NO_NEW_PRIVILEGES, DEATH_SIGNAL };
   CHECK_EQ (step_count, 7);
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
     CHECK_EQ (steps[i], wanted[i]);
@@ -358,6 +358,53 @@ TEST (no_new_privs_holds_back_set_user_id_programs)
   CHECK_EQ (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
 }
 
+/* Capabilities that a file gives: CAP_NET_RAW alone. */
+static bool
+give_capability (const char *path)
+{
+  const uint32_t magic = 0x02000001, net_raw = 1 << 13, capability[] = { magic, net_raw, 0, 0, 0 };
+  return syscall (SYS_setxattr, path, "security.capability", capability, sizeof capability, 0) == 0;
+}
+
+TEST (no_new_privs_holds_back_capabilities_of_files)
+{
+  need_users ();
+  if (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+    SKIP ("the test itself gets no new privileges");
+  char *program_path = test_path ("cat"), *argv[] = { (char *) "cp", (char *) "/bin/cat", program_path, NULL };
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/cp", NULL, NULL, argv, ARGS (.flags = 0)), 0);
+  CHECK_EXIT (pidfd, 0);
+  CHECK (chmod (program_path, 0755) == 0);
+  if (!give_capability (program_path))
+    SKIP ("files have no capabilities here: %s", strerror (errno));
+  struct program program = start_copy (program_path, NULL, ARGS (TO_USER));
+  char *given = status_of (program.pid, "CapEff");
+  end_of (&program);
+  if (strcmp (given, "0000000000002000") != 0)
+    SKIP ("the file system takes no notice of capabilities");
+  program = start_copy (program_path, NULL,
+                        ARGS (.flags = SETS | PIDFD_SPAWN_NO_NEW_PRIVS, .gid = GROUP, .uid = USER));
+  check_status (program.pid, "CapEff", "0000000000000000");
+  check_status (program.pid, "CapPrm", "0000000000000000");
+  end_of (&program);
+  /* The saved group ID that protects the caller is not the program's. */
+  program = start (NULL, ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER));
+  check_status (program.pid, "Gid", status_of (getpid (), "Gid"));
+  end_of (&program);
+}
+
+/* Where that cannot be, the call works all the same: the memory is copied. */
+TEST_LEAVING (without_a_saved_group_the_memory_is_copied)
+{
+  need_users ();
+  refuse_saved_group ();
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), ARGS (TO_USER)), 0);
+  CHECK_EXIT (pidfd, 0);
+  CHECK_EQ (dumpable (), 1);
+}
+
 /* Errors. */
 
 static void
@@ -411,14 +458,12 @@ TEST_LEAVING (the_number_of_each_failed_step_is_given)
 TEST_LEAVING (what_protects_the_caller_has_to_work)
 {
   need_users ();
-  refuse_call_when (SYS_prctl, 0, PR_SET_KEEPCAPS, EXDEV);
-  check_error (ARGS (TO_USER), EXDEV);
   refuse_call (SYS_set_tid_address, EBUSY);
   check_error (ARGS (TO_USER), EBUSY);
-  refuse_call_when (SYS_prctl, 0, PR_GET_SECUREBITS, EDOM);
-  check_error (ARGS (TO_USER), EDOM);
   refuse_call (SYS_capget, ENOMEM);
-  check_error (ARGS (TO_USER), ENOMEM);
+  check_error (ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER), ENOMEM);
+  refuse_call (GETRESGID, EDOM);
+  check_error (ARGS (TO_USER), EDOM);
   refuse_call_when (SYS_prctl, 0, PR_GET_DUMPABLE, ERANGE);
   check_error (ARGS (TO_USER), ERANGE);
   refuse_call_when (SYS_prctl, 0, PR_SET_DUMPABLE, ENODEV);
@@ -480,8 +525,6 @@ start_the_first_in_a_namespace (void *unused)
   (void) unused;
   if (unshare (CLONE_NEWPID) != 0)
     SKIP ("no PID namespace can be made: %s", strerror (errno));
-  if (syscall (435 /* clone3 */, NULL, 0) != -1 || errno != EINVAL)
-    SKIP ("without clone3 a child is looked at before, and that is the first");
   char *argv[] = { (char *) "sh", (char *) "-c", (char *) "test $$ = 1", NULL };
   int pidfd;
   CHECK_EQ (spawn_ext (&pidfd, "/bin/sh", NULL, NULL, argv, ARGS (TO_USER)), 0);

@@ -15,6 +15,9 @@
 mod instructions;
 pub use instructions::*;
 
+/// Whether a system call goes through the libc, and so through the calling thread's errno.
+pub const CALLS_LIBC: bool = cfg!(any(generic_instructions, target_arch = "loongarch64"));
+
 #[cfg(not(any(
     all(target_arch = "x86_64", target_pointer_width = "64"),
     target_arch = "x86",

@@ -96,10 +96,16 @@ unsafe fn set_credentials(extension: &Extension) -> Result<()> {
         process::setgroups(args.group_count as usize, args.groups)?;
     }
     if args.has(PIDFD_SPAWN_SETGID) {
-        process::setgid(args.gid)?;
+        match &extension.user_change {
+            Some(change) => change.set_group(args.gid)?,
+            None => process::setgid(args.gid)?,
+        }
     }
     if args.has(PIDFD_SPAWN_SETUID) {
         process::setuid(args.uid)?;
+    }
+    if let Some(change) = &extension.user_change {
+        change.hide();
     }
     if args.has(PIDFD_SPAWN_NO_NEW_PRIVS) {
         process::set_no_new_privs()?;

@@ -5,12 +5,15 @@
 
 use crate::errno::Result;
 use crate::kernel::process;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use libc::c_int;
 
 /// How many calls are in between, the flag as it was before the first of them, and how often there was a first one:
 /// what a call read before another one came and went must not be taken for new.
 static STATE: AtomicUsize = AtomicUsize::new(0);
+
+/// The process that the count is of: one that another thread forks in between has a copy, and no call under way.
+static OWNER: AtomicI32 = AtomicI32::new(0);
 
 const FLAG: usize = 3;
 const ONE: usize = 1 << 2;
@@ -27,14 +30,18 @@ impl Kept {
     /// An error where the flag could not be given back.
     pub fn new() -> Result<Self> {
         process::can_set_dumpable()?;
+        let own = process::getpid();
         loop {
             let state = STATE.load(Ordering::Acquire);
-            let next = if state & COUNT == 0 {
-                (state & !FLAG | process::dumpable()? as usize & FLAG) + ONE
+            let is_copy = OWNER.load(Ordering::Acquire) != own;
+            let state_of_own = if is_copy { state & !COUNT } else { state };
+            let next = if state_of_own & COUNT == 0 {
+                (state_of_own & !FLAG | process::dumpable()? as usize & FLAG) + ONE
             } else {
-                state + ONE
+                state_of_own + ONE
             };
             if STATE.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                OWNER.store(own, Ordering::Release);
                 return Ok(Kept { flag: (next & FLAG) as c_int });
             }
         }
@@ -43,6 +50,11 @@ impl Kept {
     /// Whether other processes of the same user might read the memory.
     pub fn is_open(&self) -> bool {
         self.flag == process::DUMPABLE
+    }
+
+    /// Whether the flag is one that can be given back.
+    pub fn can_be_given_back(&self) -> bool {
+        matches!(self.flag, process::DUMPABLE | process::NOT_DUMPABLE)
     }
 }
 

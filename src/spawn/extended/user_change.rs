@@ -8,28 +8,33 @@
 //!    end.  The child has a stack of its own within this frame meanwhile, and no signal handler runs in the caller.
 //! 2. The kernel clears the memory's dumpable flag, for the caller as well: see `dumpable`.
 //! 3. With the flag given back, a process of the new user might trace the child and read the caller's memory through
-//!    it.  The word is cleared a moment *before* the child leaves.  So the child keeps its capabilities until its exec,
-//!    and nobody may trace it who lacks them.
+//!    it.  The word is cleared a moment *before* the child leaves.  So the child keeps a saved group ID that is not the
+//!    program's until its exec, which sets it to the effective one: nobody without privileges may trace a process any of
+//!    whose IDs is another than his own.
 //!
-//! A dumpable caller that has no capabilities but more than one user or group ID, or may not have the child keep them,
-//! has its memory copied, as by fork: nothing that the kernel tells comes late enough to give the flag back by.
+//! Where the child can have no other saved group ID the memory is copied as by fork: nothing that the kernel tells comes
+//! late enough to give the flag back by.  So it is where the child would be process 1 of a PID namespace, and without
+//! clone3 nobody knows whether it shares the memory; and where it calls the libc, whose errno would be the caller's.
 //! Nothing of this is needed under emulators that copy the memory anyway.
 
 // Sound because: this function does not return before the child has left the memory, so its frame outlives the child's
 // stack and everything that the child refers to.
 #![allow(unsafe_code)]
 
+use super::args::{pidfd_spawn_args, PIDFD_SPAWN_SETGID};
 use super::dumpable::Kept;
 use super::{by_either, Extension};
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::OwnedFd;
 use crate::kernel::uapi::{SignalSet, CLONE_VM};
-use crate::kernel::{process, signal, status};
+use crate::kernel::{arch, process, signal, status};
+use crate::libc_abi::{flag, Attributes};
 use crate::spawn::error_pipe::{ChildEnd, ErrorPipe};
 use crate::spawn::{clone, fallback, outcome, Child, Frame, HandlerReset, Request};
 use core::mem::MaybeUninit;
 use core::ptr::addr_of_mut;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use libc::gid_t;
 
 /// What parent and child tell each other.
 pub struct UserChange {
@@ -39,13 +44,17 @@ pub struct UserChange {
     exposed: AtomicBool,
     /// Whether that is so although the file actions are still to come.
     early: AtomicBool,
-    keeps_capabilities: bool,
+    /// What the child's saved group ID is until the exec.
+    saved_group: Option<gid_t>,
+    /// Whether it cannot be that.
+    unprotected: AtomicBool,
+    hides_memory: bool,
 }
 
 impl UserChange {
-    fn new(keeps_capabilities: bool) -> Self {
-        let [exposed, early] = [AtomicBool::new(false), AtomicBool::new(false)];
-        UserChange { memory: AtomicU32::new(1), exposed, early, keeps_capabilities }
+    fn new(saved_group: Option<gid_t>, hides_memory: bool) -> Self {
+        let [exposed, early, unprotected] = [AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false)];
+        UserChange { memory: AtomicU32::new(1), exposed, early, saved_group, unprotected, hides_memory }
     }
 
     /// The word that the kernel clears.
@@ -55,10 +64,25 @@ impl UserChange {
 
     /// The child's step before it changes any of its IDs.
     pub fn begin(&self) -> Result<()> {
-        if self.keeps_capabilities {
-            process::keep_capabilities()?;
+        let result = self.saved_group.map_or(Ok(()), process::set_saved_gid);
+        self.unprotected.store(result.is_err(), Ordering::Relaxed);
+        result
+    }
+
+    /// The child's step to its group IDs.
+    pub fn set_group(&self, group: gid_t) -> Result<()> {
+        match self.saved_group {
+            Some(_) => process::setgid_but_saved(group),
+            None => process::setgid(group),
         }
-        Ok(())
+    }
+
+    /// The child's step when it has its new IDs.  The kernel has cleared the memory's flag, or with a sysctl set it to a
+    /// value that still permits a core dump, which would hold the caller's memory.
+    pub fn hide(&self) {
+        if self.hides_memory {
+            process::set_dumpable(process::NOT_DUMPABLE);
+        }
     }
 
     /// The child's step before a change of its IDs; whether the file actions come after.
@@ -123,28 +147,47 @@ struct Stack([u8; STACK_SIZE]);
 #[cold]
 #[inline(never)]
 pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child> {
-    if !fallback::shares_memory()? {
+    let shares_memory = fallback::shares_memory()?;
+    if shares_memory == Some(false) {
         return super::suspended(request, &extension);
     }
     // Given back last: a handler of the caller need not return.
     let blocked = signal::Blocked::all();
     let flag = Kept::new()?;
-    let protection = if flag.is_open() { Protection::choose()? } else { Protection::Unneeded };
-    if matches!(protection, Protection::Copy) {
-        drop(flag);
-        return by_either(
-            request,
-            &extension,
-            || with_copy(request, &extension, &blocked, true),
-            || with_copy(request, &extension, &blocked, false)?,
-        );
+    let mut protection = match Protection::choose(extension.args, &request.attributes)? {
+        Protection::Copy if !flag.is_open() => Protection::Unneeded,
+        chosen => chosen,
+    };
+    if shares_memory.is_none() || arch::CALLS_LIBC {
+        protection = Protection::Copy;
     }
-    extension.user_change = Some(UserChange::new(matches!(protection, Protection::Capabilities)));
-    by_either(
+    let saved_group = match protection {
+        Protection::Copy => return copied(request, &extension, &blocked, flag),
+        Protection::Unneeded => None,
+        Protection::SavedGroup(group) => Some(group),
+    };
+    extension.user_change = Some(UserChange::new(saved_group, flag.can_be_given_back()));
+    let result = by_either(
         request,
         &extension,
         || beside_caller(request, &extension, &blocked, true),
         || beside_caller(request, &extension, &blocked, false)?,
+    );
+    match extension.user_change.take() {
+        // An ID that the user namespace does not have.
+        Some(change) if change.unprotected.load(Ordering::Relaxed) => copied(request, &extension, &blocked, flag),
+        _ => result,
+    }
+}
+
+unsafe fn copied(request: &Request, extension: &Extension, blocked: &signal::Blocked, flag: Kept) -> Result<Child> {
+    // The child clears its own.
+    drop(flag);
+    by_either(
+        request,
+        extension,
+        || with_copy(request, extension, blocked, true),
+        || with_copy(request, extension, blocked, false)?,
     )
 }
 
@@ -240,19 +283,32 @@ fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
 /// What keeps a process of the new user from reading the memory when the flag is back and the child not yet gone.
 enum Protection {
     Unneeded,
-    Capabilities,
+    SavedGroup(gid_t),
     Copy,
 }
 
 impl Protection {
-    fn choose() -> Result<Self> {
-        if process::has_capabilities()? {
-            return Ok(match process::capabilities_can_be_kept()? {
-                true => Protection::Capabilities,
-                false => Protection::Copy,
-            });
+    fn choose(args: &pidfd_spawn_args, attributes: &Attributes) -> Result<Self> {
+        let [real, effective, saved] = process::group_ids()?;
+        let resets = attributes.has(flag::RESETIDS);
+        // What the effective one is when the child belongs to another user.
+        let last = match (args.has(PIDFD_SPAWN_SETGID), resets) {
+            (true, _) => args.gid,
+            (false, true) => real,
+            (false, false) => effective,
+        };
+        let is_other = |&group: &gid_t| group != last && !(resets && group == real);
+        // One of its own it may have without privileges.
+        if let Some(group) = [effective, saved, real].into_iter().find(is_other) {
+            return Ok(Protection::SavedGroup(group));
+        }
+        let (has_capabilities, may_set_group) = process::capabilities()?;
+        if let Some(group) = [0, 1, 2].into_iter().find(is_other).filter(|_| may_set_group) {
+            return Ok(Protection::SavedGroup(group));
         }
         // Without capabilities, the only IDs to change to are one's own.
-        Ok(if process::has_one_identity()? { Protection::Unneeded } else { Protection::Copy })
+        let [real, effective, saved] = process::user_ids()?;
+        let has_one_identity = real == effective && effective == saved;
+        Ok(if has_one_identity && !has_capabilities { Protection::Unneeded } else { Protection::Copy })
     }
 }
