@@ -520,9 +520,8 @@ int pidfd_wait(int pidfd,
  *                 asks for.
  *   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
  *   EMFILE, ENFILE
- *                 A change of the user by a caller that is dumpable, and has no capabilities but more than one user or
- *                 group ID, or may not keep capabilities over the change, takes three descriptors more for a moment.
- *   Others        of prctl and capget in a sandbox, where the user is changed.
+ *                 A change of the user by a dumpable caller, all of whose group IDs are the program's and which may
+ *                 set no others, takes three descriptors more for a moment.
  *   From the child, with the number that the system call gave:
  *   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
  *                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing

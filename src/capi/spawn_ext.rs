@@ -54,9 +54,8 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 ///                 asks for.
 ///   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
 ///   EMFILE, ENFILE
-///                 A change of the user by a caller that is dumpable, and has no capabilities but more than one user or
-///                 group ID, or may not keep capabilities over the change, takes three descriptors more for a moment.
-///   Others        of prctl and capget in a sandbox, where the user is changed.
+///                 A change of the user by a dumpable caller, all of whose group IDs are the program's and which may
+///                 set no others, takes three descriptors more for a moment.
 ///   From the child, with the number that the system call gave:
 ///   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
 ///                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing

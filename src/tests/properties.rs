@@ -256,7 +256,7 @@ mod args {
     pub const SETGROUPS: u64 = 1 << 10;
 
     /// What the contract says.
-    pub fn expected(image: &[u8], flags: u64, arrays: [&Option<Array>; 3]) -> Result<()> {
+    pub(super) fn expected(image: &[u8], flags: u64, arrays: [&Option<Array>; 3]) -> Result<()> {
         let size = image.len();
         if size < 8 {
             return Err(Errno(libc::EINVAL));

@@ -240,23 +240,14 @@ ask_for_user (void)
   args.death_signal = SIGWINCH;
 }
 
-/* Whoever changes its user loses them at once. */
-void
-lock_capabilities (void)
-{
-  if (prctl (PR_SET_SECUREBITS, SECBIT_KEEP_CAPS_LOCKED) != 0)
-    _exit (SKIPPED);
-}
-
-/* A program that can only become what its saved IDs are. */
+/* A program that can only become what its saved user ID is, and has one group ID, so that its memory is copied. */
 void
 give_up_capabilities (void)
 {
   need_executable ();
-  gid_t other_group = GROUP - 1;
   uid_t other_user = USER - 1;
   CHECK (setgroups (LENGTH (groups), groups) == 0);
-  CHECK (setresgid (other_group, other_group, GROUP) == 0 && setresuid (other_user, other_user, USER) == 0);
+  CHECK (setresgid (GROUP, GROUP, GROUP) == 0 && setresuid (other_user, other_user, USER) == 0);
   CHECK (prctl (PR_SET_DUMPABLE, 1) == 0);
   args.flags = 0;
   ask_for_ids ();

@@ -418,7 +418,6 @@ static const struct test {
   { "user", extend, { ask_for_user, NULL }, 0, COPYING, false },
   { "user_nothing", extend_nothing, { ask_for_user, NULL }, ENOENT, COPYING, false },
   { "user_among_threads", extend, { ask_for_user, have_threads }, 0, FALLBACK, false },
-  { "user_without_keeping", extend, { ask_for_user, lock_capabilities }, 0, FALLBACK, false },
   { "user_without_capabilities", extend, { give_up_capabilities, NULL }, 0, FALLBACK, false },
   { "own_user", extend, { ask_for_own_user, NULL }, 0, FALLBACK, false },
   { "wait", wait_for, { have_ended_child, NULL }, 0, PLAIN, false },
@@ -676,9 +675,8 @@ try_case (const struct run *run)
 {
   long number;
   struct tally tally = { .tried = 0 };
-  void (*first) (void) = run->test->prepare[0], (*second) (void) = run->test->prepare[1];
   struct fault fault = { .copies = run->path == COPYING };
-  fault.by_pipe = fault.copies || first == give_up_capabilities || second == lock_capabilities;
+  fault.by_pipe = fault.copies || run->test->prepare[0] == give_up_capabilities;
   wrongs[0] = 0;
   if (!try_fault (run, &fault, &number, &tally))
     {

@@ -63,7 +63,6 @@ void refuse_close_range_and_listing (void);
 void ask_for_cgroup (void);
 void ask_for_cgroup_or_moving (void);
 void ask_for_user (void);
-void lock_capabilities (void);
 void give_up_capabilities (void);
 void ask_for_own_user (void);
 

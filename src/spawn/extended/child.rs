@@ -96,10 +96,7 @@ unsafe fn set_credentials(extension: &Extension) -> Result<()> {
         process::setgroups(args.group_count as usize, args.groups)?;
     }
     if args.has(PIDFD_SPAWN_SETGID) {
-        match &extension.user_change {
-            Some(change) => change.set_group(args.gid)?,
-            None => process::setgid(args.gid)?,
-        }
+        set_group_ids(extension)?;
     }
     if args.has(PIDFD_SPAWN_SETUID) {
         process::setuid(args.uid)?;
@@ -111,6 +108,13 @@ unsafe fn set_credentials(extension: &Extension) -> Result<()> {
         process::set_no_new_privs()?;
     }
     Ok(())
+}
+
+fn set_group_ids(extension: &Extension) -> Result<()> {
+    match &extension.user_change {
+        Some(change) => change.setgid(extension.args.gid),
+        None => process::setgid(extension.args.gid),
+    }
 }
 
 /// A caller that ended before could not be noticed by the signal any more.  It has no number for a child in a PID

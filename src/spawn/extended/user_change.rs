@@ -8,14 +8,14 @@
 //!    end.  The child has a stack of its own within this frame meanwhile, and no signal handler runs in the caller.
 //! 2. The kernel clears the memory's dumpable flag, for the caller as well: see `dumpable`.
 //! 3. With the flag given back, a process of the new user might trace the child and read the caller's memory through
-//!    it.  The word is cleared a moment *before* the child leaves.  So the child keeps a saved group ID that is not the
-//!    program's until its exec, which sets it to the effective one: nobody without privileges may trace a process any of
-//!    whose IDs is another than his own.
+//!    it.  The word is cleared a moment *before* the child leaves.  So the child has a saved group ID that is not the
+//!    program's until its exec, which sets it to the effective one: nobody without privileges may trace a process any
+//!    of whose IDs is another than his own.
 //!
-//! Where the child can have no other saved group ID the memory is copied as by fork: nothing that the kernel tells comes
-//! late enough to give the flag back by.  So it is where the child would be process 1 of a PID namespace, and without
-//! clone3 nobody knows whether it shares the memory; and where it calls the libc, whose errno would be the caller's.
-//! Nothing of this is needed under emulators that copy the memory anyway.
+//! Where the child can have no other saved group ID, the memory is copied as by fork: nothing that the kernel tells
+//! comes late enough to give the flag back by.  So it is where the child would be process 1 of a PID namespace, and
+//! without clone3 nobody knows whether it shares the memory; and where it calls the libc, whose errno would be the
+//! caller's.  Nothing of this is needed under emulators that copy the memory anyway.
 
 // Sound because: this function does not return before the child has left the memory, so its frame outlives the child's
 // stack and everything that the child refers to.
@@ -70,7 +70,7 @@ impl UserChange {
     }
 
     /// The child's step to its group IDs.
-    pub fn set_group(&self, group: gid_t) -> Result<()> {
+    pub fn setgid(&self, group: gid_t) -> Result<()> {
         match self.saved_group {
             Some(_) => process::setgid_but_saved(group),
             None => process::setgid(group),
