@@ -248,9 +248,7 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 ///   EINVAL        An option is unknown; looked at before the descriptor.
 ///   EBADF         The descriptor is negative, not open, or not a pidfd.
 ///   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it: before Linux
-///                 6.15, or because the process is out of sight in another PID namespace.  Before Linux 6.19 also,
-///                 for a process that is not gone yet, if no trial child can be made (RLIMIT_NPROC, no free
-///                 descriptor).
+///                 6.15, or because the process is out of sight in another PID namespace.
 ///   EINTR         A signal handler ran.
 ///   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK, the process has not ended, and WNOHANG is not given.
 ///   ENOSYS        The kernel cannot wait for pidfds: before Linux 5.4.

@@ -77,8 +77,8 @@ impl UserChange {
         }
     }
 
-    /// The child's step when it has its new IDs.  The kernel has cleared the memory's flag, or with a sysctl set it to a
-    /// value that still permits a core dump, which would hold the caller's memory.
+    /// The child's step when it has its new IDs.  The kernel has cleared the memory's flag, or with a sysctl set it to
+    /// a value that still permits a core dump, which would hold the caller's memory.
     pub fn hide(&self) {
         if self.hides_memory {
             process::set_dumpable(process::NOT_DUMPABLE);
