@@ -282,10 +282,10 @@ pub fn setgid(group: gid_t) -> Result<()> {
     unsafe { call!(width::SYS_SETRESGID, group, group, group) }.map(drop)
 }
 
-/// The real and the effective one alone, likewise.
-pub fn setgid_but_saved(group: gid_t) -> Result<()> {
+/// Each of the three.
+pub fn setresgid(real: gid_t, effective: gid_t, saved: gid_t) -> Result<()> {
     // SAFETY: no pointer.
-    unsafe { call!(width::SYS_SETRESGID, group, group, -1_isize) }.map(drop)
+    unsafe { call!(width::SYS_SETRESGID, real, effective, saved) }.map(drop)
 }
 
 /// The saved one alone, likewise.

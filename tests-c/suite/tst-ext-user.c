@@ -221,9 +221,8 @@ TEST_LEAVING (the_credentials_come_in_their_order)
   enough = true;
   CHECK_EQ (prctl (PR_SET_PDEATHSIG, 0, 0, 0, 0), 0);
   CHECK_EQ (pthread_join (thread, NULL), 0);
-  /* The first is the saved group ID alone, which protects the caller. */
-  const uint32_t wanted[] = { (uint32_t) -1, COUNT, GROUP, USER, NO_NEW_PRIVILEGES, DEATH_SIGNAL };
-  CHECK_EQ (step_count, 7);
+  const uint32_t wanted[] = { COUNT, GROUP, USER, NO_NEW_PRIVILEGES, DEATH_SIGNAL };
+  CHECK_EQ (step_count, 6);
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
     CHECK_EQ (steps[i], wanted[i]);
 }
@@ -400,9 +399,29 @@ TEST_LEAVING (without_a_saved_group_the_memory_is_copied)
   need_users ();
   refuse_saved_group ();
   int pidfd;
-  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), ARGS (TO_USER)), 0);
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER)), 0);
   CHECK_EXIT (pidfd, 0);
   CHECK_EQ (dumpable (), 1);
+}
+
+/* Group IDs that the caller may have for being its own are not lost to its protection. */
+static void
+become_the_saved_group (void *unused)
+{
+  (void) unused;
+  CHECK (syscall (SETGROUPS, 0, NULL) == 0 && become_group (GROUP, GROUP, OTHER_GROUP));
+  CHECK (become (USER, USER, USER) && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  struct program program = start (NULL, ARGS (.flags = PIDFD_SPAWN_SETGID, .gid = OTHER_GROUP));
+  check_status (program.pid, "Gid", four (OTHER_GROUP, OTHER_GROUP, OTHER_GROUP));
+  end_of (&program);
+  CHECK_EQ (dumpable (), 1);
+}
+
+TEST (a_saved_group_can_be_asked_for)
+{
+  need_users ();
+  CHECK_EQ (in_fork (become_the_saved_group, NULL), 0);
 }
 
 /* Errors. */

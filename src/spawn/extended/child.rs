@@ -95,9 +95,7 @@ unsafe fn set_credentials(extension: &Extension) -> Result<()> {
     if args.has(PIDFD_SPAWN_SETGROUPS) {
         process::setgroups(args.group_count as usize, args.groups)?;
     }
-    if args.has(PIDFD_SPAWN_SETGID) {
-        set_group_ids(extension)?;
-    }
+    set_group_ids(extension)?;
     if args.has(PIDFD_SPAWN_SETUID) {
         process::setuid(args.uid)?;
     }
@@ -111,9 +109,12 @@ unsafe fn set_credentials(extension: &Extension) -> Result<()> {
 }
 
 fn set_group_ids(extension: &Extension) -> Result<()> {
-    match &extension.user_change {
-        Some(change) => change.setgid(extension.args.gid),
-        None => process::setgid(extension.args.gid),
+    let args = extension.args;
+    let group = if args.has(PIDFD_SPAWN_SETGID) { Some(args.gid) } else { None };
+    match (&extension.user_change, group) {
+        (Some(change), group) => change.setgid(group),
+        (None, Some(group)) => process::setgid(group),
+        (None, None) => Ok(()),
     }
 }
 

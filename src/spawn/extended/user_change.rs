@@ -25,7 +25,7 @@ use super::args::{pidfd_spawn_args, PIDFD_SPAWN_SETGID};
 use super::dumpable::Kept;
 use super::{by_either, Extension};
 use crate::errno::{Errno, Result};
-use crate::kernel::fd::OwnedFd;
+use crate::kernel::fd::{self, OwnedFd};
 use crate::kernel::uapi::{SignalSet, CLONE_VM};
 use crate::kernel::{arch, process, signal, status};
 use crate::libc_abi::{flag, Attributes};
@@ -44,17 +44,26 @@ pub struct UserChange {
     exposed: AtomicBool,
     /// Whether that is so although the file actions are still to come.
     early: AtomicBool,
-    /// What the child's saved group ID is until the exec.
-    saved_group: Option<gid_t>,
-    /// Whether it cannot be that.
+    saved_groups: SavedGroups,
+    /// Whether they cannot be those.
     unprotected: AtomicBool,
+    /// Whether the flag can be given back when it was cleared.
     hides_memory: bool,
 }
 
+/// What the child's saved group ID has to be set to, so that it is not the effective one.
+#[derive(Clone, Copy, Default)]
+struct SavedGroups {
+    /// Before POSIX_SPAWN_RESETIDS.
+    early: Option<gid_t>,
+    /// Before the change of the user; with the other group IDs, if they are set.
+    late: Option<gid_t>,
+}
+
 impl UserChange {
-    fn new(saved_group: Option<gid_t>, hides_memory: bool) -> Self {
+    fn new(saved_groups: SavedGroups, hides_memory: bool) -> Self {
         let [exposed, early, unprotected] = [AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false)];
-        UserChange { memory: AtomicU32::new(1), exposed, early, saved_group, unprotected, hides_memory }
+        UserChange { memory: AtomicU32::new(1), exposed, early, saved_groups, unprotected, hides_memory }
     }
 
     /// The word that the kernel clears.
@@ -64,17 +73,22 @@ impl UserChange {
 
     /// The child's step before it changes any of its IDs.
     pub fn begin(&self) -> Result<()> {
-        let result = self.saved_group.map_or(Ok(()), process::set_saved_gid);
-        self.unprotected.store(result.is_err(), Ordering::Relaxed);
-        result
+        self.protect(self.saved_groups.early.map_or(Ok(()), process::set_saved_gid))
     }
 
-    /// The child's step to its group IDs.
-    pub fn setgid(&self, group: gid_t) -> Result<()> {
-        match self.saved_group {
-            Some(_) => process::setgid_but_saved(group),
-            None => process::setgid(group),
+    /// The child's step to its group IDs, if they are to be set, before its user IDs.
+    pub fn setgid(&self, group: Option<gid_t>) -> Result<()> {
+        match (group, self.saved_groups.late) {
+            (None, None) => Ok(()),
+            (Some(group), None) => process::setgid(group),
+            (None, Some(saved)) => self.protect(process::set_saved_gid(saved)),
+            (Some(group), Some(saved)) => self.protect(process::setresgid(group, group, saved)),
         }
+    }
+
+    fn protect(&self, result: Result<()>) -> Result<()> {
+        self.unprotected.store(result == Err(Errno(libc::EINVAL)), Ordering::Relaxed);
+        result
     }
 
     /// The child's step when it has its new IDs.  The kernel has cleared the memory's flag, or with a sysctl set it to
@@ -161,12 +175,12 @@ pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child
     if shares_memory.is_none() || arch::CALLS_LIBC {
         protection = Protection::Copy;
     }
-    let saved_group = match protection {
+    let saved_groups = match protection {
         Protection::Copy => return copied(request, &extension, &blocked, flag),
-        Protection::Unneeded => None,
-        Protection::SavedGroup(group) => Some(group),
+        Protection::Unneeded => SavedGroups::default(),
+        Protection::SavedGroups(groups) => groups,
     };
-    extension.user_change = Some(UserChange::new(saved_group, flag.can_be_given_back()));
+    extension.user_change = Some(UserChange::new(saved_groups, flag.can_be_given_back()));
     let result = by_either(
         request,
         &extension,
@@ -174,7 +188,7 @@ pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child
         || beside_caller(request, &extension, &blocked, false)?,
     );
     match extension.user_change.take() {
-        // An ID that the user namespace does not have.
+        // An ID that the user namespace does not have.  If it was asked for, the copy finds that as well.
         Some(change) if change.unprotected.load(Ordering::Relaxed) => copied(request, &extension, &blocked, flag),
         _ => result,
     }
@@ -222,6 +236,8 @@ unsafe fn with_copy(
     };
     let mut watch = Watch::default();
     let error = pipe.receive_watching(pidfd.raw(), |milliseconds, executes| watch.look(&pidfd, milliseconds, executes));
+    // The pipe had the lowest numbers.
+    let pidfd = fd::fcntl_dupfd(pidfd.raw(), 0).map_or(pidfd, |lowest| OwnedFd::from_raw(lowest));
     Ok(outcome(Some(pidfd), pid, error))
 }
 
@@ -283,32 +299,46 @@ fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
 /// What keeps a process of the new user from reading the memory when the flag is back and the child not yet gone.
 enum Protection {
     Unneeded,
-    SavedGroup(gid_t),
+    SavedGroups(SavedGroups),
     Copy,
 }
 
 impl Protection {
     fn choose(args: &pidfd_spawn_args, attributes: &Attributes) -> Result<Self> {
-        let [real, effective, saved] = process::group_ids()?;
-        let resets = attributes.has(flag::RESETIDS);
-        // What the effective one is when the child belongs to another user.
-        let last = match (args.has(PIDFD_SPAWN_SETGID), resets) {
-            (true, _) => args.gid,
-            (false, true) => real,
-            (false, false) => effective,
-        };
-        let is_other = |&group: &gid_t| group != last && !(resets && group == real);
-        // One of its own it may have without privileges.
-        if let Some(group) = [effective, saved, real].into_iter().find(is_other) {
-            return Ok(Protection::SavedGroup(group));
+        let [real, mut effective, mut saved] = process::group_ids()?;
+        let mut groups = SavedGroups::default();
+        let mut is_possible = true;
+        if attributes.has(flag::RESETIDS) {
+            if saved == real {
+                groups.early = other_than(real, [effective, real, saved])?;
+                is_possible = groups.early.is_some();
+                saved = groups.early.unwrap_or(saved);
+            }
+            effective = real;
         }
-        let (has_capabilities, may_set_group) = process::capabilities()?;
-        if let Some(group) = [0, 1, 2].into_iter().find(is_other).filter(|_| may_set_group) {
-            return Ok(Protection::SavedGroup(group));
+        let sets = args.has(PIDFD_SPAWN_SETGID);
+        let last = if sets { args.gid } else { effective };
+        if sets || saved == last {
+            groups.late = other_than(last, [saved, effective, real])?;
+            is_possible &= groups.late.is_some();
+        }
+        if is_possible {
+            return Ok(Protection::SavedGroups(groups));
         }
         // Without capabilities, the only IDs to change to are one's own.
+        let (has_capabilities, _) = process::capabilities()?;
         let [real, effective, saved] = process::user_ids()?;
         let has_one_identity = real == effective && effective == saved;
         Ok(if has_one_identity && !has_capabilities { Protection::Unneeded } else { Protection::Copy })
     }
+}
+
+/// A group ID that the process may have and that is not this one: one of its own, for which it needs no privilege.
+fn other_than(group: gid_t, own: [gid_t; 3]) -> Result<Option<gid_t>> {
+    let is_other = |&other: &gid_t| other != group;
+    if let Some(other) = own.into_iter().find(is_other) {
+        return Ok(Some(other));
+    }
+    let (_, may_set_any) = process::capabilities()?;
+    Ok([0, 1].into_iter().find(is_other).filter(|_| may_set_any))
 }
