@@ -236,9 +236,15 @@ unsafe fn with_copy(
     };
     let mut watch = Watch::default();
     let error = pipe.receive_watching(pidfd.raw(), |milliseconds, executes| watch.look(&pidfd, milliseconds, executes));
-    // The pipe had the lowest numbers.
-    let pidfd = fd::fcntl_dupfd(pidfd.raw(), 0).map_or(pidfd, |lowest| OwnedFd::from_raw(lowest));
-    Ok(outcome(Some(pidfd), pid, error))
+    Ok(outcome(Some(at_lowest_number(pidfd)), pid, error))
+}
+
+/// While the pipe was open, the lowest numbers may have been the pipe's.
+unsafe fn at_lowest_number(pidfd: OwnedFd) -> OwnedFd {
+    match fd::fcntl_dupfd(pidfd.raw(), 0).map(|copy| OwnedFd::from_raw(copy)) {
+        Ok(copy) if copy.raw() < pidfd.raw() => copy,
+        _ => pidfd,
+    }
 }
 
 /// As `with_copy`.
