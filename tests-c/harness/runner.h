@@ -205,6 +205,13 @@ int set_filter (const struct filter_rule rules[], size_t count, enum filter_flag
 /* Gives the descriptor that receive_call wants. */
 #define LISTEN(...) SET_FILTER_WITH (FILTER_LISTENER, __VA_ARGS__)
 
+/* For a test that takes long and shows the same in every environment: skipped where TEST_QUICK says so. */
+#define NEED_PATIENCE()                                                                                                \
+  do                                                                                                                   \
+    if (getenv ("TEST_QUICK"))                                                                                         \
+      SKIP ("it takes long, and make check-c runs it");                                                                \
+  while (0)
+
 /* From now on the system call fails with the error in this process and its children; the second only when the low half
    of its argument (counted from 0) is the value. */
 void refuse_call (long call, int error);

@@ -586,6 +586,7 @@ work_slowly (void)
 
 TEST (copied_memory_and_a_slow_parent)
 {
+  NEED_PATIENCE ();
   work_under_emulation (&(struct emulator) { .missing = SHARE_MEMORY, .pause = 1500000 }, work_slowly);
 }
 
@@ -606,6 +607,7 @@ work_very_slowly (void)
 
 TEST (copied_memory_and_a_very_slow_parent)
 {
+  NEED_PATIENCE ();
   work_under_emulation (&(struct emulator) { .missing = SHARE_MEMORY, .pause = 5000000 }, work_very_slowly);
 }
 

@@ -183,14 +183,6 @@ TEST (who_signals_everybody_runs_no_handler)
 }
 
 /* What the caller shares with those who would read its memory: where to look, and what they found. */
-/* What these tests show is the same in every environment where they run. */
-static void
-need_patience (void)
-{
-  if (getenv ("TEST_QUICK"))
-    SKIP ("it takes long, and make check-c runs it");
-}
-
 static struct {
   volatile pid_t last;
   volatile uint64_t secret;
@@ -264,7 +256,7 @@ static void
 check_attacks (void (*hostile) (void))
 {
   need_users ();
-  need_patience ();
+  NEED_PATIENCE ();
   uint64_t found;
   struct iovec here = { &found, sizeof found }, there = { (void *) &secret, sizeof secret };
   if (process_vm_readv (getpid (), &here, 1, &there, 1, 0) < 0)
@@ -481,7 +473,7 @@ take_too_long_in_the_exec (void)
 TEST (what_takes_long)
 {
   need_users ();
-  need_patience ();
+  NEED_PATIENCE ();
   void (*const ways[]) (void) = { take_long_as_the_caller, take_long_as_the_real_user, take_too_long_in_the_exec };
   enum { COUNT = sizeof ways / sizeof *ways };
   pid_t pids[COUNT];

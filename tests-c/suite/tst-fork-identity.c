@@ -76,6 +76,7 @@ drop_and_replace (void)
    its answer for some time, so all ways of this are tried at once, each alone and among threads. */
 TEST (a_parent_handler_gives_the_number_to_another_child)
 {
+  NEED_PATIENCE ();
   void (*const ways[]) (void) = { reap_and_replace, ignore_and_replace, drop_and_replace };
   enum { TRIES = 2 * sizeof ways / sizeof ways[0] };
   pid_t tries[TRIES];
