@@ -318,7 +318,22 @@ TEST_LEAVING (a_child_with_another_saved_group_is_not_traced)
   CHECK_EXIT (pidfd_of_call (&call), 0);
 }
 
-/* Where the child has none to keep it gets a copy of the memory, and the caller's flag is never touched. */
+/* Also where the group IDs are to stay; after the exec it is that of the others again. */
+TEST_LEAVING (a_child_of_the_same_group_has_another_saved_group)
+{
+  need_users ();
+  struct notified_call exec;
+  struct call call;
+  int listener = LISTEN_FOR_EXEC ();
+  begin_call (&call, NULL, NULL, ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER));
+  CHECK (receive_call (listener, &exec));
+  check_status (exec.pid, "Uid", four (USER, USER, USER));
+  check_status (exec.pid, "Gid", four (getegid (), getegid (), getegid () == 0));
+  CHECK (continue_call (listener, &exec));
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+}
+
+/* Where the child can have none it gets a copy of the memory, and the caller's flag is never touched. */
 static void
 be_read_in_the_exec (void *kind)
 {
