@@ -150,6 +150,11 @@ TEST_LEAVING (a_caller_with_several_groups_needs_one)
   need_users ();
   become_several_groups ();
   check_with_descriptors (1, 0);
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SETUID, .gid = OTHER_GROUP, .uid = THIRD_USER)),
+            0);
+  CHECK_EXIT (pidfd, 0);
 }
 
 /* A process that another thread forks while a call is under way has a flag of its own. */
