@@ -7,6 +7,9 @@
 
 #include "runner.h"
 
+/* Before gcc 11 also where members are named, if one of them is an address. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 /* Only such programs do without the library's header. */
 #if defined MODE_PRELOADED
 # define PIDFD_SPAWN_SEARCH (1 << 0)
