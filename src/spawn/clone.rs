@@ -65,29 +65,22 @@ fn describe(args: &mut CloneArgs, frame: &Frame, extension: Option<&Extension>) 
     CloneArgs::SIZE_WITHOUT_CGROUP
 }
 
-/// A child that shares the memory while the caller goes on, on a stack that ends at that address.
+/// A child beside which the caller goes on.  It shares the memory, on a stack that ends at that address; with none
+/// (`process::CALLERS_STACK`) it gets a copy of all.
 ///
 /// # Safety
 /// As `spawn`; the caller waits until the child has left the memory before it touches the stack or leaves the frame.
-pub(super) unsafe fn beside_caller(frame: &Frame, extension: &Extension, stack: *mut c_void) -> Result<pid_t> {
+pub(super) unsafe fn unsuspended(frame: &Frame, extension: &Extension, stack: *mut c_void) -> Result<pid_t> {
     let mut room = MaybeUninit::uninit();
     let args: &mut CloneArgs = zeroed(&mut room);
     let size = describe(args, frame, Some(extension));
-    // The kernel wants its lowest address and its size, and adds them up.
-    args.stack = stack as u64 - STACK_UNIT;
-    args.stack_size = STACK_UNIT;
-    process::clone3(args, size, extended::child::main, frame.address())
-}
-
-/// A child that gets a copy of the memory.
-///
-/// # Safety
-/// As `spawn`.
-pub(super) unsafe fn with_copy(frame: &Frame, extension: &Extension) -> Result<pid_t> {
-    let mut room = MaybeUninit::uninit();
-    let args: &mut CloneArgs = zeroed(&mut room);
-    let size = describe(args, frame, Some(extension));
-    args.flags &= !CLONE_VM;
+    if stack.is_null() {
+        args.flags &= !CLONE_VM;
+    } else {
+        // The kernel wants its lowest address and its size, and adds them up.
+        args.stack = stack as u64 - STACK_UNIT;
+        args.stack_size = STACK_UNIT;
+    }
     process::clone3(args, size, extended::child::main, frame.address())
 }
 

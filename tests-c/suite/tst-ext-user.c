@@ -329,7 +329,18 @@ TEST (resetids_with_another_user_or_group_alone)
     CHECK_EQ (in_fork (reset_one_kind, &(bool) { kind }), 0);
 }
 
-/* Programs with the set-user-ID bit. */
+/* Programs that give more than their caller has: with the set-user-ID bit, or with capabilities. */
+
+static char *
+copy_of_cat (mode_t mode)
+{
+  char *path = test_path ("cat"), *argv[] = { (char *) "cp", (char *) "/bin/cat", path, NULL };
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/cp", NULL, NULL, argv, ARGS (.flags = 0)), 0);
+  CHECK_EXIT (pidfd, 0);
+  CHECK (chmod (path, mode) == 0);
+  return path;
+}
 
 TEST (no_new_privs_holds_back_set_user_id_programs)
 {
@@ -340,11 +351,7 @@ TEST (no_new_privs_holds_back_set_user_id_programs)
     SKIP ("the file system takes no notice of set-user-ID bits");
   if (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
     SKIP ("the test itself gets no new privileges");
-  char *program_path = test_path ("cat"), *argv[] = { (char *) "cp", (char *) "/bin/cat", program_path, NULL };
-  int pidfd;
-  CHECK_EQ (spawn_ext (&pidfd, "/bin/cp", NULL, NULL, argv, ARGS (.flags = 0)), 0);
-  CHECK_EXIT (pidfd, 0);
-  CHECK (chmod (program_path, 04755) == 0);
+  char *program_path = copy_of_cat (04755);
   struct program program = start_copy (program_path, NULL, ARGS (TO_USER));
   check_status (program.pid, "Uid", four (USER, 0, 0));
   check_status (program.pid, "NoNewPrivs", "0");
@@ -370,11 +377,7 @@ TEST (no_new_privs_holds_back_capabilities_of_files)
   need_users ();
   if (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
     SKIP ("the test itself gets no new privileges");
-  char *program_path = test_path ("cat"), *argv[] = { (char *) "cp", (char *) "/bin/cat", program_path, NULL };
-  int pidfd;
-  CHECK_EQ (spawn_ext (&pidfd, "/bin/cp", NULL, NULL, argv, ARGS (.flags = 0)), 0);
-  CHECK_EXIT (pidfd, 0);
-  CHECK (chmod (program_path, 0755) == 0);
+  char *program_path = copy_of_cat (0755);
   if (!give_capability (program_path))
     SKIP ("files have no capabilities here: %s", strerror (errno));
   struct program program = start_copy (program_path, NULL, ARGS (TO_USER));

@@ -226,7 +226,7 @@ unsafe fn with_copy(
     let handler_reset = handler_reset(blocked, by_clone3);
     let frame = Frame { extension: Some(extension), ..Frame::new(request, handler_reset, pipe.child_end()) };
     let pid = if by_clone3 {
-        clone::with_copy(&frame, extension)?
+        clone::unsuspended(&frame, extension, process::CALLERS_STACK)?
     } else {
         fallback::clone(&frame, 0, process::CALLERS_STACK, super::child::main)?
     };
@@ -260,7 +260,7 @@ unsafe fn beside_caller(
     let mut room = MaybeUninit::<Stack>::uninit();
     let stack = addr_of_mut!((*room.as_mut_ptr()).0).cast::<u8>().add(STACK_SIZE - HEADROOM).cast();
     let pid = if by_clone3 {
-        clone::beside_caller(&frame, extension, stack)?
+        clone::unsuspended(&frame, extension, stack)?
     } else {
         fallback::clone(&frame, CLONE_VM, stack, super::child::main)?
     };
