@@ -101,6 +101,26 @@ check_ext_failed_at (const char *file, int line, const char *call, int got, int 
   check_no_child_at (file, line);
 }
 
+/* Whether the library under test has no instructions of its own: then it never calls clone3, and a change of user copies
+   the memory, whoever the caller is. */
+static inline bool
+calls_libc (void)
+{
+#if defined __x86_64__ || defined __i386__ || defined __aarch64__ || defined __arm__ || defined __s390x__               \
+  || (defined __riscv && __riscv_xlen == 64) || (defined __powerpc64__ && defined __LITTLE_ENDIAN__)
+  return getenv ("GENERIC_INSTRUCTIONS") != NULL;
+#else
+  return true;
+#endif
+}
+
+static inline void
+need_own_instructions (void)
+{
+  if (calls_libc ())
+    SKIP ("the library has no instructions of its own here, and copies the memory");
+}
+
 /* Skips the test where clone3 makes no child as the library asks for it. */
 static inline void
 need_plain_clone3 (void)

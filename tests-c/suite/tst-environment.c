@@ -283,7 +283,7 @@ TEST_LEAVING (no_memory_for_a_copy)
       SKIP ("this system promises more memory than it has");
     }
   CHECK_EQ (errno, ENOMEM);
-  check_all ("fork=ENOMEM");
+  check_all (calls_libc () ? "fork=ENOMEM user=ENOMEM" : "fork=ENOMEM");
 }
 
 #endif

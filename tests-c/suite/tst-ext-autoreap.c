@@ -152,6 +152,7 @@ TEST (not_without_clone3)
 /* An error that is no refusal is told as it is. */
 TEST (errors_of_clone3)
 {
+  need_own_instructions ();
   refuse_call (CLONE3, EAGAIN);
   check_nothing_is_started (EAGAIN);
 }

@@ -322,6 +322,7 @@ TEST_LEAVING (a_child_with_another_saved_group_is_not_traced)
 TEST_LEAVING (a_child_of_the_same_group_has_another_saved_group)
 {
   need_users ();
+  need_own_instructions ();
   struct notified_call exec;
   struct call call;
   int listener = LISTEN_FOR_EXEC ();

@@ -480,6 +480,7 @@ TEST_LEAVING (the_number_of_each_failed_step_is_given)
 TEST_LEAVING (what_protects_the_caller_has_to_work)
 {
   need_users ();
+  need_own_instructions ();
   refuse_call (SYS_set_tid_address, EBUSY);
   check_error (ARGS (TO_USER), EBUSY);
   refuse_call (SYS_capget, ENOMEM);
