@@ -106,7 +106,7 @@ check_ext_failed_at (const char *file, int line, const char *call, int got, int 
 static inline bool
 calls_libc (void)
 {
-#if defined __x86_64__ || defined __i386__ || defined __aarch64__ || defined __arm__ || defined __s390x__               \
+#if defined __x86_64__ || defined __i386__ || defined __aarch64__ || defined __arm__ || defined __s390x__              \
   || (defined __riscv && __riscv_xlen == 64) || (defined __powerpc64__ && defined __LITTLE_ENDIAN__)
   return getenv ("GENERIC_INSTRUCTIONS") != NULL;
 #else
