@@ -101,8 +101,8 @@ check_ext_failed_at (const char *file, int line, const char *call, int got, int 
   check_no_child_at (file, line);
 }
 
-/* Whether the library under test has no instructions of its own: then it never calls clone3, and a change of user copies
-   the memory, whoever the caller is. */
+/* Whether the library under test has no instructions of its own.  Then it never calls clone3, and a change of user
+   copies the memory, whoever the caller is. */
 static inline bool
 calls_libc (void)
 {
