@@ -136,6 +136,10 @@ impl SignalSet {
         SignalSet(self.0 | other.0)
     }
 
+    pub const fn complement(self) -> Self {
+        SignalSet(!self.0)
+    }
+
     /// Calls the function with each signal of the set whose disposition can be changed, until an error.
     #[inline(always)]
     pub fn for_each(self, mut function: impl FnMut(c_int) -> Result<()>) -> Result<()> {

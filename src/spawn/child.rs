@@ -59,7 +59,7 @@ unsafe fn prepare(frame: &Frame) -> Result<()> {
     set_session(attributes)?;
     reset_ids(attributes)?;
     file_actions::perform(frame.request.actions, &frame.error_pipe)?;
-    signal::sigprocmask(if attributes.has(flag::SETSIGMASK) { attributes.mask } else { mask });
+    signal::sigprocmask(programs_mask(attributes, mask));
     Ok(())
 }
 
@@ -74,19 +74,30 @@ pub(super) fn has_work(frame: &Frame) -> bool {
 #[inline(always)]
 pub(super) fn set_dispositions(handler_reset: HandlerReset, attributes: &Attributes) -> Result<()> {
     let chosen = if attributes.has(flag::SETSIGDEF) { attributes.default_signals } else { SignalSet::EMPTY };
-    let known = match handler_reset {
-        HandlerReset::ByKernel if chosen == SignalSet::EMPTY => return Ok(()),
-        HandlerReset::ByKernel => Some(chosen),
-        HandlerReset::ByChild { handlers, .. } => handlers.map(|handlers| chosen.with(handlers)),
-    };
-    match known {
-        Some(signals) => signals.for_each(signal::set_default),
-        None => SignalSet::BLOCKABLE.for_each(|number| {
-            if chosen.contains(number) || has_handler(number)? {
-                signal::set_default(number)?;
-            }
-            Ok(())
-        }),
+    match handler_reset {
+        HandlerReset::ByKernel if chosen == SignalSet::EMPTY => Ok(()),
+        HandlerReset::ByKernel => chosen.for_each(signal::set_default),
+        HandlerReset::ByChild { handlers: Some(handlers), .. } => chosen.with(handlers).for_each(signal::set_default),
+        // No handler of a signal that stays blocked can run, and the exec makes it default.
+        HandlerReset::ByChild { mask, handlers: None } => {
+            let open = programs_mask(attributes, mask).complement();
+            chosen.with(open).for_each(|number| {
+                if chosen.contains(number) || has_handler(number)? {
+                    signal::set_default(number)?;
+                }
+                Ok(())
+            })
+        }
+    }
+}
+
+/// What the program starts with; the second is the caller's own.
+#[inline(always)]
+pub(super) fn programs_mask(attributes: &Attributes, mask: SignalSet) -> SignalSet {
+    if attributes.has(flag::SETSIGMASK) {
+        attributes.mask
+    } else {
+        mask
     }
 }
 

@@ -525,6 +525,38 @@ TEST (signals_without_clone3)
   posix_spawn_file_actions_destroy (&actions);
 }
 
+static void *
+idle (void *unused)
+{
+  pause ();
+  return unused;
+}
+
+/* A handler of a signal that stays blocked until the exec cannot run, so nobody asks for one. */
+TEST (signals_that_stay_blocked_are_not_asked_for)
+{
+  const uint64_t every = ~(uint64_t) 0;
+  uint64_t before;
+  pthread_t thread;
+  sigset_t all, none = SIGNALS (0);
+  memset (&all, 0xff, sizeof all);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init (&attributes);
+  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setsigmask (&attributes, &all);
+  CHECK_EQ (pthread_create (&thread, NULL, idle, NULL), 0);
+  without_clone3 (ENOSYS);
+  refuse_call (SYS_rt_sigaction, EDOM);
+  CHECK_FAILS (self_path, NULL, NULL, EDOM);
+  CHECK_WORKS (NULL, &attributes);
+  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &every, &before, 8) == 0);
+  CHECK_WORKS (NULL, NULL);
+  posix_spawnattr_setsigmask (&attributes, &none);
+  CHECK_FAILS (self_path, NULL, &attributes, EDOM);
+  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8) == 0);
+  posix_spawnattr_destroy (&attributes);
+}
+
 /* The same without another thread, where the kernel can be asked for all handlers at once: another process looks. */
 static void
 start_observer (struct visit *visit)

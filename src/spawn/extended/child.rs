@@ -74,7 +74,7 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     if args.has(PIDFD_SPAWN_PDEATHSIG) {
         set_death_signal(extension)?;
     }
-    signal::sigprocmask(if attributes.has(flag::SETSIGMASK) { attributes.mask } else { mask });
+    signal::sigprocmask(child::programs_mask(attributes, mask));
     Ok(())
 }
 
