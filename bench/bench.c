@@ -19,19 +19,34 @@
 
 enum { WARM_UP = 50, DEFAULT_ROUNDS = 8000 };
 
-static const struct group *const groups[] = {
-  &spawn_group,           &attributes_group,      &search_group,          &descriptors_group,
-  &throughput_group,      &getpid_group,          &fork_group,            &fork_threads_group,
-  &load_group,            &parent_size_groups[0], &parent_size_groups[1], &parent_size_groups[2],
-  &parent_size_groups[3], &parent_size_groups[4], &parent_size_groups[5], &sandbox_fork_group,
-  &sandbox_spawn_group,   &wait_group,            &extended_groups[0],    &extended_groups[1],
-  &extended_groups[2],    &extended_groups[3],    &extended_groups[4],    &extended_groups[5],
-  &extended_groups[6],    &extended_groups[7],    &extended_groups[8],    &extended_groups[9],
-  &extended_groups[10],   &extended_groups[11],   &extended_groups[12],   &extended_groups[13],
-  &extended_groups[14],
+static const struct group *const single_groups[] = {
+  &spawn_group, &attributes_group, &search_group, &descriptors_group, &throughput_group,
+  &getpid_group, &fork_group, &fork_threads_group, &load_group, &wait_group,
 };
 
-enum { GROUPS = sizeof groups / sizeof *groups };
+#define LENGTH(array) (sizeof (array) / sizeof *(array))
+
+enum { MOST_GROUPS = LENGTH (single_groups) + PARENT_SIZE_GROUPS + EXTENDED_GROUPS + CONTAINER_GROUPS };
+
+static const struct group *groups[MOST_GROUPS];
+
+static void
+add_groups (const struct group *more, int count)
+{
+  static int group_count;
+  for (int i = 0; i < count; i++)
+    groups[group_count++] = &more[i];
+}
+
+static void
+collect_groups (void)
+{
+  for (size_t i = 0; i < LENGTH (single_groups); i++)
+    add_groups (single_groups[i], 1);
+  add_groups (parent_size_groups, PARENT_SIZE_GROUPS);
+  add_groups (extended_groups, EXTENDED_GROUPS);
+  add_groups (container_groups, CONTAINER_GROUPS);
+}
 
 const char *child_path;
 
@@ -262,10 +277,11 @@ main (int argc, char **argv)
   if (access (child_path, X_OK) != 0)
     die (child_path, errno);
 
-  static struct result results[GROUPS];
+  static struct result results[MOST_GROUPS];
   int count = 0;
+  collect_groups ();
   print_context ();
-  for (int i = 0; i < GROUPS; i++)
+  for (int i = 0; i < MOST_GROUPS; i++)
     {
       if (!is_wanted (groups[i]->name, only))
         continue;

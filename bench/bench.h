@@ -41,9 +41,9 @@ struct group
 };
 
 extern const struct group spawn_group, attributes_group, search_group, descriptors_group, getpid_group, fork_group,
-  fork_threads_group, throughput_group, load_group, sandbox_fork_group, sandbox_spawn_group, wait_group,
-  parent_size_groups[], extended_groups[];
-enum { PARENT_SIZE_GROUPS = 6, EXTENDED_GROUPS = 15 };
+  fork_threads_group, throughput_group, load_group, wait_group, parent_size_groups[],
+  extended_groups[], container_groups[];
+enum { PARENT_SIZE_GROUPS = 6, EXTENDED_GROUPS = 15, CONTAINER_GROUPS = 7 };
 
 /* What was measured */
 
@@ -82,11 +82,18 @@ int spawn_by_posix_spawn (int *pidfd);
 int spawn_by_fork (int *pidfd);
 int spawn_by_vfork (int *pidfd);
 void find_libc_pidfd_spawn (void);
+void set_up_attributes (void); /* for the next two */
+int furnished_by_library (int *pidfd);
+int furnished_by_posix_spawn (int *pidfd);
+void set_up_search (void); /* likewise */
+int searched_by_library (int *pidfd);
+int searched_by_posix_spawnp (int *pidfd);
 
 /* fork.c */
 
 int fork_by_library (int *pidfd);
 int fork_by_libc (int *pidfd);
+int fork_by_message (int *pidfd);
 
 /* processes.c */
 
@@ -105,7 +112,7 @@ enum { HELPER_WAYS = 8 };
 struct helper_kind
 {
   int mebibytes, threads, mappings; /* what it holds */
-  int (*const *ways) (int *pidfd); /* the calls that it can be asked for, at most HELPER_WAYS */
+  int (*const *ways) (int *pidfd); /* the calls that it can be asked for, at most HELPER_WAYS; -1 if no process */
   void (*set_up) (void); /* may be NULL, as may clear_up, which follows each call and is not timed */
   void (*clear_up) (void);
 };

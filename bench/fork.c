@@ -112,8 +112,8 @@ receive_descriptor (int socket, int *fd)
   return 0;
 }
 
-static int
-by_message (int *pidfd)
+int
+fork_by_message (int *pidfd)
 {
   int ends[2];
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -153,7 +153,7 @@ const struct group fork_threads_group = {
   .implementation_count = 4,
   .implementations = { [PLAIN] = { "pidfd_fork (0)", fork_by_library },
                    [ASYNC] = { "pidfd_fork (PIDFDFORK_ASYNCSAFE)", by_library_async_safe },
-                   [MESSAGE] = { "socketpair + fork + SCM_RIGHTS", by_message },
+                   [MESSAGE] = { "socketpair + fork + SCM_RIGHTS", fork_by_message },
                    [UNPROVEN] = { "fork + pidfd_open (not safe)", fork_by_libc } },
   .comparison_count = 3,
   .comparisons = { { PLAIN, MESSAGE }, { ASYNC, MESSAGE }, { PLAIN, UNPROVEN } },

@@ -111,6 +111,28 @@ def draw_extended(results, folder):
          *blocks)
 
 
+def draw_container(results, folder):
+    """Each call in a container and outside, and what a program does there without the library."""
+    groups = [("spawn", "plain spawn"), ("threads", "with eight\\nthreads"), ("attributes", "five file\\nactions"),
+              ("search", "search"), ("fork", "fork"), ("fork-threads", "fork, eight\\nthreads")]
+    lines = ""
+    for group, title in groups:
+        found = implementations(results, "container", f"container-{group}")
+        medians = [one["median_us"] for one in found.values()]
+        if len(medians) >= 3:
+            # The call, the same outside, the first of the others.
+            lines += f'"{title}" {medians[0]} {medians[1]} {medians[2]}\n'
+    if not lines:
+        return
+    bars = [(2, "ours", "in a container"), (3, "posix_spawn", "outside"),
+            (4, "glibc 2.41", "in a container, by the C library and pidfd_open (eight threads: SCM_RIGHTS)")]
+    draw(folder / "container.svg",
+         "set title 'The same calls in a container'\nset style data histogram\nset style histogram clustered gap 1\n"
+         "set style fill solid\nset yrange [0:*]\nset ylabel 'median latency, microseconds'\nplot "
+         + ", ".join(f"$D using {column}:xtic(1) lc rgb '{COLOURS[colour]}' title '{title}'"
+                     for column, colour, title in bars), ("D", lines))
+
+
 def count_calls(*command):
     """The system calls of both processes, or None where that does not run."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -158,6 +180,7 @@ def main():
     draw_distribution(results, folder)
     draw_calls(results, guard, folder)
     draw_extended(results, folder)
+    draw_container(results, folder)
 
 
 main()

@@ -160,7 +160,7 @@ const struct group spawn_group = {
 static posix_spawnattr_t attributes;
 static posix_spawn_file_actions_t actions;
 
-static void
+void
 set_up_attributes (void)
 {
   sigset_t none;
@@ -176,7 +176,7 @@ clear_attributes (void)
   posix_spawnattr_destroy (&attributes);
 }
 
-static int
+int
 furnished_by_library (int *pidfd)
 {
   return pidfd_spawn (pidfd, child_path, &actions, &attributes, arguments, environment);
@@ -189,7 +189,7 @@ furnished_by_libc (int *pidfd)
                           : ENOSYS;
 }
 
-static int
+int
 furnished_by_posix_spawn (int *pidfd)
 {
   pid_t pid;
@@ -218,7 +218,7 @@ const struct group attributes_group = {
 
 static char *path_before;
 
-static void
+void
 set_up_search (void)
 {
   char path[PATH_MAX * 2], folder[PATH_MAX];
@@ -246,7 +246,7 @@ child_name (void)
   return strrchr (child_path, '/') + 1;
 }
 
-static int
+int
 searched_by_library (int *pidfd)
 {
   return pidfd_spawnp (pidfd, child_name (), NULL, NULL, arguments, environment);
@@ -258,7 +258,7 @@ searched_by_libc (int *pidfd)
   return libc_pidfd_spawnp ? libc_pidfd_spawnp (pidfd, child_name (), NULL, NULL, arguments, environment) : ENOSYS;
 }
 
-static int
+int
 searched_by_posix_spawnp (int *pidfd)
 {
   pid_t pid;

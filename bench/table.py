@@ -44,12 +44,10 @@ ROWS = [
      "socketpair + fork + SCM_RIGHTS", "<=", 0.90),
     ("starting /bin/true with the library preloaded", "with an empty .so preloaded", "native", "load",
      "with the library preloaded", "with an empty .so preloaded", "<=", 1.015),
-    ("pidfd_fork(0), one thread, unshare refused", "fork + pidfd_open", "sandbox-fork", "sandbox-fork",
+    ("plain pidfd_spawn in a container", VFORK, "container", "container-spawn", OURS, VFORK, "<=", 1.32),
+    ("plain pidfd_spawn in a container", POSIX_SPAWN, "container", "container-spawn", OURS, POSIX_SPAWN, "<=", 0.70),
+    ("pidfd_fork(0), one thread, in a container", "fork + pidfd_open", "container", "container-fork",
      "pidfd_fork (0)", "fork + pidfd_open", "<=", 1.08),
-    ("plain pidfd_spawn, clone3 refused", "vfork + execve + pidfd_open", "sandbox-spawn", "sandbox-spawn",
-     OURS, VFORK, "<=", 1.32),
-    ("plain pidfd_spawn, clone3 refused", "posix_spawn + pidfd_open", "sandbox-spawn", "sandbox-spawn",
-     OURS, POSIX_SPAWN, "<=", 0.70),
     ("pidfd_wait for a child that has ended", "waitid (P_PIDFD)", "native", "wait", "pidfd_wait", "waitid (P_PIDFD)",
      "", None),
     ("pidfd_spawn_ext as another user with 4 GiB resident", "itself in a small process", "extended", "user-resident",
@@ -74,6 +72,17 @@ ROWS_BY_SIZE = [
 ] + [
     (f"{way}, as another user", f"{EXTENDED} in C", "programs", "programs", way, EXTENDED, "", None)
     for way in ("CPython's subprocess", "Go's os/exec", "Rust std's Command")
+]
+
+# In a container: what, its group there, the call, and what a program does without the library.
+CONTAINER_ROWS = [
+    ("plain pidfd_spawn", "spawn", OURS, [POSIX_SPAWN, VFORK]),
+    ("plain pidfd_spawn, eight threads", "threads", OURS, [POSIX_SPAWN, VFORK]),
+    ("pidfd_spawn with SETSIGMASK, SETSIGDEF, SETPGROUP, five file actions", "attributes", OURS, [POSIX_SPAWN]),
+    ("pidfd_spawnp, hit in the eighth PATH element", "search", "pidfd_spawnp", ["posix_spawnp + pidfd_open"]),
+    ("pidfd_fork(0), one thread", "fork", "pidfd_fork (0)", ["fork + pidfd_open"]),
+    ("pidfd_fork(0), eight threads", "fork-threads", "pidfd_fork (0)", ["socketpair + fork + SCM_RIGHTS"]),
+    ("pidfd_getpid", "getpid", "pidfd_getpid", []),
 ]
 
 
@@ -127,6 +136,13 @@ def row_by_size_text(results, what, against, libc, group, of, to, relation, want
     return f"| {' | '.join(cells)} |"
 
 
+def container_row_text(results, what, group, of, others):
+    def cell(to):
+        return ratio_text(find_ratio(results, "container", f"container-{group}", of, to))
+
+    return f"| {what} | {cell('outside')} | {'; '.join(f'{to}: {cell(to)}' for to in others)} |".replace("|  |", "| |")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     results = load(folder)
@@ -134,6 +150,8 @@ def main():
     lines += [row_text(results, *row) for row in ROWS]
     lines += ["", f"| what | against | target | {' | '.join(SIZES.values())} resident |", "|---|---|---|---|---|---|"]
     lines += [row_by_size_text(results, *row) for row in ROWS_BY_SIZE]
+    lines += ["", "| in a container | the same call outside | what else a program can do there |", "|---|---|---|"]
+    lines += [container_row_text(results, *row) for row in CONTAINER_ROWS]
     text = "\n".join(lines) + "\n"
     (folder / "table.md").write_text(text, encoding="utf-8")
     print(text, end="")

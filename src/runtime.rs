@@ -111,9 +111,15 @@ impl Runtime {
 
     /// Whether the caller is the only thread, as far as the libc knows or the kernel.
     pub fn has_one_thread(self) -> bool {
+        self.records_one_thread() == Some(true) || process::is_single_threaded()
+    }
+
+    /// Whether the libc knows the caller to be the only thread, if it keeps a record.  After the end of others it need
+    /// not.
+    pub fn records_one_thread(self) -> Option<bool> {
         let record = SINGLE_THREADED.address.load(Ordering::Acquire).cast::<c_char>();
         // SAFETY: null or that variable.
-        (!record.is_null() && unsafe { record.read_volatile() } != 0) || process::is_single_threaded()
+        (!record.is_null()).then(|| unsafe { record.read_volatile() } != 0)
     }
 
     /// The libc whose layouts were seen.

@@ -25,20 +25,19 @@ pub fn handlers_of_only_thread() -> Option<SignalSet> {
 /// So much of the file stands before the lines in question, on every kernel that was seen.
 const BEFORE: usize = 448;
 
-/// Incomplete lines are ignored.
+/// Incomplete lines are ignored.  The threads are counted before the signals.
 fn parse(text: &[u8]) -> Option<SignalSet> {
-    let (mut threads, mut handlers) = (None, None);
+    let mut is_only_thread = false;
     for line in text.split(|&byte| byte == b'\n').skip(1) {
         match line {
-            [b'T', b'h', b'r', b'e', b'a', b'd', b's', b':', b'\t', count @ ..] => threads = Some(count),
-            [b'S', b'i', b'g', b'C', b'g', b't', b':', b'\t', set @ ..] => handlers = Some(set),
+            b"Threads:\t1" => is_only_thread = true,
+            [b'S', b'i', b'g', b'C', b'g', b't', b':', b'\t', set @ ..] if is_only_thread && set.len() == 16 => {
+                return set.iter().try_fold(0, add_digit).map(SignalSet)
+            }
             _ => {}
         }
     }
-    match (threads, handlers) {
-        (Some([b'1']), Some(set)) if set.len() == 16 => set.iter().try_fold(0, add_digit).map(SignalSet),
-        _ => None,
-    }
+    None
 }
 
 fn add_digit(value: u64, &digit: &u8) -> Option<u64> {

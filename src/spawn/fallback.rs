@@ -18,6 +18,7 @@ use crate::errno::{Errno, Result};
 use crate::kernel::process::ChildEntry;
 use crate::kernel::uapi::{CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
 use crate::kernel::{process, signal, status};
+use crate::runtime::Runtime;
 use core::sync::atomic::{AtomicBool, Ordering};
 use libc::{c_void, pid_t};
 
@@ -37,7 +38,11 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
         _ => ChildEnd::none(),
     };
     // With all signals blocked: a handler could set another one.
-    let handler_reset = HandlerReset::ByChild { mask: blocked.before(), handlers: status::handlers_of_only_thread() };
+    let handlers = match Runtime::get().records_one_thread() {
+        Some(false) => None,
+        _ => status::handlers_of_only_thread(),
+    };
+    let handler_reset = HandlerReset::ByChild { mask: blocked.before(), handlers };
     let frame = Frame { extension, ..Frame::new(request, handler_reset, error_pipe) };
     let entry = if extension.is_some() { extended::child::main } else { child::main };
     let pid = clone(&frame, CLONE_VM | CLONE_VFORK, process::CALLERS_STACK, entry)?;

@@ -4,6 +4,7 @@
 
 #include "guard.h"
 #include "request.h"
+#include "seccomp.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -52,6 +53,22 @@ start_thread (void)
   pthread_t thread;
   if (pthread_create (&thread, NULL, idle, NULL) != 0)
     exit (2);
+}
+
+/* As in most containers. */
+static void
+refuse_clone3 (void)
+{
+  const struct filter_rule rule = { .call = 435, .action = FILTER_ERROR (ENOSYS) };
+  if (install_filter (&rule, 1, FILTER_PLAIN) != 0)
+    exit (2);
+}
+
+static void
+start_thread_and_refuse_clone3 (void)
+{
+  start_thread ();
+  refuse_clone3 ();
 }
 
 static void
@@ -324,6 +341,8 @@ static const struct situation {
   { "spawn-with-attributes-and-actions", set_up_attributes, furnished, 1, NULL },
   { "spawnp-fourth-folder", set_path, searched, 1, NULL },
   { "spawn-among-threads", start_thread, plain, 1, NULL },
+  { "spawn-without-clone3", refuse_clone3, plain, 1, NULL },
+  { "spawn-without-clone3-among-threads", start_thread_and_refuse_clone3, plain, 1, NULL },
   { "getpid", open_own, get, 0, NULL },
   { "getpid-reaped", open_zombie, get_reaped, 0, NULL },
   { "fork", NULL, forked, 1, NULL },

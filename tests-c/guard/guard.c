@@ -41,7 +41,7 @@ static const struct call_name {
   NAME (eventfd2),       NAME (ppoll),        NAME (futex),          NAME (kill),
   NAME (set_tid_address), NAME (execveat),    NAME (umask),          NAME (prctl),
   NAME (setsid),         NAME (setgroups),    NAME (setresgid),      NAME (setresuid),
-  NAME (capget), NAME (getresgid),
+  NAME (capget),         NAME (getresgid),    NAME (lseek),
 #ifdef SYS_rseq
   NAME (rseq),
 #endif

@@ -16,11 +16,15 @@ $(GUARD)/guard: tests-c/guard/guard.c tests-c/guard/guard.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $<
 
-$(GUARD)/driver: tests-c/guard/driver.c tests-c/guard/guard.h tests-c/harness/request.h $(SO) $(HEADERS)
+DRIVER_SOURCES := tests-c/guard/driver.c tests-c/harness/seccomp.c
+DRIVER_HEADERS := tests-c/guard/guard.h tests-c/harness/request.h tests-c/harness/seccomp.h
+
+$(GUARD)/driver: $(DRIVER_SOURCES) $(DRIVER_HEADERS) $(SO) $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $< -L$(LIB) -lpidfd_spawn -ldl -pthread -Wl,-rpath,'$$ORIGIN/../lib'
+	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $(DRIVER_SOURCES) -L$(LIB) -lpidfd_spawn -ldl -pthread \
+	  -Wl,-rpath,'$$ORIGIN/../lib'
 
 # For the plots: another C library.
-$(GUARD)/driver-musl: tests-c/guard/driver.c tests-c/guard/guard.h tests-c/harness/request.h $(ARCHIVE) $(HEADERS)
+$(GUARD)/driver-musl: $(DRIVER_SOURCES) $(DRIVER_HEADERS) $(ARCHIVE) $(HEADERS) | build/tests/musl/kernel
 	@mkdir -p $(@D)
-	musl-gcc $(TEST_FLAGS) -static -Ibuild/include -o $@ $< $(ARCHIVE)
+	musl-gcc $(TEST_FLAGS) -static -Ibuild/include -idirafter build/tests/musl/kernel -o $@ $(DRIVER_SOURCES) $(ARCHIVE)
