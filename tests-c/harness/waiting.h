@@ -325,9 +325,9 @@ check_waiter_cancelled (struct waiter *waiter)
   CHECK (waiter->cleaned_up && !waiter->returned);
 }
 
-/* Skips the test unless the kernel tells the exit status of a process that was waited for. */
-static inline void
-need_exit_status (void)
+/* Whether the kernel tells the exit status of a process that was waited for. */
+static inline bool
+kernel_tells (void)
 {
   struct {
     uint64_t mask, rest[12];
@@ -337,7 +337,13 @@ need_exit_status (void)
   CHECK_EQ (waitpid (child.pid, NULL, 0), child.pid);
   int result = ioctl (child.pidfd, _IOC (_IOC_READ | _IOC_WRITE, 0xff, 11, 64), &info);
   end_of (&child);
-  if (result != 0 || !(info.mask & 1 << 3))
+  return result == 0 && (info.mask & 1 << 3);
+}
+
+static inline void
+need_exit_status (void)
+{
+  if (!kernel_tells ())
     SKIP ("the kernel does not tell exit statuses through pidfds");
 }
 
