@@ -4,8 +4,8 @@
  *
  *   older-info BITS PROGRAM [ARGUMENT...]
  *
- * A kernel passes over the bits of a request that it does not know and leaves them out of its answer.  So each request
- * is held until all but the known BITS of its mask are taken out of the caller's memory, and then goes to the kernel. */
+ * A kernel passes over the bits of a request that it does not know and leaves them out of its answer.  So each
+ * request is held until all but the known BITS of its mask are taken out of the caller's memory, and then goes on. */
 
 #include "seccomp.h"
 
