@@ -23,7 +23,8 @@ check-kernels: $(LINKED) $(FOR_KERNELS) ## Suite, faults, soak on Linux 5.4 to 7
 	@scripts/require-tools cc python3
 	-@scripts/require-tools musl-gcc
 	+@if command -v $(MUSL_CC) >/dev/null; then $(MAKE) --no-print-directory -s build-kernels; fi
-	@$(ENVIRONMENTS) kernels $(VM_LIMIT) $(if $(MODES),--modes "$(MODES)") $(RELEASES)
+	@$(ENVIRONMENTS) kernels $(VM_LIMIT) $(if $(MODES),--modes "$(MODES)") \
+	  $(if $(TESTS),--programs "$(TESTS)") $(RELEASES)
 
 $(KERNELS)/older-info: tests-c/environments/kernels/older-info.c tests-c/harness/seccomp.c tests-c/harness/seccomp.h
 	@mkdir -p $(@D)

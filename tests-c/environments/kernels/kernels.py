@@ -156,7 +156,7 @@ def in_machine(results, name, labels, limit):
     machine.account(results, modes, text("results"), ended)
 
 
-def machines(modes, limit, patterns=("tst-*",)):
+def machines(modes, limit, patterns):
     """The check of one kernel; what all of them boot is made at once."""
     labels = labels_of(modes)
     try:
@@ -228,6 +228,7 @@ def add_arguments(parser):
     parser.add_argument("kernels", nargs="*", default=list(NAMES), metavar="kernel",
                         help=f"some of {', '.join(NAMES)}, or the kernels of other releases of Debian")
     parser.add_argument("--modes", type=str.split, default=MODES, help="the modes of use, if not all")
+    parser.add_argument("--programs", type=str.split, help="the programs of the suite, if not all")
     add_time_limit(parser)
 
 
@@ -235,18 +236,21 @@ NAMES = (*KERNELS, "newest", "native", "imitated")
 
 
 def kernels(results, arguments):
-    """The rows of what is not tried this time stay in the table."""
+    """The rows of what is not tried this time stay in the table; those of some programs do not get there."""
     WORK.mkdir(parents=True, exist_ok=True)
     check = {"native": lambda part, _: natively(part, arguments.modes), "imitated": lambda part, _: imitated(part)}
     in_machines = [name for name in arguments.kernels if name not in check]
     if in_machines:
-        check.update(dict.fromkeys(in_machines, machines(arguments.modes, arguments.vm_time_limit)))
+        check.update(dict.fromkeys(in_machines, machines(arguments.modes, arguments.vm_time_limit,
+                                                         arguments.programs or ("tst-*",))))
 
     def one(part, name):
         check[name](part, name)
-        keep(name, part.rows)
+        if not arguments.programs:
+            keep(name, part.rows)
 
     results.extend(places.side_by_side("kernels", arguments.kernels, one, arguments.jobs))
+    results.written = bool(arguments.programs)
     tables = [WORK / f"{name}.tsv" for name in dict.fromkeys((*NAMES, *arguments.kernels))]
     results.rows = [row for table in tables if table.exists() for row in table.read_text().splitlines()]
 
