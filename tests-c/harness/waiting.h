@@ -6,6 +6,7 @@
 #define WAITING_H
 
 #include "extension.h"
+#include "procfs.h"
 #include "users.h"
 
 #include <poll.h>
@@ -266,6 +267,15 @@ begin_wait_with_request (struct waiter *waiter, int pidfd, int options)
   begin (waiter, pidfd, options, true);
 }
 
+/* A filter may hold a question, and a thread that asks sleeps then too. */
+static inline bool
+is_asking (pid_t thread)
+{
+  char text[256];
+  return read_text (format ("/proc/self/task/%d/syscall", (int) thread), text, sizeof text) > 0
+         && atoi (text) == SYS_ioctl;
+}
+
 /* Waits until it sleeps in the call. */
 static inline void
 await_sleep (struct waiter *waiter)
@@ -274,7 +284,8 @@ await_sleep (struct waiter *waiter)
     {
       if (waiter->returned)
         FAIL ("the wait has returned: %d, %s", waiter->result, strerror (waiter->error));
-      quiet = waiter->tid && activity_of (waiter->tid) == 'S' ? quiet + 1 : 0;
+      bool sleeps = waiter->tid && activity_of (waiter->tid) == 'S' && !is_asking (waiter->tid);
+      quiet = sleeps ? quiet + 1 : 0;
       usleep (300);
     }
 }
