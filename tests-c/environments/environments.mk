@@ -14,12 +14,21 @@ check-compilers: $(HEADERS) ## The library built by Debian 12's own rustc and ca
 	@scripts/require-tools python3
 	@$(ENVIRONMENTS) compilers
 
+KERNELS := build/kernels
+FOR_KERNELS := build/tests/seccomp-deny $(KERNELS)/older-info \
+  $(foreach name,fault soak,build/$(name)/$(name) build/$(name)/child)
+
 .PHONY: check-kernels
-check-kernels: $(LINKED) build/tests/seccomp-deny ## The C suite on Linux 5.10 to 7.x, and on older ones; RELEASES=...
+check-kernels: $(LINKED) $(FOR_KERNELS) ## Suite, faults, soak on Linux 5.4 to 7.x; RELEASES="5.4 native" MODES=linked
 	@scripts/require-tools cc python3
 	-@scripts/require-tools musl-gcc
 	+@if command -v $(MUSL_CC) >/dev/null; then $(MAKE) --no-print-directory -s build-kernels; fi
-	@$(ENVIRONMENTS) kernels $(VM_LIMIT) $(RELEASES)
+	@$(ENVIRONMENTS) kernels $(VM_LIMIT) $(if $(MODES),--modes "$(MODES)") \
+	  $(if $(TESTS),--programs "$(TESTS)") $(RELEASES)
+
+$(KERNELS)/older-info: tests-c/environments/kernels/older-info.c tests-c/harness/seccomp.c tests-c/harness/seccomp.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -o $@ $(filter %.c,$^)
 
 .PHONY: check-newest-kernel
 check-newest-kernel: $(LINKED) ## What older kernels cannot do, on Debian's newest kernel
@@ -56,7 +65,6 @@ support: ## Write docs/support.md from what the checks of this group and check-p
 	mv build/support.md.new docs/support.md
 
 # The programs for the virtual machines of check-kernels, by musl's compiler.
-KERNELS := build/kernels
 KERNEL_PROGRAMS := $(TEST_SOURCES:tests-c/suite/%.c=$(KERNELS)/musl/%)
 MUSL_CC ?= musl-gcc
 # musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are

@@ -423,7 +423,7 @@ static const struct test {
   { "wait", wait_for, { have_ended_child, NULL }, 0, PLAIN, false },
   { "wait_running", wait_for, { have_running_child, NULL }, 0, PLAIN, false },
   { "wait_taken", wait_for, { have_taken_child, NULL }, 0, PLAIN, false },
-  { "wait_ignoring_children", wait_for, { have_running_child, ignore_children }, 0, PLAIN, false },
+  { "wait_ignoring_children", wait_for, { have_ignored_child, NULL }, 0, PLAIN, false },
   { "wait_stranger", wait_for, { have_ended_stranger, NULL }, 0, PLAIN, false },
   { "wait_stranger_not_ended", wait_for, { have_running_stranger, NULL }, 0, PLAIN, false },
   { "wait_stranger_patiently", wait_for, { have_patient_stranger, NULL }, EAGAIN, PLAIN, false },

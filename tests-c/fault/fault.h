@@ -73,6 +73,7 @@ int wait_for (const char *name);
 void have_ended_child (void);
 void have_running_child (void);
 void have_taken_child (void);
+void have_ignored_child (void);
 void have_ended_stranger (void);
 void have_running_stranger (void);
 void have_patient_stranger (void);

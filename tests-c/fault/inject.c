@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 /* A number that no system call has. */
-enum { MARK_END = 0x100000, TIME_LIMIT = 10, MOST_TASKS = 64 };
+enum { MARK_END = 0x100000, MOST_TASKS = 64 };
 
 enum { FOLLOW = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK
                 | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL };
@@ -292,7 +292,8 @@ run_with_fault (void (*function) (void *), void *argument, struct fault fault_)
     }
   find_or_add (main);
   /* Again and again after the limit, for a signal between two waits is not enough. */
-  setitimer (ITIMER_REAL, &(struct itimerval) { { 0, 100000 }, { TIME_LIMIT, 0 } }, NULL);
+  const char *limit = getenv ("TEST_TIME_LIMIT");
+  setitimer (ITIMER_REAL, &(struct itimerval) { { 0, 100000 }, { limit ? atoi (limit) : 10, 0 } }, NULL);
   for (;;)
     {
       int status;

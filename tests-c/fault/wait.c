@@ -31,12 +31,6 @@ have_running_child (void)
 {
 }
 
-void
-have_taken_child (void)
-{
-  has_ended = was_taken = true;
-}
-
 /* Whether the kernel tells the exit status of a process that was waited for (Linux 6.15). */
 static bool
 kernel_tells (void)
@@ -58,10 +52,30 @@ kernel_tells (void)
 }
 
 static void
-have_stranger (void)
+need_telling_kernel (void)
 {
   if (!kernel_tells ())
     _exit (SKIPPED);
+}
+
+void
+have_taken_child (void)
+{
+  need_telling_kernel ();
+  has_ended = was_taken = true;
+}
+
+void
+have_ignored_child (void)
+{
+  need_telling_kernel ();
+  ignore_children ();
+}
+
+static void
+have_stranger (void)
+{
+  need_telling_kernel ();
   is_stranger = true;
 }
 

@@ -32,6 +32,14 @@ TEST (where_the_kernel_does_not_tell_it_is_ECHILD_at_once)
   check_untold ();
 }
 
+/* Linux 6.13 and 6.14 answer the question, but not that part of it. */
+TEST (before_Linux_6_15_it_is_ECHILD_at_once)
+{
+  if (kernel_tells ())
+    SKIP ("the kernel tells exit statuses through pidfds");
+  check_untold ();
+}
+
 /* Before Linux 6.9 a pidfd is a file of another kind, to which the question could mean anything. */
 TEST (what_is_not_on_pidfs_is_not_asked)
 {
