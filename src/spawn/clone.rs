@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::extended::{self, Extension};
-use super::{child, outcome, Child, ChildEnd, Frame, HandlerReset, Request, NO_PIDFD};
+use super::{child, fallback, outcome, Child, ChildEnd, Frame, HandlerReset, Request, NO_PIDFD};
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{CloneArgs, CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
 use crate::kernel::{process, zeroed};
@@ -104,6 +104,8 @@ unsafe fn unexpected(frame: &Frame, pid: pid_t) -> Result<Result<Child>> {
         return Ok(Ok(Child { pidfd: Some(pidfd), pid }));
     }
     let _ = process::reap(pidfd.raw());
+    // The next child, by clone, needs its pipe.
+    fallback::forget_sharing();
     Err(Errno(libc::ENOSYS))
 }
 

@@ -398,11 +398,23 @@ signal_set (const int signals[])
   return set;
 }
 
+bool
+has_capability (int number)
+{
+  struct {
+    uint32_t effective, permitted, inheritable;
+  } sets[2] = { { 0 } };
+  const uint32_t header[] = { 0x20080522 /* _LINUX_CAPABILITY_VERSION_3 */, 0 };
+  return syscall (SYS_capget, header, sets) == 0 && (sets[number / 32].effective & 1U << number % 32);
+}
+
 void
 need_root (void)
 {
   if (geteuid () != 0)
     SKIP ("needs root");
+  if (!has_capability (HAVE_SETGID) || !has_capability (HAVE_SETUID))
+    SKIP ("root may not become another user here");
 }
 
 void

@@ -186,12 +186,14 @@ kill_the_child_after_a_while (void)
   CHECK (kill (child, SIGKILL) == 0);
 }
 
-/* Whether a child can have a descriptor of its parent's back (Linux 5.6, unless a sandbox forbids it). */
+/* Whether a child may take its parent's descriptors; containers forbid it. */
 static bool
-gets_descriptors_back (void)
+descriptors_are_available (void)
 {
-  int other = fcntl (1, F_DUPFD_CLOEXEC, 3), status = 0;
-  pid_t self = getpid (), pid = fork ();
+  int other = fcntl (1, F_DUPFD_CLOEXEC, 3);
+  pid_t self = getpid ();
+  int status = 0;
+  pid_t pid = fork ();
   if (pid == 0)
     {
       int pidfd = sys_pidfd_open (self, 0);
@@ -199,17 +201,16 @@ gets_descriptors_back (void)
     }
   CHECK_EQ (waitpid (pid, &status, 0), pid);
   CHECK (close (other) == 0);
-  return WEXITSTATUS (status) == FINE;
+  return WIFEXITED (status) && WEXITSTATUS (status) == FINE;
 }
 
-/* It does not go on before it has a name either. */
+/* It does not go on before it has a name either, unless it cannot get one. */
 ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_and_the_child_waits)
 {
+  if (!descriptors_are_available ())
+    SKIP ("the parent's descriptors are unavailable");
   CHECK_EQ (pthread_atfork (NULL, NULL, close_all_but_the_line), 0);
   register_handlers (kill_the_child_after_a_while);
-  /* Otherwise the child goes on. */
-  if (!gets_descriptors_back ())
-    SKIP ("the parent's descriptors are unavailable");
   open_line ();
   int pidfd = fork_telling (0);
   CHECK (!was_told ());
@@ -221,16 +222,13 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_and_the_child_w
    that it is not there is no child. */
 ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_with_SIGCHLD_ignored)
 {
-  bool sandboxed = !gets_descriptors_back ();
+  bool in_container = !descriptors_are_available ();
   signal (SIGCHLD, SIG_IGN);
   CHECK_EQ (pthread_atfork (NULL, NULL, close_all_but_the_line), 0);
-  for (int i = 0; i < 2; i++)
+  for (int sandboxed = in_container; sandboxed < 2; sandboxed++)
     {
-      if (i == 1)
-        {
-          refuse_call (438 /* pidfd_getfd */, EPERM);
-          sandboxed = true;
-        }
+      if (sandboxed)
+        refuse_call (438 /* pidfd_getfd */, EPERM);
       open_line ();
       int pidfd = fork_telling (0);
       if (was_told () && pidfd < 0)
