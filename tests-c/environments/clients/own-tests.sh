@@ -1,0 +1,67 @@
+# shellcheck shell=sh
+# What the scripts share that run a program's own tests with the library and without it, here or in a root folder.
+
+# The modes: without; preloaded; interposed, with the library in the place of posix_spawn; forks, and of fork and vfork.
+# What each preloads is in $build.
+build_own_tests() {
+  build_interposer || return 1
+  cc -std=gnu11 -D_GNU_SOURCE -DFORKS -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/forks.so" \
+    "${clients:?}/interposer.c" -ldl || return 1
+  cp -L "${library:?}" "${build:?}/libpidfd_spawn.so"
+}
+
+# preloads MODE FOLDER
+preloads() {
+  case $1 in
+    without) ;;
+    preloaded) echo "$2/libpidfd_spawn.so" ;;
+    interposed) echo "$2/interposer.so $2/libpidfd_spawn.so" ;;
+    forks) echo "$2/forks.so $2/libpidfd_spawn.so" ;;
+  esac
+}
+
+# here MODE SECONDS COMMAND...
+here() {
+  preloaded=$(preloads "$1" "$build")
+  seconds=$2
+  shift 2
+  limited "$seconds" env LD_PRELOAD="$preloaded" PIDFD_SPAWN_CALLS="$calls" "$@"
+}
+
+# in_root MODE SECONDS COMMAND...: in the root folder $root and the folder $build, which is /mnt there.  What the command
+# starts ends with it.
+in_root() {
+  preloaded=$(preloads "$1" /mnt)
+  seconds=$2
+  shift 2
+  timeout -k 10 "$seconds" unshare --pid --fork --kill-child scripts/chroot-run "${root:?}" "$build" \
+    env LD_PRELOAD="$preloaded" PIDFD_SPAWN_CALLS="/mnt/${calls##*/}" "$@"
+}
+
+# in_testing PACKAGE...: a root folder of Debian testing with these packages, in $root; else why not, in $why
+in_testing() {
+  why=
+  root=$(scripts/root-folder testing+clients "$@") && return
+  why=${root#skipped: }
+  return 1
+}
+
+# same NAME WITHOUT WITH: two files with a line "RESULT TEST" for each test, of the run without the library and of the
+# one with it.  What fails or is skipped without it does so with it.  Leaves how many in $counts.
+same() {
+  sort -o "$2" "$2"
+  sort -o "$3" "$3"
+  counts="$(wc -l <"$2") results as without ($(cut -d ' ' -f 1 "$2" | uniq -c | awk '{
+    printf "%s%d %s", (NR > 1) ? ", " : "", $1, $2 }'))"
+  why=$(diff "$2" "$3" | sed -n 's/^< /without the library: /p; s/^> /with it: /p' | head -n 6)
+  [ -s "$2" ] || why="no test has run"
+  judge "$1: $counts" "$why"
+}
+
+# by_library NAME LETTER: at least one process was made by it, and none was lost.  Leaves how many in $went.
+by_library() {
+  went="$(counted s) processes by spawn, $(counted f) by fork, $(counted e) calls refused, $(counted l) lost"
+  why=
+  [ "$(counted "$2")" -gt 0 ] && [ "$(counted l)" -eq 0 ] || why=$went
+  judge "$1: by the library ($went)" "$why"
+}
