@@ -5,17 +5,16 @@
  *
  *   LD_PRELOAD="interposer.so libpidfd_spawn.so.0" PROGRAM
  *
- * Compiled with -DFORKS, fork as well becomes pidfd_fork (0), and vfork and _Fork become pidfd_fork
- * (PIDFDFORK_ASYNCSAFE).  The programs that a program executes inherit both libraries.
- *
  * What a call did is appended to the file that PIDFD_SPAWN_CALLS names: a letter for each, 's' for success, 'e' for an
- * error, 'f' for a fork, 'l' for a child that was gone before it could be named: a pidfd cannot tell the ID of a process that somebody
- * else has waited for, which is why a program should keep the pidfd and not do as is done here. */
+ * error, 'l' for a child that was gone before it could be named: a pidfd cannot tell the ID of a process that somebody
+ * else has waited for, which is why a program should keep the pidfd and not do as is done here.
+ *
+ * With PIDFD_SPAWN_FORKS in the environment fork is pidfd_fork, 'f' for success: only where others call it, for the
+ * libc's own functions do not look it up. */
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -26,6 +25,11 @@ typedef int spawn_function (int *, const char *, const posix_spawn_file_actions_
 
 extern spawn_function pidfd_spawn, pidfd_spawnp;
 extern pid_t pidfd_getpid (int);
+extern int pidfd_fork (unsigned int);
+
+static pid_t (*libc_fork) (void);
+/* pidfd_fork calls fork. */
+static __thread int forking;
 
 static void
 count (char what)
@@ -82,55 +86,27 @@ posix_spawnp (pid_t *pid, const char *file, const posix_spawn_file_actions_t *ac
   return spawn (pidfd_spawnp, pid, file, actions, attributes, argv, envp);
 }
 
-#ifdef FORKS
-extern int pidfd_fork (unsigned int);
-
-/* The library makes the child by the libc's function of the same name. */
-static __thread int inside __attribute__ ((tls_model ("initial-exec")));
-
-static pid_t
-by_pidfd_fork (unsigned int flags, const char *real)
+__attribute__ ((constructor)) static void
+find_fork (void)
 {
-  if (inside)
-    return ((pid_t (*) (void)) dlsym (RTLD_NEXT, real)) ();
-  /* A handler that waits for every child would otherwise take it before it is named. */
-  sigset_t child, before;
-  sigemptyset (&child);
-  sigaddset (&child, SIGCHLD);
-  pthread_sigmask (SIG_BLOCK, &child, &before);
-  inside = 1;
-  pid_t result = pidfd_fork (flags);
-  inside = 0;
-  if (result > 0)
-    {
-      int pidfd = result;
-      result = pidfd_getpid (pidfd);
-      int error = errno;
-      syscall (SYS_close, pidfd);
-      errno = error;
-      count (result < 0 ? 'l' : 'f');
-    }
-  else if (result < 0)
-    count ('e');
-  pthread_sigmask (SIG_SETMASK, &before, NULL);
-  return result;
+  libc_fork = (pid_t (*) (void)) dlsym (RTLD_NEXT, "fork");
 }
 
 pid_t
 fork (void)
 {
-  return by_pidfd_fork (0, "fork");
+  if (forking || getenv ("PIDFD_SPAWN_FORKS") == NULL)
+    return libc_fork ();
+  forking = 1;
+  int pidfd = pidfd_fork (0);
+  forking = 0;
+  if (pidfd == 0)
+    return 0;
+  pid_t pid = pidfd < 0 ? -1 : pidfd_getpid (pidfd);
+  count (pid > 0 ? 'f' : pidfd < 0 ? 'e' : 'l');
+  int saved = errno;
+  if (pidfd > 0)
+    syscall (SYS_close, pidfd);
+  errno = saved;
+  return pid;
 }
-
-pid_t
-vfork (void)
-{
-  return by_pidfd_fork (1U << 1 /* PIDFDFORK_ASYNCSAFE */, "fork");
-}
-
-pid_t
-_Fork (void)
-{
-  return by_pidfd_fork (1U << 1, "_Fork");
-}
-#endif

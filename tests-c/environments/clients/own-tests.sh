@@ -1,41 +1,44 @@
 # shellcheck shell=sh
 # What the scripts share that run a program's own tests with the library and without it, here or in a root folder.
 
-# The modes: without; preloaded; interposed, with the library in the place of posix_spawn; forks, and of fork and vfork.
-# What each preloads is in $build.
 build_own_tests() {
   build_interposer || return 1
-  cc -std=gnu11 -D_GNU_SOURCE -DFORKS -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/forks.so" \
-    "${clients:?}/interposer.c" -ldl || return 1
+  cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/forks.so" \
+    "${clients:?}/forks.c" || return 1
   cp -L "${library:?}" "${build:?}/libpidfd_spawn.so"
 }
 
-# preloads MODE FOLDER
-preloads() {
+# in_mode MODE FOLDER: the environment of a command; FOLDER is $build as the command sees it.  The modes are: without;
+# preloaded; interposed, with the library in the place of posix_spawn; forks, in that of fork and vfork as well.
+in_mode() {
+  interposed=$2/interposer.so:$2/libpidfd_spawn.so
+  counts_to=PIDFD_SPAWN_CALLS=$2/${calls##*/}
   case $1 in
-    without) ;;
-    preloaded) echo "$2/libpidfd_spawn.so" ;;
-    interposed) echo "$2/interposer.so $2/libpidfd_spawn.so" ;;
-    forks) echo "$2/forks.so $2/libpidfd_spawn.so" ;;
+    without) echo LD_PRELOAD= ;;
+    preloaded) echo "LD_PRELOAD=$2/libpidfd_spawn.so" ;;
+    interposed) echo "LD_PRELOAD=$interposed $counts_to" ;;
+    forks) echo "LD_PRELOAD=$2/forks.so:$interposed $counts_to PIDFD_SPAWN_FORKS=1" ;;
   esac
 }
 
 # here MODE SECONDS COMMAND...
 here() {
-  preloaded=$(preloads "$1" "$build")
+  settings=$(in_mode "$1" "$build")
   seconds=$2
   shift 2
-  limited "$seconds" env LD_PRELOAD="$preloaded" PIDFD_SPAWN_CALLS="$calls" "$@"
+  # shellcheck disable=SC2086 # a list
+  limited "$seconds" env $settings "$@"
 }
 
 # in_root MODE SECONDS COMMAND...: in the root folder $root and the folder $build, which is /mnt there.  What the command
 # starts ends with it.
 in_root() {
-  preloaded=$(preloads "$1" /mnt)
+  settings=$(in_mode "$1" /mnt)
   seconds=$2
   shift 2
+  # shellcheck disable=SC2086 # a list
   timeout -k 10 "$seconds" unshare --pid --fork --kill-child scripts/chroot-run "${root:?}" "$build" \
-    env LD_PRELOAD="$preloaded" PIDFD_SPAWN_CALLS="/mnt/${calls##*/}" "$@"
+    env $settings "$@"
 }
 
 # in_testing PACKAGE...: a root folder of Debian testing with these packages, in $root; else why not, in $why
