@@ -68,3 +68,8 @@ by_library() {
   [ "$(counted "$2")" -gt 0 ] && [ "$(counted l)" -eq 0 ] || why=$went
   judge "$1: by the library ($went)" "$why"
 }
+
+# bound SYMBOL: reads what the loader says with LD_DEBUG=bindings
+bound() {
+  grep -q "to .*/libpidfd_spawn\.so.*\`$1'"
+}
