@@ -41,11 +41,26 @@ in_root() {
     env $settings "$@"
 }
 
-# in_testing PACKAGE...: a root folder of Debian testing with these packages, in $root; else why not, in $why
-in_testing() {
+# in_release RELEASE PACKAGE...: a root folder of it with these packages, in $root; else why not, in $why
+in_release() {
   why=
-  root=$(scripts/root-folder testing+clients "$@") && return
+  root=$(scripts/root-folder "$@") && return
   why=${root#skipped: }
+  return 1
+}
+
+# Apart from the folder that others use, for these are many.
+in_testing() {
+  in_release testing+clients "$@"
+}
+
+# newest_source PACKAGE: the newest release of Debian whose source a mirror has, in $release, and its folder in $source;
+# else why not, in $why
+newest_source() {
+  for release in testing trixie bookworm; do
+    source=$(scripts/debian-package $release "src:$1") && return
+    why="${source#skipped: }"
+  done
   return 1
 }
 
@@ -57,7 +72,7 @@ same() {
   counts="$(wc -l <"$2") results as without ($(cut -d ' ' -f 1 "$2" | uniq -c | awk '{
     printf "%s%d %s", (NR > 1) ? ", " : "", $1, $2 }'))"
   why=$(diff "$2" "$3" | sed -n 's/^< /without the library: /p; s/^> /with it: /p' | head -n 6)
-  [ -s "$2" ] || why="no test has run"
+  grep -qi '^ok \|^pass ' "$2" || why="no test has passed"
   judge "$1: $counts" "$why"
 }
 
