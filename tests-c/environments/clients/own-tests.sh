@@ -41,17 +41,19 @@ in_root() {
     env $settings "$@"
 }
 
-# in_release RELEASE PACKAGE...: a root folder of it with these packages, in $root; else why not, in $why
+# in_release RELEASE PACKAGE...: a root folder of it with these packages, in $root; else why not, in $why.  It is apart
+# from the one that others use, for the packages are many.
 in_release() {
+  folder=$1+clients
+  shift
   why=
-  root=$(scripts/root-folder "$@") && return
+  root=$(scripts/root-folder "$folder" "$@") && return
   why=${root#skipped: }
   return 1
 }
 
-# Apart from the folder that others use, for these are many.
 in_testing() {
-  in_release testing+clients "$@"
+  in_release testing "$@"
 }
 
 # newest_source PACKAGE: the newest release of Debian whose source a mirror has, in $release, and its folder in $source;
