@@ -49,3 +49,39 @@ build_interposer() {
     cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/interposer.so" \
       "${clients:?}/interposer.c"
 }
+
+# as_before WITHOUT WITH: two files of TAP.  What passes without the library must pass with it.
+as_before() {
+  awk '
+    !/^(not )?ok / { next }
+    { result = sub (/^not /, "") ? "failed" : / # SKIP/ ? "skipped" : "passed"
+      sub (/ # .*/, "") }
+    FILENAME == ARGV[1] { names[++tests] = $0; before[tests] = result; next }
+    { after[$0] = result }
+    END {
+      if (!tests)
+        print "not ok - " ARGV[1] "\n# no test was run without the library"
+      for (test = 1; test <= tests; test++) {
+        name = names[test]
+        if (before[test] != "passed")
+          print name " # SKIP without the library it is " before[test] " too"
+        else if (after[name] == "passed")
+          print name
+        else
+          print "not " name "\n# with the library it is " (name in after ? after[name] : "not reached")
+      }
+    }' "$1" "$2"
+}
+
+# spawner.c by the libc's functions and by the library, in folders of their own: BUILD/CLIENT.without/spawner,
+# BUILD/CLIENT.with/spawner.
+build_spawners() { # CLIENT
+  scripts/require-tools cc || return
+  mkdir -p "$build/$1.without" "$build/$1.with"
+  set -- "$1" -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror "$clients/spawner.c" -pthread -o
+  client=$1
+  shift
+  cc -DREFERENCE "$@" "$build/$client.without/spawner" &&
+    cc -I"${library%/*}/../include" "$@" "$build/$client.with/spawner" -L"${library%/*}" -lpidfd_spawn \
+      -Wl,-rpath,"${library%/*}"
+}
