@@ -44,6 +44,10 @@ ROWS = [
      "socketpair + fork + SCM_RIGHTS", "<=", 0.90),
     ("starting /bin/true with the library preloaded", "with an empty .so preloaded", "native", "load",
      "with the library preloaded", "with an empty .so preloaded", "<=", 1.015),
+    ("`make -j2` of git with the library preloaded, wall time", "without it", "build", "build-wall",
+     "with the library preloaded", "without it", "<=", 1.005),
+    ("`make -j2` of git with the library preloaded, processor time", "without it", "build", "build-cpu",
+     "with the library preloaded", "without it", "<=", 1.005),
     ("pidfd_fork(0), one thread, unshare refused", "fork + pidfd_open", "sandbox-fork", "sandbox-fork",
      "pidfd_fork (0)", "fork + pidfd_open", "<=", 1.08),
     ("plain pidfd_spawn, clone3 refused", "vfork + execve + pidfd_open", "sandbox-spawn", "sandbox-spawn",
@@ -89,7 +93,7 @@ def find_ratio(results, libc, group_name, of, to):
     """The ratio with its interval, or why there is none."""
     if libc not in results:
         reasons = {"glibc-2.41": ": this C library is missing here", "musl": ": this C library is missing here",
-                   "programs": ": make bench-programs"}
+                   "programs": ": make bench-programs", "build": ": make bench-build"}
         return "not measured" + reasons.get(libc, "")
     for group in results[libc]["groups"]:
         if group["name"] == group_name:

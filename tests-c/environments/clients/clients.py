@@ -6,7 +6,8 @@ from places import BUILD, run
 from results import Tally
 
 HERE = BUILD.parent / "tests-c/environments/clients"
-CLIENTS = ("rust-std", "python-ctypes", "systemd", "sandbox", "builds", "cpython", "libgc", "c++")
+CLIENTS = ("rust-std", "python-ctypes", "systemd", "sandbox", "builds", "cpython", "libgc", "c++",
+           "systemd-system", "fish", "tmux", "git", "nginx", "gdb", "strace", "valgrind", "sanitizers")
 
 
 def add_arguments(parser):

@@ -3,7 +3,7 @@
  * A program that starts others, for tools that watch programs.  It tells in TAP what came of each; the same source is
  * built with -DREFERENCE for the libc's posix_spawn and fork, whose processes such tools know.
  *
- *   spawner [TEST]: all tests, or that one
+ *   spawner [TEST...]: all tests, or some
  *
  * The children of this process are this program too: `spawner child` compares what it finds with what was asked for. */
 
@@ -205,7 +205,12 @@ main (int argc, char **argv)
   if (realpath (argv[0], self) == NULL)
     return 2;
   for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-    if (argc < 2 || strcmp (argv[1], tests[i].name) == 0)
-      tests[i].test ();
+    {
+      int wanted = argc < 2;
+      for (int j = 1; j < argc; j++)
+        wanted |= strcmp (argv[j], tests[i].name) == 0;
+      if (wanted)
+        tests[i].test ();
+    }
   return 0;
 }
