@@ -64,6 +64,14 @@ $(PROGRAMS)/std-command: bench/programs/std-command.rs
 	@mkdir -p $(@D)
 	$${RUSTC:-rustc} --edition 2021 -O -o $@ $<
 
+BUILDS ?= 5
+
+.PHONY: bench-build
+bench-build: $(SO) ## Measure a whole build, of git, with the library preloaded and without: [BUILDS=N]
+	@scripts/require-tools python3
+	@mkdir -p $(BENCH)
+	@python3 bench/build.py $(BENCH) $(CURDIR)/$(SO) $(BUILDS)
+
 .PHONY: plots
 plots: $(GUARD)/guard $(GUARD)/driver ## Draw docs/plots/ from what `make bench` measured
 	@scripts/require-tools python3 gnuplot

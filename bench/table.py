@@ -44,6 +44,10 @@ ROWS = [
      "socketpair + fork + SCM_RIGHTS", "<=", 0.90),
     ("starting /bin/true with the library preloaded", "with an empty .so preloaded", "native", "load",
      "with the library preloaded", "with an empty .so preloaded", "<=", 1.015),
+    ("`make -j2` of git with the library preloaded, wall time", "without it", "build", "build-wall",
+     "with the library preloaded", "without it", "<=", 1.005),
+    ("`make -j2` of git with the library preloaded, processor time", "without it", "build", "build-cpu",
+     "with the library preloaded", "without it", "<=", 1.005),
     ("plain pidfd_spawn in a container", VFORK, "container", "container-spawn", OURS, VFORK, "<=", 1.32),
     ("plain pidfd_spawn in a container", POSIX_SPAWN, "container", "container-spawn", OURS, POSIX_SPAWN, "<=", 0.70),
     ("pidfd_fork(0), one thread, in a container", "fork + pidfd_open", "container", "container-fork",
@@ -98,7 +102,7 @@ def find_ratio(results, libc, group_name, of, to):
     """The ratio with its interval, or why there is none."""
     if libc not in results:
         reasons = {"glibc-2.41": ": this C library is missing here", "musl": ": this C library is missing here",
-                   "programs": ": make bench-programs"}
+                   "programs": ": make bench-programs", "build": ": make bench-build"}
         return "not measured" + reasons.get(libc, "")
     for group in results[libc]["groups"]:
         if group["name"] == group_name:

@@ -14,17 +14,20 @@ import os
 import pathlib
 import random
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from ratio import compare, describe
 
 OURS = "pidfd_spawn_ext"
 SIZES = {1: "1 MiB", 512: "512 MiB", 4096: "4 GiB"}
 DESCRIPTORS = 5000
 STARTS = 5  # in a turn
 SLOWNESS = {1: 1, 512: 4, 4096: 10}  # how many times fewer rounds
-RESAMPLES = 1000
 
 
 class Missing(Exception):
@@ -89,22 +92,6 @@ def measure(ours, theirs, mebibytes, child, rounds):
             for program, sample in turns:
                 sample.append(program.take_turn(STARTS))
     return samples
-
-
-def compare(of, to):
-    """The ratio of two medians with its 95 % confidence interval; whole rounds are drawn."""
-    ratios = []
-    for _ in range(RESAMPLES):
-        drawn = random.choices(range(len(of)), k=len(of))
-        ratios.append(statistics.median(of[i] for i in drawn) / statistics.median(to[i] for i in drawn))
-    ratios.sort()
-    return {"ratio": round(statistics.median(of) / statistics.median(to), 4),
-            "low": round(ratios[int(RESAMPLES * 0.025)], 4), "high": round(ratios[int(RESAMPLES * 0.975)], 4)}
-
-
-def describe(name, sample):
-    return {"name": name, "minimum_us": round(min(sample), 3), "median_us": round(statistics.median(sample), 3),
-            "p90_us": round(statistics.quantiles(sample, n=10)[8], 3)}
 
 
 def measure_size(programs, missing, mebibytes, child, rounds):

@@ -7,7 +7,8 @@ from results import Tally
 
 HERE = BUILD.parent / "tests-c/environments/clients"
 CLIENTS = ("rust-std", "python-ctypes", "systemd", "sandbox", "builds", "cpython", "libgc", "c++",
-           "std-tests", "cpython-testing", "go", "java", "liburing", "guile", "libuv", "node")
+           "std-tests", "cpython-testing", "go", "java", "liburing", "guile", "libuv", "node",
+           "systemd-system", "fish", "tmux", "git", "nginx", "gdb", "strace", "valgrind", "sanitizers")
 
 
 def add_arguments(parser):

@@ -49,3 +49,69 @@ build_interposer() {
     cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/interposer.so" \
       "${clients:?}/interposer.c"
 }
+
+# as_before WITHOUT WITH: two files of TAP.  What passes without the library must pass with it.
+as_before() {
+  awk '
+    !/^(not )?ok / { next }
+    { result = sub (/^not /, "") ? "failed" : / # SKIP/ ? "skipped" : "passed"
+      sub (/ # .*/, "") }
+    FILENAME == ARGV[1] { names[++tests] = $0; before[tests] = result; next }
+    { after[$0] = result }
+    END {
+      if (!tests)
+        print "not ok - " ARGV[1] "\n# no test was run without the library"
+      for (test = 1; test <= tests; test++) {
+        name = names[test]
+        if (before[test] != "passed")
+          print name " # SKIP without the library it is " before[test] " too"
+        else if (!(name in after))
+          print "not " name "\n# with the library it is not reached"
+        else if (after[name] != "passed")
+          print "not " name "\n# with the library it is " after[name]
+        else
+          print name
+      }
+    }' "$1" "$2"
+}
+
+# spawner.c by the libc's functions and by the library, in folders of their own: BUILD/CLIENT.without/spawner,
+# BUILD/CLIENT.with/spawner, which takes the library from its folder.
+build_spawners() { # CLIENT
+  for mode in without with; do mkdir -p "$build/$1.$mode"; done
+  cp "$library" "$build/$1.with/libpidfd_spawn.so.0"
+  scripts/require-tools cc &&
+    build_spawner "$build/$1.without/spawner" -DREFERENCE &&
+    build_spawner "$build/$1.with/spawner" -I"${library%/*}/../include" -L"${library%/*}" -lpidfd_spawn \
+      -Wl,-rpath,"\$ORIGIN"
+}
+
+build_spawner() { # PROGRAM FLAG...
+  program=$1
+  shift
+  cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -o "$program" "${clients:?}/spawner.c" -pthread "$@"
+}
+
+# both_sessions CLIENT COMMAND...: in the root folder $root, where BUILD/CLIENT is /mnt and holds this folder's files
+# of that client, a command that reports in TAP: without the library and interposed, with forks by pidfd_fork.  What
+# passes without the library must pass with it.  No process and no network of the machine's is there.
+both_sessions() {
+  client=$1
+  shift
+  calls=$build/$client/calls
+  rm -rf "${build:?}/$client"
+  mkdir "$build/$client"
+  cp "${clients:?}/$client"-* "${library:?}" "$build/interposer.so" "$build/$client"
+  : >"$calls"
+  session without "$@"
+  session with env LD_PRELOAD="/mnt/interposer.so /mnt/${library##*/}" PIDFD_SPAWN_CALLS=/mnt/calls \
+    PIDFD_SPAWN_FORKS=1 "$@"
+  as_before "$build/$client/without.tap" "$build/$client/with.tap" | sed -E "s/^(not ok|ok) - /\1 - $client: /"
+}
+
+session() { # MODE COMMAND...
+  mode=$1
+  shift
+  limited 300 unshare --pid --fork --kill-child scripts/chroot-run --offline "${root:?}" "$build/$client" "$@" \
+    >"$build/$client/$mode.tap" 2>"$build/$client/$mode.log"
+}
