@@ -72,7 +72,7 @@ static char *cgroup_directory;
 static inline void
 need_clone3 (void)
 {
-  if (syscall (435 /* clone3 */, NULL, 0) == -1 && errno != EINVAL && errno != EFAULT)
+  if (syscall (SYS_clone3, NULL, 0) == -1 && errno != EINVAL && errno != EFAULT)
     SKIP ("no clone3: %s", strerror (errno));
 }
 

@@ -31,22 +31,16 @@ exit_4 (void)
 static void
 without_clone3 (int error)
 {
-#ifdef SYS_clone3
   refuse_call (SYS_clone3, error);
   CHECK_ERRNO (syscall (SYS_clone3, NULL, 0), error);
-#else
-  SKIP ("the headers do not know clone3 (for error %d)", error);
-#endif
 }
 
 static void
 need_clone3 (void)
 {
-#ifdef SYS_clone3
   /* A sandbox may refuse the size that the library shows alone. */
   if (syscall (SYS_clone3, NULL, 0) == -1 && errno == EINVAL && syscall (SYS_clone3, NULL, 64) == -1 && errno == EFAULT)
     return;
-#endif
   SKIP ("no clone3");
 }
 
@@ -172,9 +166,7 @@ check_refused_once (void *error)
 {
   without_clone3 (*(int *) error);
   CHECK_WORKS (NULL, NULL);
-# ifdef SYS_clone3
   kill_on_call (SYS_clone3);
-# endif
   CHECK_WORKS (NULL, NULL);
   CHECK_FAILS (test_path ("none"), NULL, NULL, ENOENT);
 }
@@ -193,9 +185,7 @@ check_refused_once_and_failed (void *unused)
   (void) unused;
   without_clone3 (ENOSYS);
   CHECK_FAILS (test_path ("none"), NULL, NULL, ENOENT);
-# ifdef SYS_clone3
   kill_on_call (SYS_clone3);
-# endif
   CHECK_WORKS (NULL, NULL);
 }
 
@@ -223,8 +213,6 @@ TEST (clone3_without_a_free_descriptor_is_no_refusal)
 
 /* What goes by is no refusal: when there is room again, clone3 is used again.  Another thread answers for the kernel,
    once with the error, then as the kernel does. */
-
-# ifdef SYS_clone3
 
 static volatile int listener = -1;
 
@@ -266,8 +254,6 @@ TEST (clone3_that_fails_for_now_is_no_refusal)
   for (int i = 0; i < 5; i++)
     CHECK_EQ (in_fork (check_tried_again, &errors[i]), 0);
 }
-
-# endif
 
 /* ---- A PID namespace that is new: whoever comes first is its process 1, and with that one it ends ---- */
 
