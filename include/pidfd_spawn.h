@@ -48,8 +48,8 @@ extern int pidfd_getfd (int, int, unsigned int) __THROW __asm__ ("pidfd_getfd");
 extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW __asm__ ("pidfd_send_signal");
 #  endif
 # endif
-#endif
-#if !defined PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN && defined __has_include
+/* That of an older glibc is not asked: it is none, or says nothing, as zig has it.  */
+#elif defined __has_include
 # if __has_include (<sys/pidfd.h>)
 #  include <sys/pidfd.h>
 #  define PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN 1

@@ -5,9 +5,14 @@ VM_LIMIT = $(if $(VM_TIME_LIMIT),--vm-time-limit $(VM_TIME_LIMIT))
 
 ##@ Other environments
 .PHONY: check-matrix
-check-matrix: $(SO) $(ARCHIVE) $(HEADERS) ## The C suite with four versions of glibc and two of musl
+check-matrix: $(SO) $(ARCHIVE) $(HEADERS) ## The C suite with every glibc and musl that is to be had; LIBC="name ..."
 	@scripts/require-tools python3
-	@$(ENVIRONMENTS) matrix
+	@$(ENVIRONMENTS) matrix $(LIBC)
+
+.PHONY: check-glibcs
+check-glibcs: $(SO) $(ARCHIVE) $(HEADERS) ## Headers and programs for every glibc since 2.17, linked; GLIBC="2.28 ..."
+	@scripts/require-tools python3
+	@$(ENVIRONMENTS) glibcs $(GLIBC)
 
 .PHONY: check-compilers
 check-compilers: $(HEADERS) ## The library built by Debian 12's own rustc and cargo, the C suite by its gcc and clang

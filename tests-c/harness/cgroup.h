@@ -75,7 +75,7 @@ need_clone3 (void)
 {
   /* struct clone_args as of then; no descriptor has that number. */
   uint64_t arguments[11] = { [0] = 1ULL << 33 /* CLONE_INTO_CGROUP */, [4] = SIGCHLD, [10] = INT_MAX };
-  CHECK_EQ (syscall (435 /* clone3 */, arguments, sizeof arguments), -1);
+  CHECK_EQ (syscall (SYS_clone3, arguments, sizeof arguments), -1);
   if (errno != EBADF)
     SKIP ("no clone3 that knows cgroups: %s", strerror (errno));
 }

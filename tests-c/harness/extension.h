@@ -127,7 +127,7 @@ need_plain_clone3 (void)
 {
   /* struct clone_args as of Linux 5.3: flags, three places, the exit signal, the stack and thread-local storage. */
   uint64_t arguments[8] = { [0] = 1ULL << 32 /* CLONE_CLEAR_SIGHAND */, [4] = SIGCHLD };
-  pid_t pid = (pid_t) syscall (435 /* clone3 */, arguments, sizeof arguments);
+  pid_t pid = (pid_t) syscall (SYS_clone3, arguments, sizeof arguments);
   if (pid == 0)
     _exit (0);
   if (pid < 0)

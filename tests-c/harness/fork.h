@@ -13,8 +13,6 @@
 
 #define SHARED __attribute__ ((unused)) static
 
-enum { SYS_PIDFD_OPEN = 434 };
-
 enum {
   FINE = 40,
   LONG = 10000, /* milliseconds in which a thing that happens at all has happened */
@@ -237,7 +235,7 @@ clone_with_number (pid_t number)
   struct {
     uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size;
   } arguments = { .exit_signal = SIGCHLD, .set_tid = (uintptr_t) &number, .set_tid_size = 1 };
-  pid_t pid = (pid_t) syscall (435 /* clone3 */, &arguments, sizeof arguments);
+  pid_t pid = (pid_t) syscall (SYS_clone3, &arguments, sizeof arguments);
   if (pid == 0)
     for (;;)
       pause ();
@@ -248,10 +246,10 @@ clone_with_number (pid_t number)
 SHARED int
 filter_pidfds_of_others (uint32_t action, enum filter_flags flags)
 {
-  return SET_FILTER_WITH (flags, { SYS_PIDFD_OPEN, 0, ALL_BITS, (uint32_t) getpid (), FILTER_ALLOW },
+  return SET_FILTER_WITH (flags, { SYS_pidfd_open, 0, ALL_BITS, (uint32_t) getpid (), FILTER_ALLOW },
                           /* A number below 0 is that of no process. */
-                          { SYS_PIDFD_OPEN, 0, 1U << 31, 1U << 31, FILTER_ALLOW },
-                          { .call = SYS_PIDFD_OPEN, .action = action });
+                          { SYS_pidfd_open, 0, 1U << 31, 1U << 31, FILTER_ALLOW },
+                          { .call = SYS_pidfd_open, .action = action });
 }
 
 /* The call under test.  A child that returns from it tells and ends. */

@@ -443,7 +443,7 @@ sys_pidfd_send_signal (int pidfd, int signal, void *info, unsigned int flags)
 int
 sys_pidfd_getfd (int pidfd, int fd, unsigned int flags)
 {
-  return (int) syscall (438 /* pidfd_getfd */, pidfd, fd, flags);
+  return (int) syscall (SYS_pidfd_getfd, pidfd, fd, flags);
 }
 
 #if !HAVE_LIBRARY

@@ -27,12 +27,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "interface.h"
+#include "numbers.h"
 #include "procfs.h"
 #include "seccomp.h"
 #include "snapshot.h"

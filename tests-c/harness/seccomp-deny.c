@@ -12,13 +12,13 @@
  *
  *   seccomp-deny clone3=ENOSYS waitid:0=3:EINVAL -- ./program */
 
+#include "numbers.h"
 #include "seccomp.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 struct name {
@@ -29,7 +29,7 @@ struct name {
 /* A call that has several numbers stands here several times: with 32 bits some came anew for times of 64. */
 #define CALL(name) { #name, SYS_##name }
 static const struct name calls[] = {
-  CALL (clone3),      { "close_range", 436 },
+  CALL (clone3),      CALL (close_range),
   CALL (clone),       CALL (waitid),
   CALL (ioctl),       CALL (unshare),
   CALL (pipe2),       CALL (eventfd2),
@@ -37,7 +37,7 @@ static const struct name calls[] = {
   CALL (write),       CALL (read),
   CALL (socketpair),  CALL (sendmsg),
   CALL (recvmsg),     CALL (prctl),
-  { "pidfd_open", 434 }, CALL (rt_sigaction),
+  CALL (pidfd_open),  CALL (rt_sigaction),
   CALL (setns),       CALL (execveat),
   CALL (capget),      CALL (prlimit64),
   CALL (umask),       CALL (getppid),

@@ -121,11 +121,9 @@ ask_for_ids_the_old_way (void)
 static void
 spawn_the_old_way (void)
 {
-# ifdef SYS_clone3
   refuse_call (SYS_clone3, ENOSYS);
   spawn_something ();
   spawn_nothing ();
-# endif
 }
 #endif
 

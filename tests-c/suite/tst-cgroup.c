@@ -166,7 +166,6 @@ TEST (failing_program_in_a_cgroup)
 static void
 check_without_clone3 (void *error)
 {
-# ifdef SYS_clone3
   refuse_call (SYS_clone3, *(int *) error);
   int root = open ("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   CHECK (root >= 0);
@@ -175,9 +174,6 @@ check_without_clone3 (void *error)
   CHECK_FAILS (700, EOPNOTSUPP);
   /* Which descriptor it is makes no difference there, unless the kernel may know clone3 and not the flag. */
   check_failure_at (__LINE__, -1, "/bin/sleep", EOPNOTSUPP, *(int *) error == EINVAL ? EINVAL : EOPNOTSUPP);
-# else
-  SKIP ("the headers do not know clone3 (for error %d)", *(int *) error);
-# endif
 }
 
 TEST (cgroup_without_clone3)
@@ -192,7 +188,6 @@ TEST (cgroup_without_clone3)
 /* A refusal of clone3 is remembered, but only clone3 can put a child into a cgroup. */
 TEST (cgroup_after_a_refusal_of_clone3)
 {
-# ifdef SYS_clone3
   int fd = make_own_cgroup ();
   posix_spawnattr_t attributes = attributes_with_cgroup (fd, 0);
   /* That which the library asks for without a cgroup is smaller. */
@@ -212,15 +207,11 @@ TEST (cgroup_after_a_refusal_of_clone3)
       CHECK (inside);
     }
   remove_cgroup (fd);
-# else
-  SKIP ("the headers do not know clone3");
-# endif
 }
 
 /* The same where there are no cgroups: the kernel was asked if it says what is wrong with the descriptor. */
 TEST (bad_cgroup_after_a_refusal_of_clone3)
 {
-# ifdef SYS_clone3
   need_clone3 ();
   posix_spawnattr_t attributes = attributes_with_cgroup (700, 0);
   int pidfd = UNTOUCHED, before = SPAWN (&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv, environ);
@@ -230,9 +221,6 @@ TEST (bad_cgroup_after_a_refusal_of_clone3)
   CHECK_EQ (SPAWN (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv, environ), 0);
   kill_and_reap (pidfd);
   CHECK_FAILS (700, EBADF);
-# else
-  SKIP ("the headers do not know clone3");
-# endif
 }
 
 #else

@@ -129,14 +129,12 @@ emulate (pid_t tracee, const struct emulator *emulator)
               if (emulator->before_clone)
                 emulator->before_clone ();
             }
-# ifdef SYS_clone3
           /* The null pointer is a question whether there is the call at all. */
           if (CALL_NUMBER (values) == SYS_clone3 && emulator->has_clone3 && FIRST_ARGUMENT (values) != 0)
             {
               take_flags (tracee, (uint32_t *) (uintptr_t) FIRST_ARGUMENT (values), emulator->missing);
               seen++;
             }
-# endif
         }
       else if (made)
         {
@@ -154,13 +152,8 @@ work_under_emulation (const struct emulator *emulator, void (*body) (void))
   CHECK (tracee >= 0);
   if (tracee == 0)
     {
-# ifdef SYS_clone3
       if (!emulator->has_clone3)
         refuse_call (SYS_clone3, ENOSYS);
-# else
-      if (emulator->has_clone3)
-        SKIP ("the headers do not know clone3");
-# endif
       if (ptrace (PTRACE_TRACEME, 0, NULL, NULL) != 0)
         SKIP ("no ptrace: %s", strerror (errno));
       raise (SIGSTOP);

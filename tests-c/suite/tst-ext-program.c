@@ -350,14 +350,10 @@ TEST (script_by_descriptor_that_is_marked_or_unmarked)
 static int
 file_in_memory (unsigned int flags)
 {
-#ifdef SYS_memfd_create
   int fd = (int) syscall (SYS_memfd_create, "program", flags);
   if (fd < 0)
     SKIP ("no memfd: %s", strerror (errno));
   return fd;
-#else
-  SKIP ("the headers do not know memfd_create (flags %u)", flags);
-#endif
 }
 
 /* The program knows where its library is by where it is itself. */

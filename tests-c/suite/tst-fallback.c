@@ -31,24 +31,18 @@ exit_4 (void)
 static void
 without_clone3 (int error)
 {
-#ifdef SYS_clone3
   refuse_call (SYS_clone3, error);
   CHECK_ERRNO (syscall (SYS_clone3, NULL, 0), error);
-#else
-  SKIP ("the headers do not know clone3 (for error %d)", error);
-#endif
 }
 
 static void
 need_clone3 (void)
 {
-#ifdef SYS_clone3
   /* As the library asks for it: a sandbox may refuse that size alone, and Linux 5.4 does not know the first flag.
      There is no place for the pidfd, so that no child is made. */
   uint64_t arguments[8] = { [0] = 1ULL << 32 /* CLONE_CLEAR_SIGHAND */ | 0x1000 /* CLONE_PIDFD */, [4] = SIGCHLD };
   if (syscall (SYS_clone3, arguments, sizeof arguments) == -1 && errno == EFAULT)
     return;
-#endif
   SKIP ("no clone3");
 }
 
@@ -174,9 +168,7 @@ check_refused_once (void *error)
 {
   without_clone3 (*(int *) error);
   CHECK_WORKS (NULL, NULL);
-# ifdef SYS_clone3
   kill_on_call (SYS_clone3);
-# endif
   CHECK_WORKS (NULL, NULL);
   CHECK_FAILS (test_path ("none"), NULL, NULL, ENOENT);
 }
@@ -195,9 +187,7 @@ check_refused_once_and_failed (void *unused)
   (void) unused;
   without_clone3 (ENOSYS);
   CHECK_FAILS (test_path ("none"), NULL, NULL, ENOENT);
-# ifdef SYS_clone3
   kill_on_call (SYS_clone3);
-# endif
   CHECK_WORKS (NULL, NULL);
 }
 
@@ -225,8 +215,6 @@ TEST (clone3_without_a_free_descriptor_is_no_refusal)
 
 /* What goes by is no refusal: when there is room again, clone3 is used again.  Another thread answers for the kernel,
    once with the error, then as the kernel does. */
-
-# ifdef SYS_clone3
 
 static volatile int listener = -1;
 
@@ -268,8 +256,6 @@ TEST (clone3_that_fails_for_now_is_no_refusal)
   for (int i = 0; i < 5; i++)
     CHECK_EQ (in_fork (check_tried_again, &errors[i]), 0);
 }
-
-# endif
 
 /* ---- A PID namespace that is new: whoever comes first is its process 1, and with that one it ends ---- */
 

@@ -219,7 +219,6 @@ TEST (fork_gives_no_zero)
   with_each (fork_plainly);
 }
 
-# ifdef SYS_clone3
 /* The other way of a spawn may need descriptors of its own. */
 static void
 without_clone3 (int set)
@@ -235,6 +234,5 @@ TEST (spawn_without_clone3)
 {
   with_each (without_clone3);
 }
-# endif
 
 #endif

@@ -15,7 +15,11 @@
 
 #include <dlfcn.h>
 #include <stdatomic.h>
-#include <sys/random.h>
+#if !GLIBC_BEFORE (2, 25)
+# include <sys/random.h>
+#else
+# define getrandom(bytes, size, flags) syscall (SYS_getrandom, bytes, size, flags)
+#endif
 
 enum { FORKS = 200, AT_ONCE = 8, PATIENCE = 20 };
 
@@ -238,8 +242,9 @@ use_signals (void)
 {
   raised = 0;
   STEP (70, raise (SIGUSR1) == 0 && raised == 1);
-  STEP (71, syscall (SYS_tgkill, getpid (), gettid (), SIGUSR1) == 0 && raised == 2);
-  STEP (72, getpid () == gettid ());
+  pid_t thread = (pid_t) syscall (SYS_gettid);
+  STEP (71, syscall (SYS_tgkill, getpid (), thread, SIGUSR1) == 0 && raised == 2);
+  STEP (72, getpid () == thread);
 }
 
 static void

@@ -195,7 +195,6 @@ TEST (spawnp_on_a_signal_stack)
 
 #if HAVE_LIBRARY
 
-# ifdef SYS_clone3
 /* Where clone3 is refused, the way is another one, and so is its need. */
 TEST_LEAVING (spawn_by_the_fallback_in_a_small_thread)
 {
@@ -220,7 +219,6 @@ TEST_LEAVING (spawnp_by_the_fallback_on_a_signal_stack)
   refuse_call (SYS_clone3, ENOSYS);
   check_spawnp_in (on_signal_stack);
 }
-# endif
 
 static unsigned int fork_flags;
 

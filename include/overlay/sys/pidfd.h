@@ -26,6 +26,12 @@ extern "C" {
 # endif
 # ifndef PIDFD_SPAWN_OVERLAY_SYS_PIDFD_H
 #  define PIDFD_SPAWN_OVERLAY_LIBC_HAS_SYS_PIDFD_H 1
+/* An older glibc's says nothing, as zig has it.  */
+#  if defined __GLIBC__ && defined __GLIBC_PREREQ
+#   if !__GLIBC_PREREQ (2, 36)
+#    undef PIDFD_SPAWN_OVERLAY_LIBC_HAS_SYS_PIDFD_H
+#   endif
+#  endif
 # endif
 #endif
 

@@ -7,6 +7,7 @@ import re
 import shutil
 
 import places
+from matrix import glibcs
 from places import BUILD, CARGO, Unavailable, chroot_run, run, said, suite
 
 WORK = BUILD / "matrix"
@@ -39,6 +40,9 @@ def glibc(results, release):
         results.unavailable(f"Debian {release}", "linked, preloaded", why)
         return
     version = places.glibc_of(root)
+    if "+" in release and version == places.glibc_of(places.root_folder(release.split("+")[0])):
+        results.unavailable(f"Debian {release}", "linked, preloaded", f"its glibc is {version} as well")
+        return
     gcc = said("chroot", root, "gcc", "-dumpfullversion")
     name = f"{places.debian(root, release)}, glibc {version}"
     folder = places.stage(WORK / release, BUILD / "lib")
@@ -66,6 +70,35 @@ def musl(results, name, place, folder):
     suite(results, name, "preloaded", place, folder, compiler, "preloaded")
     suite(results, name, "posix_spawn, preloaded", place, folder, compiler, "takenover", *TAKEN_OVER)
     suite(results, name, "static", place, folder, f"{compiler} -static", "static")
+
+
+def zig_glibc(results, release):
+    """Programs for a glibc that no Debian release has, on this machine's and, if that is not too old, Debian 11's."""
+    here = said("getconf", "GNU_LIBC_VERSION").split()[-1]
+    name = f"built by zig for glibc {release}"
+    try:
+        folder = places.stage(WORK / f"zig-{release}", BUILD / "lib")
+        compiler = glibcs.for_glibc(folder, MACHINE, release) / "cc"
+        suite(results, f"{name}, run on {here}", "linked", None, folder, compiler, "linked")
+        newest = glibcs.newest_version((folder / "build/tests/linked").glob("tst-*"))
+        results.check(name, "programs", newest != "none" and places.version(newest) <= places.version(release),
+                      f"they ask for GLIBC_{newest} at most")
+        root = places.root_folder("bullseye")
+        if places.version(release) <= places.version(places.glibc_of(root)):
+            suite(results, f"{name}, run on {places.glibc_of(root)}", "linked", root, folder, "-", "linked")
+    except Unavailable as why:
+        results.unavailable(name, "linked", why)
+
+
+def musl_zig(results):
+    try:
+        folder = places.stage(WORK / "musl-zig", BUILD / "lib")
+        compiler = glibcs.compilers(folder, f"{MACHINE}-linux-musl") / "cc"
+        name = f"musl of ziglang {said(glibcs.zig(), 'version')}"
+    except Unavailable as why:
+        results.unavailable("musl of ziglang", "static", why)
+        return
+    suite(results, name, "static", None, folder, f"{compiler} -static", "static")
 
 
 def musl_version(*within):
@@ -174,9 +207,16 @@ ENVIRONMENTS = {
     "glibc-bookworm": lambda results: glibc(results, "bookworm"),
     "glibc-trixie": lambda results: glibc(results, "trixie"),
     "glibc-testing": lambda results: glibc(results, "testing"),
+    "glibc-experimental": lambda results: glibc(results, "testing+experimental"),
+    "zig-2.17": lambda results: zig_glibc(results, "2.17"),
+    "zig-2.28": lambda results: zig_glibc(results, "2.28"),
+    "zig-2.34": lambda results: zig_glibc(results, "2.34"),
     "musl-here": musl_here,
     "musl-target": musl_target,
+    "musl-bullseye": lambda results: musl_of(results, "bullseye"),
     "musl-trixie": lambda results: musl_of(results, "trixie"),
+    "musl-testing": lambda results: musl_of(results, "testing"),
+    "musl-zig": musl_zig,
 }
 
 
@@ -192,8 +232,13 @@ def matrix(results, arguments):
     except Unavailable:
         results.unavailable("this machine", "all", "no C compiler or no readelf")
         return
-    build_here(results)
+    if any(name.startswith("glibc") for name in names):
+        build_here(results)
     results.extend(places.side_by_side("matrix", names, lambda part, name: ENVIRONMENTS[name](part), arguments.jobs))
+    # The table is that of all.
+    if arguments.names:
+        results.write(WORK / "some.tsv")
+        results.written = True
 
 
 def run_compilers(results, _arguments):

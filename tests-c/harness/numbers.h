@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The numbers of system calls that the headers of an older system do not know. */
+
+#ifndef NUMBERS_H
+#define NUMBERS_H
+
+#include <sys/syscall.h>
+
+/* The same on every architecture that glibc and musl share. */
+#ifndef SYS_pidfd_send_signal
+# define SYS_pidfd_send_signal 424
+#endif
+#ifndef SYS_pidfd_open
+# define SYS_pidfd_open 434
+#endif
+#ifndef SYS_clone3
+# define SYS_clone3 435
+#endif
+#ifndef SYS_close_range
+# define SYS_close_range 436
+#endif
+#ifndef SYS_pidfd_getfd
+# define SYS_pidfd_getfd 438
+#endif
+
+/* Those that came when each architecture still had numbers of its own; RHEL 7 and its like run on these two alone. */
+#if defined __x86_64__
+enum { OLD_SECCOMP = 317, OLD_GETRANDOM, OLD_MEMFD_CREATE, OLD_EXECVEAT = 322, OLD_STATX = 332 };
+#elif defined __aarch64__
+enum { OLD_SECCOMP = 277, OLD_GETRANDOM, OLD_MEMFD_CREATE, OLD_EXECVEAT = 281, OLD_STATX = 291 };
+#endif
+#ifndef SYS_seccomp
+# define SYS_seccomp OLD_SECCOMP
+#endif
+#ifndef SYS_getrandom
+# define SYS_getrandom OLD_GETRANDOM
+#endif
+#ifndef SYS_memfd_create
+# define SYS_memfd_create OLD_MEMFD_CREATE
+#endif
+#ifndef SYS_execveat
+# define SYS_execveat OLD_EXECVEAT
+#endif
+#ifndef SYS_statx
+# define SYS_statx OLD_STATX
+#endif
+
+#endif
