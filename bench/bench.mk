@@ -2,7 +2,8 @@
 
 BENCH := build/bench
 BENCH_SOURCES := $(filter-out bench/child.c bench/reporter.c,$(wildcard bench/*.c)) tests-c/harness/seccomp.c
-BENCH_HEADERS := bench/bench.h bench/extended.h tests-c/harness/seccomp.h tests-c/harness/request.h $(HEADERS)
+BENCH_HEADERS := bench/bench.h bench/extended.h $(addprefix tests-c/harness/,numbers.h request.h seccomp.h) \
+  $(HEADERS)
 BENCH_FLAGS := $(EXAMPLE_FLAGS) -std=gnu11 -Ibuild/include -Itests-c/harness
 ROUNDS ?= 8000
 

@@ -6,14 +6,14 @@
 #define _GNU_SOURCE
 
 #include "bench.h"
+#include "numbers.h"
 #include "seccomp.h"
 
 #include <errno.h>
 #include <pidfd_spawn.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { CLONE3 = 435, EVERY_NAMESPACE = 0x7e020000 };
+enum { EVERY_NAMESPACE = 0x7e020000 };
 
 /* What the calls here meet of such a filter.  The kernel answers for a call that is allowed whatever its arguments are
    (since 5.11) without running the filter, so a longer one would change nothing. */
@@ -21,7 +21,7 @@ static void
 enter_container (void)
 {
   static struct filter_rule rules[32] = {
-    { .call = CLONE3, .action = FILTER_ERROR (ENOSYS) },
+    { .call = SYS_clone3, .action = FILTER_ERROR (ENOSYS) },
     { .call = SYS_unshare, .action = FILTER_ERROR (EPERM) },
     { .call = SYS_setns, .action = FILTER_ERROR (EPERM) },
   };

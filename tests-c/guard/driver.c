@@ -3,6 +3,7 @@
  * Does one thing, once to warm up and once between two marks that the tracer sees: `driver CASE`. */
 
 #include "guard.h"
+#include "numbers.h"
 #include "request.h"
 #include "seccomp.h"
 
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,7 +59,7 @@ start_thread (void)
 static void
 refuse_clone3 (void)
 {
-  const struct filter_rule rule = { .call = 435, .action = FILTER_ERROR (ENOSYS) };
+  const struct filter_rule rule = { .call = SYS_clone3, .action = FILTER_ERROR (ENOSYS) };
   if (install_filter (&rule, 1, FILTER_PLAIN) != 0)
     exit (2);
 }

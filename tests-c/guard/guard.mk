@@ -17,7 +17,7 @@ $(GUARD)/guard: tests-c/guard/guard.c tests-c/guard/guard.h
 	$(CC) $(TEST_FLAGS) -o $@ $<
 
 DRIVER_SOURCES := tests-c/guard/driver.c tests-c/harness/seccomp.c
-DRIVER_HEADERS := tests-c/guard/guard.h tests-c/harness/request.h tests-c/harness/seccomp.h
+DRIVER_HEADERS := tests-c/guard/guard.h $(addprefix tests-c/harness/,numbers.h request.h seccomp.h)
 
 $(GUARD)/driver: $(DRIVER_SOURCES) $(DRIVER_HEADERS) $(SO) $(HEADERS)
 	@mkdir -p $(@D)
