@@ -59,7 +59,8 @@ def preloaded(library):
 
 
 def main():
-    folder, library, rounds = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2], int(sys.argv[3])
+    # One round has no interval.
+    folder, library, rounds = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2], max(2, int(sys.argv[3]))
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "LD_PRELOAD"):
         os.environ.pop(name, None)
     try:
