@@ -116,7 +116,8 @@ class Launch {
 
     static String pipeline() throws Exception {
         var processes = ProcessBuilder.startPipeline(List.of(
-                new ProcessBuilder("seq", "1", "100"), new ProcessBuilder("grep", "7"), new ProcessBuilder("wc", "-l")));
+                new ProcessBuilder("seq", "1", "100"), new ProcessBuilder("grep", "7"),
+                new ProcessBuilder("wc", "-l")));
         String text = text(processes.get(2)).trim();
         return text + processes.stream().map(process -> {
             try {

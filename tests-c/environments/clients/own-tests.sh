@@ -1,11 +1,22 @@
 # shellcheck shell=sh
-# What the scripts share that run a program's own tests with the library and without it, here or in a root folder.
+# What the scripts share that run tests with the library and without it, here or in a root folder: for LIBRARY BUILD.
 
-build_own_tests() {
-  build_interposer || return 1
-  cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/forks.so" \
-    "${clients:?}/forks.c" || return 1
-  cp -L "${library:?}" "${build:?}/libpidfd_spawn.so"
+# shellcheck source=tests-c/environments/clients/report.sh
+. "${clients:?}/report.sh"
+
+library=$1
+build=$2
+calls=$build/${0##*/}.calls
+
+build_interposer &&
+  cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/forks.so" "$clients/forks.c" &&
+  cp -L "$library" "$build/libpidfd_spawn.so" || exit 1
+
+# unavailable NAME WHY
+unavailable() {
+  skip "$1" "$2"
+  environment "$1" ""
+  exit 0
 }
 
 # in_mode MODE FOLDER: the environment of a command; FOLDER is $build as the command sees it.  The modes are: without;
@@ -30,8 +41,8 @@ here() {
   limited "$seconds" env $settings "$@"
 }
 
-# in_root MODE SECONDS COMMAND...: in the root folder $root and the folder $build, which is /mnt there.  What the command
-# starts ends with it.
+# in_root MODE SECONDS COMMAND...: in the root folder $root and the folder $build, which is /mnt there.  What the
+# command starts ends with it.
 in_root() {
   settings=$(in_mode "$1" /mnt)
   seconds=$2
