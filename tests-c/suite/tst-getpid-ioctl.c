@@ -222,6 +222,20 @@ TEST (a_reaped_process_is_ESRCH_where_the_ioctl_says_ESRCH)
   CHECK (close (pidfd) == 0);
 }
 
+/* As before Linux 5.5; who may send no signal learns the number all the same. */
+TEST (a_number_that_fdinfo_keeps_is_not_the_answer)
+{
+  int pidfd = sys_pidfd_open (getpid (), 0);
+  CHECK (pidfd >= 0);
+  filter_the_ioctl (FILTER_ERROR (ENOTTY));
+  CHECK_EQ (pidfd_getpid (pidfd), getpid ());
+  refuse_call (424 /* pidfd_send_signal */, EPERM);
+  CHECK_EQ (pidfd_getpid (pidfd), getpid ());
+  refuse_call (424, ESRCH);
+  CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
+  CHECK (close (pidfd) == 0);
+}
+
 /* Without the ioctl a descriptor is open for a moment, and a request of cancellation may come then.  The
    caller is met in its read. */
 
