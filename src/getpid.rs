@@ -64,9 +64,13 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
     match parse(text.get(..length).unwrap_or_default()) {
         Some(-1) => Err(Errno(libc::ESRCH)),
         Some(0) => Err(Errno(libc::EREMOTE)),
-        // The procfs may be that of another namespace, and so the number.
-        Some(_) if process::is_foreign(pidfd) => Err(Errno(libc::EREMOTE)),
-        Some(pid) => Ok(pid),
+        Some(pid) => match process::pidfd_send_signal(pidfd, process::NO_SIGNAL) {
+            // The procfs may be that of another namespace, and so the number.
+            Err(Errno(libc::EINVAL)) => Err(Errno(libc::EREMOTE)),
+            // Before Linux 5.5 a reaped process's number stays there.
+            Err(error @ Errno(libc::ESRCH)) => Err(error),
+            _ => Ok(pid),
+        },
         None => Err(Errno(libc::EBADF)),
     }
 }

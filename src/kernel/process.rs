@@ -157,9 +157,7 @@ pub fn is_no_pidfd(fd: c_int) -> bool {
 /// Whether the process that the pidfd names has no number in the caller's PID namespace: nobody there may send it
 /// signals.
 pub fn is_foreign(pidfd: c_int) -> bool {
-    const NONE: c_int = 0;
-    // SAFETY: no pointer that is not null.
-    unsafe { call!(libc::SYS_pidfd_send_signal, pidfd, NONE, 0, 0) == Err(Errno(libc::EINVAL)) }
+    pidfd_send_signal(pidfd, NO_SIGNAL) == Err(Errno(libc::EINVAL))
 }
 
 fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<SigInfo> {
@@ -380,6 +378,9 @@ pub fn wait_for_change(word: &AtomicU32, value: u32, nanoseconds: u32) -> Result
     // SAFETY: the kernel reads the word.
     unsafe { width::futex(word as *const AtomicU32, FUTEX_WAIT, value, nanoseconds) }.map(drop)
 }
+
+/// Asks whether a signal could be sent.
+pub const NO_SIGNAL: c_int = 0;
 
 pub fn pidfd_send_signal(pidfd: c_int, signal: c_int) -> Result<()> {
     // SAFETY: no pointer that is not null.

@@ -23,11 +23,13 @@ KERNELS := build/kernels
 FOR_KERNELS := build/tests/seccomp-deny $(KERNELS)/older-info \
   $(foreach name,fault soak,build/$(name)/$(name) build/$(name)/child)
 
+FOR_MUSL = $(filter static,$(or $(MODES),static))
+
 .PHONY: check-kernels
 check-kernels: $(LINKED) $(FOR_KERNELS) ## Suite, faults, soak on Linux 5.4 to 7.x; RELEASES="5.4 native" MODES=linked
 	@scripts/require-tools cc python3
-	-@scripts/require-tools musl-gcc
-	+@if command -v $(MUSL_CC) >/dev/null; then $(MAKE) --no-print-directory -s build-kernels; fi
+	-@$(if $(FOR_MUSL),scripts/require-tools musl-gcc)
+	+@$(if $(FOR_MUSL),if command -v $(MUSL_CC) >/dev/null; then $(MAKE) --no-print-directory -s build-kernels; fi)
 	@$(ENVIRONMENTS) kernels $(VM_LIMIT) $(if $(MODES),--modes "$(MODES)") \
 	  $(if $(TESTS),--programs "$(TESTS)") $(RELEASES)
 

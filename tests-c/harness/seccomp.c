@@ -9,6 +9,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+/* Of an answer: the call is made after all. */
+enum { CONTINUE = 1 };
+
 /* musl comes without the kernel's headers. */
 #if __has_include (<linux/filter.h>) && __has_include (<linux/seccomp.h>)
 
@@ -43,6 +46,18 @@ add_rule (struct sock_filter *code, const struct filter_rule *rule)
   return size / sizeof *code;
 }
 
+/* Whether a call can be let go on, which before Linux 5.5 it cannot: the flag is looked at before the ID. */
+static bool
+can_continue (int listener)
+{
+# ifdef SECCOMP_IOCTL_NOTIF_RECV
+  return ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &(struct seccomp_notif_resp) { .flags = CONTINUE }) != 0
+         && errno != EINVAL;
+# else
+  return listener < 0;
+# endif
+}
+
 int
 install_filter (const struct filter_rule rules[], size_t count, enum filter_flags flags)
 {
@@ -61,8 +76,15 @@ install_filter (const struct filter_rule rules[], size_t count, enum filter_flag
     return -1;
   flags &= ~(unsigned int) FILTER_PRIVILEGED;
   /* By prctl where it will do: there are kernels and emulators without the other. */
-  return flags ? (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program)
-               : prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+  if (!flags)
+    return prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+  int listener = (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+  if (listener >= 0 && !can_continue (listener))
+    {
+      close (listener);
+      return errno = EOPNOTSUPP, -1;
+    }
+  return listener;
 }
 
 #else
@@ -108,7 +130,7 @@ receive_call (int listener, struct notified_call *call)
 bool
 continue_call (int listener, const struct notified_call *call)
 {
-  return respond (listener, (struct seccomp_notif_resp) { .id = call->id, .flags = 1 /* continue */ });
+  return respond (listener, (struct seccomp_notif_resp) { .id = call->id, .flags = CONTINUE });
 }
 
 bool

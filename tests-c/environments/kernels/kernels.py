@@ -143,7 +143,7 @@ def in_machine(results, name, labels, limit):
         "max", "-smp", "2", "-m", "1024", "-no-reboot", "-nodefaults", "-display", "none", "-serial",
         f"file:{folder}/console", "-serial", f"file:{folder}/results", "-kernel", kernel, "-initrd",
         WORK / "initramfs", "-append",
-        f"console=ttyS0 panic=-1 MODES={','.join(labels)} TEST_QUICK=1 TEST_TIME_LIMIT=300 PROGRAM_TIME_LIMIT={limit}",
+        f"console=ttyS0 panic=-1 MODES={','.join(labels)} TEST_QUICK=1 TEST_TIME_LIMIT=1200 PROGRAM_TIME_LIMIT={limit}",
         log=folder / "qemu")
 
     def text(file):
