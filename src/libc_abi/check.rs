@@ -38,7 +38,7 @@ pub enum Recognition {
 /// Whether `recognise` allocates nothing.  glibc's functions fill an array that they are given, if they have the layout
 /// of the releases that are known.
 pub fn is_examined_without_allocation() -> bool {
-    const KNOWN: core::ops::RangeInclusive<u32> = 17..=43;
+    const KNOWN: core::ops::RangeInclusive<u32> = 17..=44;
     weak::glibc_minor_version().map_or(false, |minor| KNOWN.contains(&minor)) && likely_libc() == Libc::Glibc
 }
 

@@ -174,7 +174,7 @@ def suite(results, environment, label, place, folder, compiler, mode, *programs,
     command = ("scripts/tap", "tests-c/environments/matrix/suite", compiler, mode, *programs)
     log = folder / f"{label.split(',')[0].replace(' ', '-')}.log"
     if place is None:
-        _, text = run(*command, cwd=folder, log=log)
+        _, text = run(*command, cwd=folder, log=log, **options)
     else:
         _, text = chroot_run(place, folder, *command, log=log, **options)
     for line in re.findall(r"^# bound: .*$", text, re.MULTILINE):

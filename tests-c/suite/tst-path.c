@@ -459,9 +459,12 @@ TEST (other_errors_end_the_search)
   set_path ("a:loops");
   CHECK_FOUND ("program", 3);
 
-  /* A component of an element may be too long for a file system, which is another thing than a name that is. */
+#if HAVE_LIBRARY || NOT_GLIBC || GLIBC_BEFORE (2, 44)
+  /* A component of an element may be too long for a file system, which is another thing than a name that is.  Since
+     2.44 glibc's posix_spawnp goes on then. */
   set_path (format ("%0300d:a", 1));
   CHECK_NOT_FOUND ("program", ENAMETOOLONG);
+#endif
 }
 
 /* It wins over a permission that was missing before. */
