@@ -103,9 +103,9 @@ unsafe fn unexpected(frame: &Frame, pid: pid_t) -> Result<Result<Child>> {
         // Killed before its first step: the status tells.
         return Ok(Ok(Child { pidfd: Some(pidfd), pid }));
     }
-    let _ = process::reap(pidfd.raw());
     // The next child, by clone, needs its pipe.
     fallback::forget_sharing();
+    let _ = process::reap(pidfd.raw());
     Err(Errno(libc::ENOSYS))
 }
 

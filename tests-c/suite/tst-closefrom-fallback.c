@@ -238,7 +238,8 @@ say_that_the_limit_is_very_many (void)
   listener = made;
   /* Not by getrlimit, which with 32 bits is another system call. */
   uint64_t limit[2] = { 0, 0 };
-  CHECK (syscall (SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit) == 0);
+  if (syscall (SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit) != 0)
+    SKIP ("nobody may answer in the place of the kernel: %s", strerror (errno));
   CHECK_EQ (limit[1], VERY_MANY);
 }
 

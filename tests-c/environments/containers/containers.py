@@ -133,7 +133,7 @@ def group_of_controller(controller):
 def limited(controller, file, value):
     """A new cgroup with this limit, as the command that enters it."""
     parent, is_second = group_of_controller(controller)
-    group = parent / f"libpidfd_spawn-{os.getpid()}"
+    group = parent / f"limits-of-libpidfd_spawn-{os.getpid()}"
     try:
         if is_second:
             (parent / "cgroup.subtree_control").write_text(f"+{controller}")
