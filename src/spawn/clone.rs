@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::extended::{self, Extension};
-use super::{child, outcome, Child, ChildEnd, Frame, HandlerReset, Request, NO_PIDFD};
+use super::{child, fallback, outcome, Child, ChildEnd, Frame, HandlerReset, Request, NO_PIDFD};
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{CloneArgs, CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP, CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
 use crate::kernel::{process, zeroed};
@@ -103,6 +103,8 @@ unsafe fn unexpected(frame: &Frame, pid: pid_t) -> Result<Result<Child>> {
         // Killed before its first step: the status tells.
         return Ok(Ok(Child { pidfd: Some(pidfd), pid }));
     }
+    // The next child, by clone, needs its pipe.
+    fallback::forget_sharing();
     let _ = process::reap(pidfd.raw());
     Err(Errno(libc::ENOSYS))
 }

@@ -398,17 +398,37 @@ signal_set (const int signals[])
   return set;
 }
 
+bool
+has_capability (int number)
+{
+  struct {
+    uint32_t effective, permitted, inheritable;
+  } sets[2] = { { 0 } };
+  const uint32_t header[] = { 0x20080522 /* _LINUX_CAPABILITY_VERSION_3 */, 0 };
+  return syscall (SYS_capget, header, sets) == 0 && (sets[number / 32].effective & 1U << number % 32);
+}
+
+enum { NOBODY = 65534 };
+
+static void
+become_nobody (void *unused)
+{
+  (void) unused;
+  _exit (setresgid (NOBODY, NOBODY, NOBODY) != 0 || setresuid (NOBODY, NOBODY, NOBODY) != 0);
+}
+
 void
 need_root (void)
 {
   if (geteuid () != 0)
     SKIP ("needs root");
+  if (in_fork (become_nobody, NULL) != 0)
+    SKIP ("root may not become another user here");
 }
 
 void
 allow_no_more_processes (void)
 {
-  enum { NOBODY = 65534 };
   need_root ();
   struct rlimit none = { 0, 0 };
   CHECK (setrlimit (RLIMIT_NPROC, &none) == 0);

@@ -232,7 +232,11 @@ void give_back_descriptors (void);
 sigset_t signal_set (const int signals[]);
 #define SIGNALS(...) signal_set ((const int[]) { __VA_ARGS__, 0 })
 
-/* Skips the test unless it runs as root. */
+/* What the running thread may do, by the numbers of capabilities(7). */
+enum { HAVE_SETGID = 6, HAVE_NET_RAW = 13 };
+bool has_capability (int number);
+
+/* Skips the test unless it runs as root, and as one that may become another user. */
 void need_root (void);
 
 /* From now on no process can be made: the limit is 0, and no longer root's.  Skips the test unless it runs as root. */

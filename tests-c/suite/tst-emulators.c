@@ -106,7 +106,7 @@ emulate (pid_t tracee, const struct emulator *emulator)
       CHECK_EQ (waitpid (tracee, &status, __WALL), tracee);
       if (!WIFSTOPPED (status))
         {
-          CHECK (seen > 0);
+          CHECK (seen > 0 || (WIFEXITED (status) && WEXITSTATUS (status) == 77));
           return status;
         }
       deliver = 0;
@@ -459,6 +459,19 @@ COPYING (extensions)
   CHECK (close (null) == 0);
 }
 
+/* Where the caller has privileges, but not that for groups, the library makes copies itself. */
+COPYING (extensions_without_CAP_SETGID)
+{
+  struct { uint32_t effective, permitted, inheritable; } sets[2];
+  uint32_t header[] = { 0x20080522 /* _LINUX_CAPABILITY_VERSION_3 */, 0 };
+  CHECK (syscall (SYS_capget, header, sets) == 0);
+  sets[0].effective &= ~(1U << HAVE_SETGID);
+  if (sets[0].effective == 0)
+    SKIP ("no privileges");
+  CHECK (syscall (SYS_capset, header, sets) == 0);
+  copying_extensions ();
+}
+
 COPYING (errors_of_extensions_arrive)
 {
   static const uint64_t besides[] = { 0, PIDFD_SPAWN_SETUID };
@@ -623,7 +636,9 @@ without_pidfds (void)
   posix_spawn_file_actions_addopen (&actions, 0, mark, O_WRONLY | O_CREAT, 0600);
   check_fails (self_path, &actions, ENOSYS);
   check_fails ("/nonexistent/program", NULL, ENOSYS);
-  CHECK (access (mark, F_OK) == -1);
+  /* Where a sandbox keeps the child from asking whose memory it has, in the end it goes on as if it were its own. */
+  if (syscall (SYS_kcmp, getpid (), getpid (), 1 /* KCMP_VM */, 0, 0) == 0)
+    CHECK (access (mark, F_OK) == -1);
   posix_spawn_file_actions_destroy (&actions);
   CHECK_EQ (open_descriptors (), descriptors);
 }
