@@ -31,6 +31,20 @@ become_group (gid_t real, gid_t effective, gid_t saved)
 }
 
 static inline void
+try_group (void *unused)
+{
+  (void) unused;
+  _exit (!become_group ((gid_t) -1, (gid_t) -1, getegid () == 0 ? 1 : 0));
+}
+
+/* Whether the caller may have another saved group ID; the user namespace may not even have one. */
+static inline bool
+has_other_groups (void)
+{
+  return in_fork (try_group, NULL) == 0;
+}
+
+static inline void
 try_users (void *unused)
 {
   (void) unused;

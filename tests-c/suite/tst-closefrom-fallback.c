@@ -238,7 +238,8 @@ say_that_the_limit_is_very_many (void)
   listener = made;
   /* Not by getrlimit, which with 32 bits is another system call. */
   uint64_t limit[2] = { 0, 0 };
-  CHECK (syscall (SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit) == 0);
+  if (syscall (SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limit) != 0)
+    SKIP ("nobody may answer in the place of the kernel: %s", strerror (errno));
   CHECK_EQ (limit[1], VERY_MANY);
 }
 
@@ -285,9 +286,21 @@ TEST_LEAVING (below_a_limit_of_very_many)
   check_time (time_of_closefrom (NULL, 0));
 }
 
+static void
+need_numbers_up_to (rlim_t highest)
+{
+  struct rlimit limit;
+  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  if (limit.rlim_max <= highest)
+    SKIP ("there are no descriptors of such high numbers");
+  if (limit.rlim_cur <= highest)
+    limit_to (highest + 1, limit.rlim_max);
+}
+
 /* The places where a table is made longer, and their neighbours. */
 TEST_LEAVING (high_numbers_below_a_limit_of_very_many)
 {
+  need_numbers_up_to (19999);
   static const int more[] = { 1022, 1023, 1024, 2046, 2047, 2048, 3000, 19999 };
   check_time (time_of_closefrom (more, sizeof more / sizeof *more));
 }
@@ -296,6 +309,7 @@ TEST_LEAVING (high_numbers_below_a_limit_of_very_many)
    are quickly done. */
 TEST_LEAVING (high_numbers_without_memory)
 {
+  need_numbers_up_to (3000);
   CHECK_EQ (dup2 (0, 3000), 3000);
   limit_to (1024, 4096);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

@@ -186,13 +186,11 @@ kill_the_child_after_a_while (void)
   CHECK (kill (child, SIGKILL) == 0);
 }
 
-/* It does not go on before it has a name either. */
-ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_and_the_child_waits)
+/* Whether a child may take its parent's descriptors; containers forbid it. */
+static bool
+descriptors_are_available (void)
 {
-  CHECK_EQ (pthread_atfork (NULL, NULL, close_all_but_the_line), 0);
-  register_handlers (kill_the_child_after_a_while);
   int other = fcntl (1, F_DUPFD_CLOEXEC, 3);
-  /* Where the kernel does not give others' descriptors the child goes on. */
   pid_t self = getpid ();
   int status = 0;
   pid_t pid = fork ();
@@ -203,8 +201,16 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_and_the_child_w
     }
   CHECK_EQ (waitpid (pid, &status, 0), pid);
   CHECK (close (other) == 0);
-  if (WEXITSTATUS (status) != FINE)
+  return WIFEXITED (status) && WEXITSTATUS (status) == FINE;
+}
+
+/* It does not go on before it has a name either, unless it cannot get one. */
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_and_the_child_waits)
+{
+  if (!descriptors_are_available ())
     SKIP ("the parent's descriptors are unavailable");
+  CHECK_EQ (pthread_atfork (NULL, NULL, close_all_but_the_line), 0);
+  register_handlers (kill_the_child_after_a_while);
   open_line ();
   int pidfd = fork_telling (0);
   CHECK (!was_told ());
@@ -216,13 +222,13 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_and_the_child_w
    that it is not there is no child. */
 ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_with_SIGCHLD_ignored)
 {
+  bool in_container = !descriptors_are_available ();
   signal (SIGCHLD, SIG_IGN);
-  for (int sandboxed = 0; sandboxed < 2; sandboxed++)
+  CHECK_EQ (pthread_atfork (NULL, NULL, close_all_but_the_line), 0);
+  for (int sandboxed = in_container; sandboxed < 2; sandboxed++)
     {
       if (sandboxed)
         refuse_call (438 /* pidfd_getfd */, EPERM);
-      else
-        CHECK_EQ (pthread_atfork (NULL, NULL, close_all_but_the_line), 0);
       open_line ();
       int pidfd = fork_telling (0);
       if (was_told () && pidfd < 0)

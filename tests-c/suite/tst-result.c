@@ -364,12 +364,18 @@ TEST (pidfd_can_be_polled)
 
 TEST (each_pidfd_is_that_of_its_child)
 {
-  enum { MANY = 100 };
-  int pidfds[MANY];
-  for (int i = 0; i < MANY; i++)
-    CHECK_EQ (both_calls[i % 2](&pidfds[i], self_path, NULL, NULL, child_argv ("exit_with", format ("%d", i), NULL),
-                                environ), 0);
-  for (int i = MANY - 1; i >= 0; i--)
+  enum { MANY = 100, SOME = 20 };
+  int pidfds[MANY], made = 0;
+  for (; made < MANY; made++)
+    {
+      int error = both_calls[made % 2](&pidfds[made], self_path, NULL, NULL,
+                                       child_argv ("exit_with", format ("%d", made), NULL), environ);
+      /* A container may not have more. */
+      if (error == EAGAIN && made >= SOME)
+        break;
+      CHECK_EQ (error, 0);
+    }
+  for (int i = made - 1; i >= 0; i--)
     CHECK_EXIT (pidfds[i], i);
 }
 
