@@ -38,6 +38,19 @@ check-restricted: $(LINKED) build/tests/seccomp-deny ## The C suite without some
 	-@scripts/require-tools valgrind qemu-$$(uname -m)
 	@$(ENVIRONMENTS) restricted
 
+# What the containers hold besides the suite.
+IN_CONTAINERS := $(LINKED) $(PRELOADED) build/examples/supervisor build/soak/child build/soak/soak \
+  build/tests/process-1 build/tests/seccomp-deny
+
+build/tests/process-1: tests-c/environments/containers/process-1.c tests-c/harness/tap.c $(HARNESS) $(SO) $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -Ibuild/include -o $@ $(filter %.c,$^) -L$(LIB) -lpidfd_spawn -Wl,-rpath,'$$ORIGIN/../lib'
+
+.PHONY: check-containers
+check-containers: $(IN_CONTAINERS) ## The C suite and a soak in Docker, podman and others; CONTAINER="name ..."
+	@scripts/require-tools cc setpriv unshare python3
+	@$(ENVIRONMENTS) containers $(CONTAINER)
+
 .PHONY: check-clients
 check-clients: $(SO) ## Rust's std, systemd, Python, make, cargo by the library; libgc and C++ beside it; CLIENT=name
 	@scripts/require-tools cc cargo python3

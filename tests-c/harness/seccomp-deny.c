@@ -2,12 +2,13 @@
  *
  * Runs a program for which chosen system calls fail, as they do on an older kernel or in a sandbox.
  *
- *   seccomp-deny RULE... -- PROGRAM [ARGUMENT...]
+ *   seccomp-deny [--privileged] RULE... -- PROGRAM [ARGUMENT...]
  *
  * A RULE is SYSCALL=ERROR, or SYSCALL:N=VALUE:ERROR for a call whose argument N (from 0) has that value, or
  * SYSCALL:N&BITS:ERROR for one whose argument N has all of these bits.  Only the low half of an argument is compared.
- * SYSCALL is a name known below or a number, ERROR a name known below or a number.  Example, a sandbox without clone3
- * that has no wait for pidfds either:
+ * >SYSCALL=ERROR is for all calls with greater numbers.  The first rule that fits decides.  SYSCALL is a name known
+ * below or a number, ERROR a name known below or a number, or ALLOW.  With --privileged, which needs CAP_SYS_ADMIN,
+ * programs may still gain privileges.  Example, a sandbox without clone3 that has no wait for pidfds either:
  *
  *   seccomp-deny clone3=ENOSYS waitid:0=3:EINVAL -- ./program */
 
@@ -63,13 +64,15 @@ static const struct name calls[] = {
   { NULL, 0 },
 };
 
+enum { ALLOW = -1 };
 #define ERROR(name) { #name, name }
 static const struct name errors[] = {
   ERROR (ENOSYS), ERROR (EPERM),  ERROR (EINVAL), ERROR (E2BIG), ERROR (EAGAIN),       ERROR (ENOMEM),
-  ERROR (EMFILE), ERROR (ENFILE), ERROR (ENOTTY), ERROR (EBADF), ERROR (EAFNOSUPPORT), { NULL, 0 },
+  ERROR (EMFILE), ERROR (ENFILE), ERROR (ENOTTY), ERROR (EBADF), ERROR (EAFNOSUPPORT), { "ALLOW", ALLOW },
+  { NULL, 0 },
 };
 
-enum { MOST = 64 };
+enum { MOST = 256 };
 static struct filter_rule rules[MOST];
 static size_t count;
 
@@ -78,7 +81,8 @@ usage (const char *what)
 {
   fprintf (stderr,
            "seccomp-deny: %s\n"
-           "usage: seccomp-deny SYSCALL=ERROR|SYSCALL:N=VALUE:ERROR|SYSCALL:N&BITS:ERROR... -- PROGRAM [ARGUMENT...]\n",
+           "usage: seccomp-deny [--privileged] RULE... -- PROGRAM [ARGUMENT...]\n"
+           "a rule: SYSCALL=ERROR, SYSCALL:N=VALUE:ERROR, SYSCALL:N&BITS:ERROR, >SYSCALL=ERROR\n",
            what);
   exit (2);
 }
@@ -128,7 +132,8 @@ read_rule (char *text)
       rule.value = (uint32_t) value;
       rule.bits = comparison == '=' ? ALL_BITS : rule.value;
     }
-  rule.action = FILTER_ERROR (value_of (error, errors));
+  long number = value_of (error, errors);
+  rule.action = number == ALLOW ? FILTER_ALLOW : FILTER_ERROR (number);
   bool named = false;
   for (const struct name *call = calls; call->name; call++)
     if (strcmp (text, call->name) == 0)
@@ -139,7 +144,7 @@ read_rule (char *text)
       }
   if (!named)
     {
-      rule.call = value_of (text, calls);
+      rule.call = *text == '>' ? CALLS_AFTER (value_of (text + 1, calls)) : value_of (text, calls);
       add_rule (rule);
     }
 }
@@ -147,13 +152,14 @@ read_rule (char *text)
 int
 main (int argc, char **argv)
 {
-  int i = 1;
+  bool privileged = argc > 1 && strcmp (argv[1], "--privileged") == 0;
+  int i = privileged ? 2 : 1;
   for (; i < argc && strcmp (argv[i], "--") != 0; i++)
     read_rule (argv[i]);
   if (i + 1 >= argc || count == 0)
     usage ("no rule or no program");
 
-  if (install_filter (rules, count, FILTER_PLAIN) != 0)
+  if (install_filter (rules, count, privileged ? FILTER_PRIVILEGED : FILTER_PLAIN) != 0)
     {
       perror ("seccomp-deny: no seccomp filter can be set");
       return 77;

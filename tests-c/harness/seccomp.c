@@ -16,10 +16,11 @@
 # include <linux/seccomp.h>
 
 /* A filter sees arguments of 64 bits. */
-enum { MOST = 256, LONGEST_RULE = 6, LOW_HALF = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0 };
+enum { MOST = 1024, LONGEST_RULE = 6, LOW_HALF = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0 };
 
 # define LOAD(offset) BPF_STMT (BPF_LD | BPF_W | BPF_ABS, (uint32_t) (offset))
 # define UNLESS_EQUAL_SKIP(value, count) BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) (value), 0, count)
+# define UNLESS_GREATER_SKIP(value, count) BPF_JUMP (BPF_JMP | BPF_JGT | BPF_K, (uint32_t) (value), 0, count)
 # define MASK(bits) BPF_STMT (BPF_ALU | BPF_AND | BPF_K, bits)
 # define RETURN(action) BPF_STMT (BPF_RET | BPF_K, action)
 
@@ -34,7 +35,9 @@ add_rule (struct sock_filter *code, const struct filter_rule *rule)
     UNLESS_EQUAL_SKIP (rule->value, 1),
     RETURN (rule->action),
   };
-  const struct sock_filter any_argument[] = { whole[0], UNLESS_EQUAL_SKIP (rule->call, 1), whole[5] };
+  const struct sock_filter one = UNLESS_EQUAL_SKIP (rule->call, 1);
+  const struct sock_filter after = UNLESS_GREATER_SKIP (CALLS_AFTER (rule->call), 1);
+  const struct sock_filter any_argument[] = { whole[0], rule->call < 0 ? after : one, whole[5] };
   size_t size = rule->bits ? sizeof whole : sizeof any_argument;
   memcpy (code, rule->bits ? whole : any_argument, size);
   return size / sizeof *code;
@@ -54,8 +57,9 @@ install_filter (const struct filter_rule rules[], size_t count, enum filter_flag
     }
   code[length++] = allow;
   struct sock_fprog program = { (unsigned short) length, code };
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+  if (!(flags & FILTER_PRIVILEGED) && prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return -1;
+  flags &= ~(unsigned int) FILTER_PRIVILEGED;
   /* By prctl where it will do: there are kernels and emulators without the other. */
   return flags ? (int) syscall (SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program)
                : prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);

@@ -17,10 +17,12 @@
 #define FILTER_ALLOW 0x7fff0000U
 #define FILTER_ERROR(error) (0x00050000U | (uint32_t) (error))
 
-enum filter_flags { FILTER_PLAIN = 0, FILTER_LISTENER = 1 << 3 };
+/* A filter gives up new privileges, unless it is PRIVILEGED, for which the caller needs CAP_SYS_ADMIN. */
+enum filter_flags { FILTER_PLAIN = 0, FILTER_LISTENER = 1 << 3, FILTER_PRIVILEGED = 1 << 30 };
 
 /* The call with this number, if the low half of its argument (counted from 0) has VALUE in these BITS.  With no bits
-   the argument does not matter. */
+   the argument does not matter.  CALLS_AFTER a number are all that have greater ones. */
+#define CALLS_AFTER(number) (~(long) (number))
 struct filter_rule {
   long call;
   unsigned int argument;
