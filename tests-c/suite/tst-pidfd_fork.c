@@ -344,6 +344,12 @@ fork_in_handler (int signal)
   int pidfd = pidfd_fork (PIDFDFORK_ASYNCSAFE);
   if (pidfd == 0 && !child_returns)
     _exit (FINE);
+  /* A container may not have more than are needed. */
+  if (pidfd < 0 && errno == EAGAIN && forks_of_handler >= CHILDREN / 4)
+    {
+      errno = error;
+      return;
+    }
   pidfd_of_handler = pidfd;
   pidfds_of_handler[forks_of_handler++] = pidfd;
   errno = error;

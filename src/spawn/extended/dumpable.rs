@@ -8,8 +8,8 @@ use crate::kernel::process;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use libc::c_int;
 
-/// How many calls are in between, the flag as it was before the first of them, and how often there was a first one:
-/// what a call read before another one came and went must not be taken for new.
+/// How many calls are in between, the flag as it was before the first of them, and how many have ended: what a call
+/// read before another one came and went must not be taken for new.
 static STATE: AtomicUsize = AtomicUsize::new(0);
 
 /// The process that the count is of: one that another thread forks in between has a copy, and no call under way.
@@ -67,7 +67,7 @@ impl Drop for Kept {
                 // First the flag: a call that came in between would keep the wrong one.
                 process::set_dumpable(self.flag);
             }
-            let next = if is_last { (state - ONE).wrapping_add(ROUND) } else { state - ONE };
+            let next = (state - ONE).wrapping_add(ROUND);
             if STATE.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 return;
             }
@@ -93,6 +93,10 @@ mod tests {
         assert!(first.is_open() && second.is_open());
         drop(first);
         assert_eq!(process::dumpable(), Ok(process::NOT_DUMPABLE));
+        // One that is about to give the flag back must see that another one, which cleared it, came and went.
+        let before = STATE.load(Ordering::Relaxed);
+        drop(Kept::new().unwrap());
+        assert_ne!(STATE.load(Ordering::Relaxed), before);
         drop(second);
         assert_eq!(process::dumpable(), Ok(process::DUMPABLE));
         assert_ne!(STATE.load(Ordering::Relaxed), rounds);
