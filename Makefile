@@ -104,6 +104,15 @@ check-dev: ## What a change must pass besides: linters, every language mode, fau
 	@scripts/tool-versions
 	+@WERROR=-Werror scripts/parts check-dev $(CHECK_DEV_MINUTES) $(CHECK_DEV)
 
+# Each of them by itself says what it is, and takes NAMES of what it has; .ci/run has what fits into an hour.
+CHECK_ALL := check check-dev check-newcomer check-restricted check-generic check-matrix check-glibcs check-compilers \
+  check-containers check-clients check-rust-client check-packages check-ports check-recipes check-release \
+  check-kernels check-newest-kernel check-arch check-miri mutants
+
+.PHONY: check-all
+check-all: ## Everything, as before a release: most of a day
+	+@scripts/parts check-all 900 $(CHECK_ALL)
+
 .PHONY: lint
 lint: check-line-length ## Formatting, clippy, shell scripts, one version everywhere
 	@scripts/require-tools cargo rustfmt clippy shellcheck
