@@ -683,8 +683,10 @@ try_case (const struct run *run)
       tap_report (TAP_SKIPPED, "this path is unavailable here", "fault %s, %s", run->test->name, path_names[run->path]);
       return;
     }
+  /* The first are those of sandboxes and old kernels. */
+  size_t count = getenv ("TEST_QUICK") ? 2 : LENGTH (errors);
   for (int kind = 0; kind < 4; kind++)
-    for (size_t i = 0; i < LENGTH (errors) && tally.failed == 0; i++)
+    for (size_t i = 0; i < count && tally.failed == 0; i++)
       {
         fault.of_child = kind & 1;
         fault.all = kind & 2;

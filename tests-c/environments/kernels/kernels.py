@@ -221,7 +221,7 @@ def keep(name, rows):
 
 
 def add_time_limit(parser):
-    parser.add_argument("--vm-time-limit", type=int, default=7200, metavar="SECONDS")
+    parser.add_argument("--vm-time-limit", type=int, default=14400, metavar="SECONDS")
 
 
 def add_arguments(parser):
