@@ -125,10 +125,11 @@ def draw_container(results, folder):
     if not lines:
         return
     bars = [(2, "ours", "in a container"), (3, "posix_spawn", "outside"),
-            (4, "glibc 2.41", "in a container, by the C library and pidfd_open (eight threads: SCM_RIGHTS)")]
+            (4, "glibc 2.41", "in a container, by the C library and pidfd_open or SCM_RIGHTS")]
     draw(folder / "container.svg",
-         "set title 'The same calls in a container'\nset style data histogram\nset style histogram clustered gap 1\n"
-         "set style fill solid\nset yrange [0:*]\nset ylabel 'median latency, microseconds'\nplot "
+         "set title 'The same calls in a container'\nset key top left Left reverse\n"
+         "set style data histogram\nset style histogram clustered gap 1\nset style fill solid\n"
+         "set yrange [0:*]\nset ylabel 'median latency, microseconds'\nplot "
          + ", ".join(f"$D using {column}:xtic(1) lc rgb '{COLOURS[colour]}' title '{title}'"
                      for column, colour, title in bars), ("D", lines))
 
