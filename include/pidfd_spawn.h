@@ -48,11 +48,14 @@ extern int pidfd_getfd (int, int, unsigned int) __THROW __asm__ ("pidfd_getfd");
 extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW __asm__ ("pidfd_send_signal");
 #  endif
 # endif
-/* That of an older glibc is not asked: it is none, or says nothing, as zig has it.  */
-#elif defined __has_include
+#endif
+#if !defined PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN && defined __has_include
 # if __has_include (<sys/pidfd.h>)
 #  include <sys/pidfd.h>
-#  define PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN 1
+/* An older glibc's says nothing, as zig has it.  The overlay's does.  */
+#  if !defined __GLIBC__ || defined PIDFD_SPAWN_OVERLAY_SYS_PIDFD_H
+#   define PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN 1
+#  endif
 # endif
 #endif
 

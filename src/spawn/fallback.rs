@@ -25,6 +25,9 @@ use libc::{c_void, pid_t};
 /// Whether a child was seen to share the memory.
 static SHARES_MEMORY: AtomicBool = AtomicBool::new(false);
 
+/// Whether the kernel knows clone3, or a sandbox answers as if it did: so less than having seen a child.
+static HAS_CLONE3: AtomicBool = AtomicBool::new(false);
+
 /// # Safety
 /// As `super::spawn`.
 #[cold]
@@ -79,20 +82,25 @@ fn unavailable(error: Errno) -> Errno {
 /// Whether a child shares the memory, if that is known.  No emulator that copies it has clone3; without clone3, a child
 /// that does nothing else is looked at, unless it would be process 1 of a new PID namespace.
 pub fn shares_memory() -> Result<Option<bool>> {
-    if !SHARES_MEMORY.load(Ordering::Relaxed) {
-        let has_clone3 = process::knows_clone3();
-        if !has_clone3 && probe::would_be_process_1() {
-            return Ok(None);
-        }
-        let shares = has_clone3 || probe::end_one().map_err(unavailable)?.shared_memory;
-        SHARES_MEMORY.store(shares, Ordering::Relaxed);
+    if SHARES_MEMORY.load(Ordering::Relaxed) || HAS_CLONE3.load(Ordering::Relaxed) {
+        return Ok(Some(true));
     }
-    Ok(Some(SHARES_MEMORY.load(Ordering::Relaxed)))
+    if process::knows_clone3() {
+        HAS_CLONE3.store(true, Ordering::Relaxed);
+        return Ok(Some(true));
+    }
+    if probe::would_be_process_1() {
+        return Ok(None);
+    }
+    let shares = probe::end_one().map_err(unavailable)?.shared_memory;
+    SHARES_MEMORY.store(shares, Ordering::Relaxed);
+    Ok(Some(shares))
 }
 
 /// A child was seen that did not.
 pub fn forget_sharing() {
     SHARES_MEMORY.store(false, Ordering::Relaxed);
+    HAS_CLONE3.store(false, Ordering::Relaxed);
 }
 
 /// There is a child that nobody could refer to, or that cannot report.

@@ -465,6 +465,20 @@ COPYING (extensions_without_CAP_SETGID)
   copying_extensions ();
 }
 
+/* A sandbox may refuse what the library asks clone3 for, and still answer as if there were a clone3. */
+static void
+copying_beside_a_refused_clone3 (void)
+{
+  refuse_call_when (SYS_clone3, 1, 64, EPERM);
+  copying_extensions_without_CAP_SETGID ();
+}
+
+TEST (copied_memory_beside_a_refused_clone3)
+{
+  work_under_emulation (&(struct emulator) { .missing = SHARE_MEMORY, .has_clone3 = true },
+                        copying_beside_a_refused_clone3);
+}
+
 COPYING (errors_of_extensions_arrive)
 {
   static const uint64_t besides[] = { 0, PIDFD_SPAWN_SETUID };
