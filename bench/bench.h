@@ -113,6 +113,7 @@ struct helper_kind
 {
   int mebibytes, threads, mappings; /* what it holds */
   int (*const *ways) (int *pidfd); /* the calls that it can be asked for, at most HELPER_WAYS; -1 if no process */
+  int twice; /* each call follows another of its kind, not timed: else it depends on whose turn was before */
   void (*set_up) (void); /* may be NULL, as may clear_up, which follows each call and is not timed */
   void (*clear_up) (void);
 };

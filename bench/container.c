@@ -79,7 +79,7 @@ static int (*const forking[]) (int *) = {
 static void
 start_both (int (*const *ways) (int *), int threads)
 {
-  struct helper_kind kind = { .mebibytes = 1, .threads = threads, .ways = ways, .set_up = set_up_outside };
+  struct helper_kind kind = { .mebibytes = 1, .threads = threads, .ways = ways, .twice = 1, .set_up = set_up_outside };
   start_helper (&kind);
   kind.set_up = set_up_inside;
   start_helper (&kind);
