@@ -6,28 +6,10 @@ import pathlib
 import pty
 import re
 import signal
-import sys
 import tempfile
 import threading
-import time
 
-
-def report(name, good, seen=""):
-    print(f"{'ok' if good else 'not ok'} - {name}", flush=True)
-    if not good:
-        print(f"{name}: {seen}", file=sys.stderr, flush=True)
-
-
-def becomes(condition):
-    """At the latest after some time."""
-    for _ in range(600):
-        try:
-            if condition():
-                return True
-        except OSError:
-            pass
-        time.sleep(0.05)
-    return False
+from session import becomes, report
 
 
 def processes(group):

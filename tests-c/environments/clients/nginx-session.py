@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
+
+from session import becomes, report
 
 WORKERS = 4
 RELOADS = 5
@@ -30,22 +31,6 @@ http {{
   server {{ listen unix:{folder}/socket; root {folder}; add_header Generation {generation}; }}
 }}
 """
-
-
-def report(name, good):
-    print(f"{'ok' if good else 'not ok'} - {name}", flush=True)
-
-
-def becomes(condition):
-    """At the latest after some time."""
-    for _ in range(600):
-        try:
-            if condition():
-                return True
-        except OSError:
-            pass
-        time.sleep(0.05)
-    return False
 
 
 def status(pid):

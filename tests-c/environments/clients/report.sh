@@ -93,7 +93,7 @@ build_spawner() { # PROGRAM FLAG...
 }
 
 # both_sessions CLIENT COMMAND...: in the root folder $root, where BUILD/CLIENT is /mnt and holds this folder's files
-# of that client, a command that reports in TAP: without the library and interposed, with forks by pidfd_fork.  What
+# of that client and session.py, a command that reports in TAP: without the library and interposed, with forks by pidfd_fork.  What
 # passes without the library must pass with it.  No process and no network of the machine's is there.
 both_sessions() {
   client=$1
@@ -101,7 +101,7 @@ both_sessions() {
   calls=$build/$client/calls
   rm -rf "${build:?}/$client"
   mkdir "$build/$client"
-  cp "${clients:?}/$client"-* "${library:?}" "$build/interposer.so" "$build/$client"
+  cp "${clients:?}/$client"-* "$clients/session.py" "${library:?}" "$build/interposer.so" "$build/$client"
   : >"$calls"
   session without "$@"
   session with env LD_PRELOAD="/mnt/interposer.so /mnt/${library##*/}" PIDFD_SPAWN_CALLS=/mnt/calls \
