@@ -93,8 +93,8 @@ build_spawner() { # PROGRAM FLAG...
 }
 
 # both_sessions CLIENT COMMAND...: in the root folder $root, where BUILD/CLIENT is /mnt and holds this folder's files
-# of that client and session.py, a command that reports in TAP: without the library and interposed, with forks by pidfd_fork.  What
-# passes without the library must pass with it.  No process and no network of the machine's is there.
+# of that client and session.py, a command that reports in TAP: without the library and interposed, with forks by
+# pidfd_fork.  What passes without the library must pass with it.  No process and no network of the machine's is there.
 both_sessions() {
   client=$1
   shift
