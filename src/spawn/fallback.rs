@@ -40,13 +40,7 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
         Some(Ok(pipe)) => pipe.child_end(),
         _ => ChildEnd::none(),
     };
-    // With all signals blocked: a handler could set another one.
-    let handlers = match Runtime::get().records_one_thread() {
-        Some(false) => None,
-        _ => status::handlers_of_only_thread(),
-    };
-    let handler_reset = HandlerReset::ByChild { mask: blocked.before(), handlers };
-    let frame = Frame { extension, ..Frame::new(request, handler_reset, error_pipe) };
+    let frame = Frame { extension, ..Frame::new(request, handler_reset(&blocked), error_pipe) };
     let entry = if extension.is_some() { extended::child::main } else { child::main };
     let pid = clone(&frame, CLONE_VM | CLONE_VFORK, process::CALLERS_STACK, entry)?;
     let reached = frame.reached.load(Ordering::Relaxed);
@@ -63,6 +57,16 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
         _ => frame.error.load(Ordering::Relaxed),
     };
     outcome(pidfd, pid, error)
+}
+
+/// For a child of clone.  With all signals blocked: a handler could set another one.
+#[inline(always)]
+pub(super) fn handler_reset(blocked: &signal::Blocked) -> HandlerReset {
+    let handlers = match Runtime::get().records_one_thread() {
+        Some(false) => None,
+        _ => status::handlers_of_only_thread(),
+    };
+    HandlerReset::ByChild { mask: blocked.before(), handlers }
 }
 
 /// clone, whose only reason for EINVAL here is a flag that it does not know, and for EPERM a sandbox.

@@ -27,7 +27,7 @@ use super::{by_either, Extension};
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
 use crate::kernel::uapi::{SignalSet, CLONE_VM};
-use crate::kernel::{arch, process, signal, status};
+use crate::kernel::{arch, process, signal};
 use crate::libc_abi::{flag, Attributes};
 use crate::spawn::error_pipe::{ChildEnd, ErrorPipe};
 use crate::spawn::{clone, fallback, outcome, Child, Frame, HandlerReset, Request};
@@ -205,10 +205,12 @@ unsafe fn copied(request: &Request, extension: &Extension, blocked: &signal::Blo
     )
 }
 
-/// With all signals blocked: a handler could set another one.
 fn handler_reset(blocked: &signal::Blocked, by_clone3: bool) -> HandlerReset {
-    let handlers = if by_clone3 { Some(SignalSet::EMPTY) } else { status::handlers_of_only_thread() };
-    HandlerReset::ByChild { mask: blocked.before(), handlers }
+    if by_clone3 {
+        HandlerReset::ByChild { mask: blocked.before(), handlers: Some(SignalSet::EMPTY) }
+    } else {
+        fallback::handler_reset(blocked)
+    }
 }
 
 /// The outer result is that of clone3 or clone, the inner one the child's.
