@@ -161,7 +161,7 @@ TEST (what_is_no_cgroup_is_refused)
 
 TEST (without_clone3_it_is_not_supported)
 {
-  refuse_call (435 /* clone3 */, ENOSYS);
+  refuse_call (SYS_clone3, ENOSYS);
   check_refused (0, EOPNOTSUPP);
   use_up_descriptors ();
   check_refused (0, EOPNOTSUPP);
@@ -170,7 +170,7 @@ TEST (without_clone3_it_is_not_supported)
 
 TEST (where_clone3_is_forbidden_it_is_not_supported)
 {
-  refuse_call (435 /* clone3 */, EPERM);
+  refuse_call (SYS_clone3, EPERM);
   check_refused (0, EOPNOTSUPP);
 }
 

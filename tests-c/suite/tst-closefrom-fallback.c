@@ -69,7 +69,7 @@ prepare (void)
   limit_to (1024, 1024);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     CHECK_EQ (dup2 (0, numbers[i]), numbers[i]);
-  refuse_call (436 /* close_range */, ENOSYS);
+  refuse_call (SYS_close_range, ENOSYS);
 }
 
 TEST_LEAVING (by_what_procfs_lists)
@@ -273,7 +273,7 @@ time_of_closefrom (const int *more, size_t count)
       argv[6 + i] = format ("%d", more[i]);
     }
   argv[6 + count] = NULL;
-  refuse_call (436 /* close_range */, ENOSYS);
+  refuse_call (SYS_close_range, ENOSYS);
   without_a_list ();
   if (!really_limit_to_very_many ())
     say_that_the_limit_is_very_many ();
@@ -319,7 +319,7 @@ TEST_LEAVING (high_numbers_without_memory)
   limit_to (1024, 4096);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     CHECK_EQ (dup2 (0, numbers[i]), numbers[i]);
-  refuse_call (436 /* close_range */, ENOSYS);
+  refuse_call (SYS_close_range, ENOSYS);
 # ifdef SYS_mmap2
   refuse_call_when (SYS_mmap2, 1, 2048 / 8, ENOMEM);
 # else

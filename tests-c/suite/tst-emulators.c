@@ -376,13 +376,13 @@ COPYING (closefrom_closes_the_neighbours)
 
 COPYING (closefrom_closes_the_neighbours_without_close_range)
 {
-  refuse_call (436 /* close_range */, ENOSYS);
+  refuse_call (SYS_close_range, ENOSYS);
   close_all_but_two_neighbours ();
 }
 
 COPYING (closefrom_closes_the_neighbours_without_close_range_and_a_list)
 {
-  refuse_call (436 /* close_range */, ENOSYS);
+  refuse_call (SYS_close_range, ENOSYS);
   refuse_call (SYS_getdents64, ENOSYS);
   close_all_but_two_neighbours ();
 }

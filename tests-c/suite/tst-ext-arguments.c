@@ -9,14 +9,12 @@
 /* From now on a call that gets as far as making a child fails with this, which nothing else gives. */
 enum { MADE_A_CHILD = EXDEV };
 
-enum { CLONE3 = 435 };
-
 /* Without filters there is still the look at what is left. */
 static bool
 tell_of_children (void)
 {
   const struct filter_rule rules[] = {
-    { .call = CLONE3, .action = FILTER_ERROR (MADE_A_CHILD) },
+    { .call = SYS_clone3, .action = FILTER_ERROR (MADE_A_CHILD) },
     { .call = SYS_clone, .action = FILTER_ERROR (MADE_A_CHILD) },
   };
   return install_filter (rules, sizeof rules / sizeof *rules, FILTER_PLAIN) == 0;

@@ -7,7 +7,7 @@
 
 #include <poll.h>
 
-enum { CLONE3 = 435, NOBODY = 65534 };
+enum { NOBODY = 65534 };
 
 #define CLONE_REAPED (1ULL << 34)
 #define CLONE_WITHOUT_NEW_PRIVS (1ULL << 35)
@@ -40,7 +40,7 @@ error_of_kernel (uint64_t flags)
 {
   int pidfd = -1;
   struct clone_arguments arguments = { .flags = 0x1000 /* CLONE_PIDFD */ | flags, .pidfd = (uintptr_t) &pidfd };
-  long pid = syscall (CLONE3, &arguments, sizeof arguments);
+  long pid = syscall (SYS_clone3, &arguments, sizeof arguments);
   if (pid < 0)
     return errno;
   if (pid == 0)
@@ -131,7 +131,7 @@ TEST (kernel_that_cannot_reap_has_clone3)
 static void
 refuse_clone3 (void *error)
 {
-  refuse_call (CLONE3, *(const int *) error);
+  refuse_call (SYS_clone3, *(const int *) error);
   check_nothing_is_started (EOPNOTSUPP);
   check_nothing_is_started_as_another_user (EOPNOTSUPP);
   CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), FLAGS (KILL)), EOPNOTSUPP);
@@ -153,7 +153,7 @@ TEST (not_without_clone3)
 TEST (errors_of_clone3)
 {
   need_own_instructions ();
-  refuse_call (CLONE3, EAGAIN);
+  refuse_call (SYS_clone3, EAGAIN);
   check_nothing_is_started (EAGAIN);
 }
 
@@ -161,7 +161,7 @@ TEST (errors_of_clone3)
 TEST (no_permission_is_told_from_a_sandbox)
 {
   need_plain_clone3 ();
-  refuse_call_when (CLONE3, 1, 64, EPERM);
+  refuse_call_when (SYS_clone3, 1, 64, EPERM);
   CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), FLAGS (KILL)), EPERM);
   CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), FLAGS (KILL | AUTOREAP)), EPERM);
   CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), FLAGS (AUTOREAP)), EOPNOTSUPP);
@@ -213,7 +213,7 @@ TEST_LEAVING (what_the_kernel_is_asked_for)
   need_plain_clone3 ();
   pthread_t thread;
   CHECK_EQ (pthread_create (&thread, NULL, note_arguments, NULL), 0);
-  listener = LISTEN ({ .call = CLONE3, .action = FILTER_NOTIFY });
+  listener = LISTEN ({ .call = SYS_clone3, .action = FILTER_NOTIFY });
   CHECK_ARGUMENTS (FLAGS (0), 0, SIGCHLD);
   CHECK_ARGUMENTS (FLAGS (PIDFD_SPAWN_NO_NEW_PRIVS), 0, SIGCHLD);
   CHECK_ARGUMENTS (FLAGS (AUTOREAP), CLONE_REAPED, 0);

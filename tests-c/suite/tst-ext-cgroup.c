@@ -6,8 +6,6 @@
 #include "extension.h"
 #include "cgroup.h"
 
-enum { CLONE3 = 435 };
-
 #define IN(fd) ARGS (.flags = PIDFD_SPAWN_CGROUP, .cgroup = fd)
 #define INTO(fd) ARGS (.flags = PIDFD_SPAWN_CGROUP | PIDFD_SPAWN_CGROUP_MAY_MOVE, .cgroup = fd)
 
@@ -42,7 +40,7 @@ start (const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attri
 static void
 without_clone3 (int error)
 {
-  refuse_call (CLONE3, error);
+  refuse_call (SYS_clone3, error);
 }
 
 /* ---- Born there ---- */
@@ -269,7 +267,7 @@ TEST (child_that_moves_beside_clone3)
 {
   need_plain_clone3 ();
   int fd = make_cgroup_for (O_RDONLY);
-  SET_FILTER ({ CLONE3, 1, ALL_BITS, 64, FILTER_ALLOW }, { .call = CLONE3, .action = FILTER_ERROR (E2BIG) },
+  SET_FILTER ({ SYS_clone3, 1, ALL_BITS, 64, FILTER_ALLOW }, { .call = SYS_clone3, .action = FILTER_ERROR (E2BIG) },
               { .call = SYS_clone, .action = FILTER_ERROR (EXDEV) });
   CHECK_IN_CGROUP (fd, start (NULL, NULL, INTO (fd)), INSIDE);
   CHECK_IN_CGROUP (fd, start (NULL, NULL, ARGS (.flags = PIDFD_SPAWN_SETUMASK)), OUTSIDE);
