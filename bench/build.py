@@ -1,9 +1,11 @@
 """What preloading the library costs in a whole build: build.py BUILD LIBRARY ROUNDS
 
 `make -j2` of git, Debian 12's source package, with the library preloaded into make and all that it starts, and without.
-Both take turns, each time in another order, and always begin with a clean tree.  Wall time and the processors' time, of
-the user and of the system, of all processes are compared.  What is built must be the same.  The result is
-BUILD/build.json, which has the form that `bench --json` writes.
+A machine's own speed moves by more in a minute than is looked for, so the two builds, each in a tree of its own, go on
+side by side in slices of some seconds that take turns, each time in another order; in each round the trees change sides
+and are clean again.  Wall time and the processors' time, of the user and of the system, of all processes are compared,
+as sums over slices.  What is built must be the same.  The result is BUILD/build.json, which has the form that
+`bench --json` writes.
 """
 
 import hashlib
@@ -25,6 +27,8 @@ WITHOUT = "without it"
 # What needs more packages is left out.
 MAKE = ("make", "-s", "CFLAGS=-O1", *(f"NO_{part}=1" for part in (
     "CURL", "EXPAT", "GETTEXT", "OPENSSL", "PERL", "PYTHON", "TCLTK")))
+# Objects.
+SLICE = 12
 MEASURED = {"wall": "time from the start to the end", "cpu": "processor time of all processes"}
 
 
@@ -42,11 +46,21 @@ def spawn(tree, environment, *words):
     return wall, usage.ru_utime + usage.ru_stime
 
 
-def build(tree, environment):
-    """The figures, and a digest of the program."""
-    spawn(tree, os.environ, *MAKE, "clean")
-    figures = spawn(tree, environment, *MAKE, "-j2", "all")
-    return figures, hashlib.sha256((tree / "git").read_bytes()).hexdigest()
+def objects_of(tree):
+    """In the order of their making; what is not an object is made with the last slice."""
+    objects = sorted((path.stat().st_mtime, str(path.relative_to(tree))) for path in tree.rglob("*.o"))
+    return [name for _, name in objects]
+
+
+def build(trees, slices):
+    """For each slice the figures of each way, whose tree and environment are given; and a digest of each program."""
+    for tree, _ in trees.values():
+        spawn(tree, os.environ, *MAKE, "clean")
+    figures = []
+    for number, targets in enumerate(slices):
+        order = list(trees) if number % 2 else list(reversed(trees))
+        figures.append({way: spawn(*trees[way], *MAKE, "-j2", *targets) for way in order})
+    return figures, [hashlib.sha256((tree / "git").read_bytes()).hexdigest() for tree, _ in trees.values()]
 
 
 def preloaded(library):
@@ -69,34 +83,41 @@ def main():
     except places.Unavailable as why:
         print(f"build.py: skipped: {why}")
         return
-    tree = folder / "git"
-    shutil.rmtree(tree, ignore_errors=True)
-    shutil.copytree(source, tree, symlinks=True)
+    # Paths of one length, for they are in what is built.
+    both = [folder / "git-1", folder / "git-2"]
+    for tree in both:
+        shutil.rmtree(tree, ignore_errors=True)
+        shutil.copytree(source, tree, symlinks=True)
     environments = {WITH: preloaded(library), WITHOUT: dict(os.environ)}
 
-    # The first build reads everything from the disk, and counts for neither.
-    _, expected = build(tree, environments[WITHOUT])
+    # The first build reads everything from the disk, tells the objects, and counts for neither.
+    _, expected = build({WITHOUT: (both[0], environments[WITHOUT])}, [["all"]])
+    objects = objects_of(both[0])
+    slices = [objects[start:start + SLICE] for start in range(0, len(objects), SLICE)] + [["all"]]
     samples = {name: {WITH: [], WITHOUT: []} for name in MEASURED}
     for number in range(rounds):
-        for way in (WITH, WITHOUT) if number % 2 else (WITHOUT, WITH):
-            figures, digest = build(tree, environments[way])
-            if digest != expected:
-                sys.exit(f"build.py: {way} another program is built")
-            for name, seconds in zip(MEASURED, figures):
-                samples[name][way].append(seconds * 1e6)
-            print(f"  {way:28} wall {figures[0]:7.2f} s, processors {figures[1]:7.2f} s", flush=True)
+        trees = reversed(both) if number % 2 else both
+        figures, digests = build({way: (tree, environments[way]) for way, tree in zip((WITH, WITHOUT), trees)}, slices)
+        if set(digests) != set(expected):
+            sys.exit("build.py: another program is built")
+        for way in (WITH, WITHOUT):
+            for index, name in enumerate(MEASURED):
+                samples[name][way] += [slice_of[way][index] * 1e6 for slice_of in figures]
+            wall, processors = (sum(slice_of[way][index] for slice_of in figures) for index in (0, 1))
+            print(f"  {way:28} wall {wall:7.2f} s, processors {processors:7.2f} s", flush=True)
 
     groups = []
     for name, title in MEASURED.items():
         ways = samples[name]
-        result = ratio.compare(ways[WITH], ways[WITHOUT])
+        result = ratio.compare_sums(ways[WITH], ways[WITHOUT])
         print(f"make -j2 of git, {title}: {WITH} / {WITHOUT} "
-              f"{result['ratio']:.3f} [{result['low']:.3f}, {result['high']:.3f}]")
+              f"{result['ratio']:.4f} [{result['low']:.4f}, {result['high']:.4f}]")
         groups.append({"name": f"build-{name}", "title": f"make -j2 of git, {title}", "rounds": rounds,
                        "implementations": [ratio.describe(way, ways[way]) for way in ways],
                        "ratios": [{"of": WITH, "to": WITHOUT, **result}]})
     (folder / "build.json").write_text(json.dumps({"groups": groups}, indent=2) + "\n", encoding="utf-8")
-    shutil.rmtree(tree)
+    for tree in both:
+        shutil.rmtree(tree)
 
 
 main()
