@@ -1,4 +1,6 @@
-"""Where the checks run: root folders of Debian releases, packages of them, and folders with what the suite takes."""
+"""Where the checks run: root folders of Debian's and Ubuntu's releases, packages of them, and folders with what the
+suite takes.
+"""
 
 import concurrent.futures
 import os
@@ -100,10 +102,10 @@ def chroot_run(root, folder, *command, options=(), within=(), **more):
     return run(*within, "scripts/chroot-run", *options, root, folder, *command, **more)
 
 
-def debian(root, release):
-    """ "Debian 12 bookworm", without the number where there is none yet."""
-    number = re.search(r'^VERSION_ID="(.*)"$', (root / "etc/os-release").read_text(), re.MULTILINE)
-    return f"Debian {number[1]} {release}" if number else f"Debian {release}"
+def distribution(root, release):
+    """ "Debian 12 bookworm" or "Ubuntu 22.04 jammy", without the number where there is none yet."""
+    said_there = dict(re.findall(r'^(\w+)="(.*)"$', (root / "etc/os-release").read_text(), re.MULTILINE))
+    return " ".join([said_there["NAME"].split()[0], *said_there.get("VERSION_ID", "").split(), release])
 
 
 def glibc_of(root):

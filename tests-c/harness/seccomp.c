@@ -18,6 +18,23 @@ enum { CONTINUE = 1 };
 # include <linux/filter.h>
 # include <linux/seccomp.h>
 
+/* Those before Linux 5.0 know no listener. */
+# ifndef SECCOMP_IOCTL_NOTIF_RECV
+struct seccomp_notif {
+  uint64_t id;
+  uint32_t pid, flags;
+  struct seccomp_data data;
+};
+struct seccomp_notif_resp {
+  uint64_t id;
+  int64_t val;
+  int32_t error;
+  uint32_t flags;
+};
+#  define SECCOMP_IOCTL_NOTIF_RECV _IOWR ('!', 0, struct seccomp_notif)
+#  define SECCOMP_IOCTL_NOTIF_SEND _IOWR ('!', 1, struct seccomp_notif_resp)
+# endif
+
 /* A filter sees arguments of 64 bits. */
 enum { MOST = 1024, LONGEST_RULE = 6, LOW_HALF = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0 };
 
@@ -50,12 +67,8 @@ add_rule (struct sock_filter *code, const struct filter_rule *rule)
 static bool
 can_continue (int listener)
 {
-# ifdef SECCOMP_IOCTL_NOTIF_RECV
   return ioctl (listener, SECCOMP_IOCTL_NOTIF_SEND, &(struct seccomp_notif_resp) { .flags = CONTINUE }) != 0
          && errno != EINVAL;
-# else
-  return listener < 0;
-# endif
 }
 
 int
@@ -86,19 +99,6 @@ install_filter (const struct filter_rule rules[], size_t count, enum filter_flag
     }
   return listener;
 }
-
-#else
-
-int
-install_filter (const struct filter_rule rules[], size_t count, enum filter_flags flags)
-{
-  (void) rules, (void) count, (void) flags;
-  return errno = ENOSYS, -1;
-}
-
-#endif
-
-#if defined SECCOMP_IOCTL_NOTIF_RECV
 
 static bool
 respond (int listener, struct seccomp_notif_resp response)
@@ -140,6 +140,13 @@ answer_call (int listener, const struct notified_call *call, int error)
 }
 
 #else
+
+int
+install_filter (const struct filter_rule rules[], size_t count, enum filter_flags flags)
+{
+  (void) rules, (void) count, (void) flags;
+  return errno = ENOSYS, -1;
+}
 
 /* No listener can have been made. */
 

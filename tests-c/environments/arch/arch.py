@@ -235,7 +235,7 @@ class Check:
         except Unavailable:
             raise Unavailable("no cargo to fetch the crates with, or no readelf") from None
         self.root_folder()
-        self.name = f"{self.arch}, {places.debian(self.root, self.release)}, glibc {places.glibc_of(self.root)}"
+        self.name = f"{self.arch}, {places.distribution(self.root, self.release)}, glibc {places.glibc_of(self.root)}"
         self.name += f", rustc {said('chroot', self.root, 'rustc', '--version').split()[1]}"
         self.build_library()
         self.build_suite()

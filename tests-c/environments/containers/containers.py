@@ -185,7 +185,7 @@ def runtime(name, commands=COMMANDS, environment="TEST_QUICK=1"):
         with one_at_a_time:
             root = folder_with_runtimes()
         version = places.said("chroot", root, "dpkg-query", "-W", "-f", "${Version}", PACKAGE_OF.get(name, name))
-        label = f"{name} {re.sub('[-+].*', '', version)}, {places.debian(root, RUNTIMES_OF)}"
+        label = f"{name} {re.sub('[-+].*', '', version)}, {places.distribution(root, RUNTIMES_OF)}"
         status, text = run("timeout", "-k", "10", "1800", *NAMESPACES, HERE / "runtime", root, TOP, name,
                            *(command.replace("exec", f"export {environment}; exec") for command in commands.values()))
         if status == 77:

@@ -1,5 +1,5 @@
-"""The libraries that were built on this machine, with the C libraries of several Debian releases and with musl; and, as
-"compilers", the library built by Debian 12's own compilers.  See README.md.
+"""The libraries that were built on this machine, with the C libraries of several releases of Debian and Ubuntu and with
+musl; and, as "compilers", the library built by Debian 12's own compilers.  See README.md.
 """
 
 import os
@@ -33,18 +33,18 @@ def symbol_versions(results):
                   f"no symbol version beyond GLIBC_2.17 is needed (the newest: {newest or 'none at all'})")
 
 
-def glibc(results, release):
+def glibc(results, release, distribution="Debian"):
     try:
         root = places.root_folder(release, "gcc", "libc6-dev", "make")
     except Unavailable as why:
-        results.unavailable(f"Debian {release}", "linked, preloaded", why)
+        results.unavailable(f"{distribution} {release}", "linked, preloaded", why)
         return
     version = places.glibc_of(root)
     if "+" in release and version == places.glibc_of(places.root_folder(release.split("+")[0])):
-        results.unavailable(f"Debian {release}", "linked, preloaded", f"its glibc is {version} as well")
+        results.unavailable(f"{distribution} {release}", "linked, preloaded", f"its glibc is {version} as well")
         return
     gcc = said("chroot", root, "gcc", "-dumpfullversion")
-    name = f"{places.debian(root, release)}, glibc {version}"
+    name = f"{places.distribution(root, release)}, glibc {version}"
     folder = places.stage(WORK / release, BUILD / "lib")
     suite(results, name, "linked", root, folder, "gcc", "linked")
     by_gcc = f"preloaded, built by its gcc {gcc}"
@@ -130,7 +130,7 @@ def musl_of(results, release):
         results.unavailable(f"musl of Debian {release}", "all", why)
         return
     folder = places.stage(WORK / f"musl-{release}", BUILD / "lib")
-    musl(results, f"musl {musl_version('chroot', root)}, {places.debian(root, release)}", root, folder)
+    musl(results, f"musl {musl_version('chroot', root)}, {places.distribution(root, release)}", root, folder)
 
 
 def musl_target(results):
@@ -176,7 +176,7 @@ def compilers(results):
         root = places.root_folder("bookworm", "gcc", "libc6-dev", "make", "clang", "rustc", "cargo")
         rustc = said("chroot", root, "rustc", "--version").split()[1]
         cargo = said("chroot", root, "cargo", "--version").split()[1]
-        name = f"{places.debian(root, 'bookworm')}, rustc {rustc}, cargo {cargo}"
+        name = f"{places.distribution(root, 'bookworm')}, rustc {rustc}, cargo {cargo}"
         folder = WORK / "crate"
         places.sources(folder)
     except Unavailable as why:
@@ -215,6 +215,9 @@ ENVIRONMENTS = {
     "glibc-trixie": lambda results: glibc(results, "trixie"),
     "glibc-testing": lambda results: glibc(results, "testing"),
     "glibc-experimental": lambda results: glibc(results, "testing+experimental"),
+    "glibc-bionic": lambda results: glibc(results, "bionic", "Ubuntu"),
+    "glibc-jammy": lambda results: glibc(results, "jammy", "Ubuntu"),
+    "glibc-noble": lambda results: glibc(results, "noble", "Ubuntu"),
     "zig-2.17": lambda results: zig_glibc(results, "2.17"),
     "zig-2.28": lambda results: zig_glibc(results, "2.28"),
     "zig-2.34": lambda results: zig_glibc(results, "2.34"),

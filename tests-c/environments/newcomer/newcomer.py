@@ -47,7 +47,7 @@ def bare(release, folder, who, *commands):
                      ("/etc/resolv.conf", root / "etc"), ("/etc/hosts", root / "etc")):
         if os.path.exists(file):
             shutil.copy(file, to)
-    return (f"bare {places.debian(root, release)}, as {who}",
+    return (f"bare {places.distribution(root, release)}, as {who}",
             session(folder, root, (), who, "libpidfd_spawn", *commands))
 
 
