@@ -10,6 +10,7 @@ fn main() {
     if target("OS") != "linux" {
         return;
     }
+    name_what_architectures_share(&target("ARCH"), &target("POINTER_WIDTH"));
     let name = match target("ARCH").as_str() {
         "s390x" => "s390x",
         "powerpc64" => "powerpc64le",
@@ -21,4 +22,24 @@ fn main() {
         .files([instructions.as_str(), "src/libc_abi/weak.s"])
         .flag("-Wa,--noexecstack")
         .compile("pidfd_spawn_assembled");
+}
+
+/// For conditions in src/kernel/ that would name several architectures each time.
+fn name_what_architectures_share(arch: &str, pointer_width: &str) {
+    let mips = matches!(arch, "mips" | "mips32r6" | "mips64" | "mips64r6");
+    // The youngest of those with 32 bits have only the newer one of two system calls.
+    let calls_twice = pointer_width == "32" && !matches!(arch, "riscv32" | "csky");
+    for (name, holds) in [
+        ("mips", mips),
+        ("sparc", matches!(arch, "sparc" | "sparc64")),
+        // The kernel's struct sigaction has a restorer.
+        ("sigaction_restorer", !mips && !matches!(arch, "riscv64" | "riscv32" | "loongarch64" | "csky")),
+        ("calls_twice", calls_twice),
+        // IDs had 16 bits before they had 32.
+        ("short_ids", calls_twice && !mips && arch != "powerpc"),
+    ] {
+        if holds {
+            println!("cargo:rustc-cfg={name}");
+        }
+    }
 }
