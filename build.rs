@@ -27,7 +27,7 @@ fn main() {
 /// For conditions in src/kernel/ that would name several architectures each time.
 fn name_what_architectures_share(arch: &str, pointer_width: &str) {
     let mips = matches!(arch, "mips" | "mips32r6" | "mips64" | "mips64r6");
-    // The youngest of those with 32 bits have only the newer one of two system calls.
+    // The kernel's generic table of calls has only the wider one of two.
     let calls_twice = pointer_width == "32" && !matches!(arch, "riscv32" | "csky");
     for (name, holds) in [
         ("mips", mips),

@@ -1,5 +1,5 @@
 //! System calls that 32-bit processes have twice, once for numbers of 16 or 32 bits and once for wider ones: the wider.
-//! On the youngest of their architectures, riscv32 and csky, there are no others.
+//! The kernel's generic table of calls, which riscv32 and csky have, holds these alone.
 
 // Sound because: each call gets exactly its arguments, in structures of the width that its number stands for.
 #![allow(unsafe_code)]
