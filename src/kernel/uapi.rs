@@ -127,14 +127,16 @@ pub const NSIG: c_int = if cfg!(mips) { 128 } else { 64 };
 /// the first stands for signal n + 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
-pub struct SignalSet(pub(super) [usize; NSIG as usize / WORD]);
+pub struct SignalSet(pub(super) [usize; WORDS]);
 
 /// In bits.
 const WORD: usize = usize::BITS as usize;
 
+const WORDS: usize = NSIG as usize / WORD;
+
 impl SignalSet {
-    pub const EMPTY: Self = SignalSet([0; NSIG as usize / WORD]);
-    pub const ALL: Self = SignalSet([!0; NSIG as usize / WORD]);
+    pub const EMPTY: Self = SignalSet([0; WORDS]);
+    pub const ALL: Self = SignalSet([!0; WORDS]);
 
     /// Their disposition cannot be changed.
     const FIXED: Self = Self::of(&[libc::SIGKILL, libc::SIGSTOP]);
@@ -152,47 +154,51 @@ impl SignalSet {
     }
 
     /// What a larger set of machine words begins with.
-    #[inline(always)]
-    pub fn at_start_of(words: &[usize]) -> Self {
-        Self::EMPTY.zip(words, |_, word| word)
+    pub fn at_start_of(words: &[usize; 1024 / WORD]) -> Self {
+        let mut set = Self::EMPTY;
+        let mut index = 0;
+        while index < WORDS {
+            set.0[index] = words[index];
+            index += 1;
+        }
+        set
     }
 
-    #[inline(always)]
-    fn zip(mut self, others: &[usize], operation: impl Fn(usize, usize) -> usize) -> Self {
-        for (word, &other) in self.0.iter_mut().zip(others) {
-            *word = operation(*word, other);
+    pub fn contains(self, signal: c_int) -> bool {
+        let bit = (signal as usize).wrapping_sub(1);
+        bit / WORD < WORDS && self.0[bit / WORD] >> (bit % WORD) & 1 != 0
+    }
+
+    /// The union of both.
+    pub fn with(mut self, other: Self) -> Self {
+        let mut index = 0;
+        while index < WORDS {
+            self.0[index] |= other.0[index];
+            index += 1;
         }
         self
     }
 
-    #[inline(always)]
-    pub fn contains(self, signal: c_int) -> bool {
-        let bit = (signal as usize).wrapping_sub(1);
-        self.0.get(bit / WORD).map_or(false, |word| word >> (bit % WORD) & 1 != 0)
-    }
-
-    /// The union of both.
-    #[inline(always)]
-    pub fn with(self, other: Self) -> Self {
-        self.zip(&other.0, |word, other| word | other)
-    }
-
-    #[inline(always)]
-    pub fn complement(self) -> Self {
-        Self::ALL.zip(&self.0, |word, other| word & !other)
+    pub fn complement(mut self) -> Self {
+        let mut index = 0;
+        while index < WORDS {
+            self.0[index] = !self.0[index];
+            index += 1;
+        }
+        self
     }
 
     /// Calls the function with each signal of the set whose disposition can be changed, until an error.
     #[inline(always)]
     pub fn for_each(self, mut function: impl FnMut(c_int) -> Result<()>) -> Result<()> {
-        let mut first = 1;
-        for (&word, &fixed) in self.0.iter().zip(&Self::FIXED.0) {
-            let mut rest = word & !fixed;
+        let mut index = 0;
+        while index < WORDS {
+            let mut rest = self.0[index] & !Self::FIXED.0[index];
             while rest != 0 {
-                function(first + rest.trailing_zeros() as c_int)?;
+                function((index * WORD) as c_int + rest.trailing_zeros() as c_int + 1)?;
                 rest &= rest.wrapping_sub(1);
             }
-            first += WORD as c_int;
+            index += 1;
         }
         Ok(())
     }

@@ -7,9 +7,8 @@
 use super::call;
 use super::uapi::{PollFd, Statfs, Timespec};
 use crate::errno::Result;
-use core::mem::align_of;
 use core::sync::atomic::AtomicU32;
-use libc::{c_int, c_long};
+use libc::c_int;
 
 #[cfg(not(calls_twice))]
 pub use libc::{SYS_fcntl as SYS_FCNTL, SYS_mmap as SYS_MMAP};
@@ -32,20 +31,20 @@ pub use libc::{
 
 /// Of the calls that came after all architectures had got the same numbers, apart from where those begin.
 #[cfg(target_pointer_width = "32")]
-const fn number(call: c_long) -> c_long {
+const fn number(call: libc::c_long) -> libc::c_long {
     libc::SYS_clone3 - 435 + call
 }
 
 #[cfg(target_pointer_width = "64")]
 use libc::{SYS_futex as SYS_FUTEX, SYS_pselect6 as SYS_PSELECT6};
 #[cfg(target_pointer_width = "32")]
-const SYS_PSELECT6: c_long = number(413);
+const SYS_PSELECT6: libc::c_long = number(413);
 #[cfg(target_pointer_width = "32")]
-const SYS_FUTEX: c_long = number(422);
+const SYS_FUTEX: libc::c_long = number(422);
 #[cfg(target_pointer_width = "64")]
 use libc::SYS_ppoll as SYS_PPOLL;
 #[cfg(all(target_pointer_width = "32", not(calls_twice)))]
-const SYS_PPOLL: c_long = number(414);
+const SYS_PPOLL: libc::c_long = number(414);
 
 /// # Safety
 /// The descriptor is the caller's responsibility.
@@ -67,7 +66,7 @@ pub unsafe fn fstatfs(fd: c_int, status: &mut Statfs) -> Result<()> {
     use libc::SYS_fstatfs64 as NUMBER;
     const SIZE: usize = if cfg!(mips) {
         96
-    } else if cfg!(target_arch = "arm") || align_of::<u64>() < 8 {
+    } else if cfg!(target_arch = "arm") || core::mem::align_of::<u64>() < 8 {
         84
     } else {
         88

@@ -215,7 +215,7 @@ pub fn spawn_args(bytes: &[u8]) -> bool {
 
 /// Where the members of `struct pidfd_spawn_args` lie, counted by hand.
 mod args {
-    use super::{Array, WORD};
+    use super::{Array, NSIG, WORD};
     use crate::errno::{Errno, Result};
 
     pub const SIZE: usize = 56 + 4 * WORD;
@@ -288,7 +288,7 @@ mod args {
             && (!has(10) || array(groups, GROUPS, GROUP_COUNT))
             && (!has(11) || number(GID, |id| id != u32::MAX))
             && (!has(12) || number(UID, |id| id != u32::MAX))
-            && (!has(14) || number(DEATH_SIGNAL, |signal| (1..=NSIG).contains(&signal)))
+            && (!has(14) || number(DEATH_SIGNAL, |signal| (1..=NSIG as u32).contains(&signal)))
             && image.iter().skip(RESERVED).all(|&byte| byte == 0);
         if fits {
             Ok(())
