@@ -161,10 +161,10 @@ struct Stack([u8; STACK_SIZE]);
 /// As `super::spawn`.
 #[cold]
 #[inline(never)]
-pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child> {
+pub unsafe fn spawn(request: &Request, extension: &mut Extension) -> Result<Child> {
     let shares_memory = fallback::shares_memory()?;
     if shares_memory == Some(false) {
-        return super::suspended(request, &extension);
+        return super::suspended(request, extension);
     }
     // Given back last: a handler of the caller need not return.
     let blocked = signal::Blocked::all();
@@ -177,20 +177,20 @@ pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child
         protection = Protection::Copy;
     }
     let saved_groups = match protection {
-        Protection::Copy => return copied(request, &extension, &blocked, flag),
+        Protection::Copy => return copied(request, extension, &blocked, flag),
         Protection::Unneeded => SavedGroups::default(),
         Protection::SavedGroups(groups) => groups,
     };
     extension.user_change = Some(UserChange::new(saved_groups, flag.can_be_given_back()));
     let result = by_either(
         request,
-        &extension,
-        || beside_caller(request, &extension, &blocked, true),
-        || beside_caller(request, &extension, &blocked, false)?,
+        extension,
+        || beside_caller(request, extension, &blocked, true),
+        || beside_caller(request, extension, &blocked, false)?,
     );
     match extension.user_change.take() {
         // An ID that the user namespace does not have.  If it was asked for, the copy finds that as well.
-        Some(change) if change.unprotected.load(Ordering::Relaxed) => copied(request, &extension, &blocked, flag),
+        Some(change) if change.unprotected.load(Ordering::Relaxed) => copied(request, extension, &blocked, flag),
         _ => result,
     }
 }
