@@ -11,6 +11,7 @@ fn main() {
         return;
     }
     let (arch, width) = (target("ARCH"), target("POINTER_WIDTH"));
+    name_what_architectures_share(&arch, &width);
     let instructions = match (arch.as_str(), width.as_str()) {
         ("x86_64" | "aarch64" | "riscv64" | "loongarch64", "64") | ("x86" | "arm", "32") => {
             println!("cargo:rustc-cfg=inline_assembly");
@@ -33,4 +34,24 @@ fn main() {
         None => println!("cargo:rustc-cfg=generic_instructions"),
     }
     assembler.compile("pidfd_spawn_assembled");
+}
+
+/// For conditions in src/kernel/ that would name several architectures each time.
+fn name_what_architectures_share(arch: &str, pointer_width: &str) {
+    let mips = matches!(arch, "mips" | "mips32r6" | "mips64" | "mips64r6");
+    // The kernel's generic table of calls has only the wider one of two.
+    let calls_twice = pointer_width == "32" && !matches!(arch, "riscv32" | "csky");
+    for (name, holds) in [
+        ("mips", mips),
+        ("sparc", matches!(arch, "sparc" | "sparc64")),
+        // The kernel's struct sigaction has a restorer.
+        ("sigaction_restorer", !mips && !matches!(arch, "riscv64" | "riscv32" | "loongarch64" | "csky")),
+        ("calls_twice", calls_twice),
+        // IDs had 16 bits before they had 32.
+        ("short_ids", calls_twice && !mips && arch != "powerpc"),
+    ] {
+        if holds {
+            println!("cargo:rustc-cfg={name}");
+        }
+    }
 }

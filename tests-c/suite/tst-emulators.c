@@ -402,9 +402,7 @@ COPYING (handlers_and_masks)
   CHECK (state.ignored & 1ULL << (SIGUSR1 - 1));
   CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
   CHECK_KILLED (pidfd, SIGKILL);
-  uint64_t now = 0;
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &now, 8) == 0);
-  CHECK_EQ (now, 1ULL << (SIGUSR2 - 1));
+  CHECK_EQ (mask_now (), 1ULL << (SIGUSR2 - 1));
 }
 
 /* pidfd_spawn_ext, with a change of user and without.  An emulator that has clone3 and copies the memory has none,

@@ -146,8 +146,11 @@ read_maps (void)
 static const char *
 thread_pointer (void)
 {
-# ifdef __powerpc64__
+# if defined __powerpc64__
   register const char *pointer __asm__ ("r13");
+  return pointer;
+# elif defined __powerpc__
+  register const char *pointer __asm__ ("r2");
   return pointer;
 # else
   return __builtin_thread_pointer ();
@@ -159,8 +162,14 @@ thread_pointer (void)
    of the architecture. */
 #if defined __powerpc64__
 enum { CALLEES_PART = 32 };
+#elif defined __powerpc__
+enum { CALLEES_PART = 8 };
 #elif defined __s390x__
 enum { CALLEES_PART = 160 };
+#elif defined __mips__ && _MIPS_SIM == _ABIO32
+enum { CALLEES_PART = 16 };
+#elif defined __sparc__
+enum { CALLEES_PART = 176 };
 #else
 enum { CALLEES_PART = 0 };
 #endif
