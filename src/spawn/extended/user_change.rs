@@ -150,9 +150,9 @@ impl Watch {
 /// The child needs less than two kilobytes of it.
 const STACK_SIZE: usize = if cfg!(any(debug_assertions, target_arch = "sparc64")) { 8192 } else { 4096 };
 
-/// Some calling conventions have a function save registers above the stack pointer that it gets.  The kernel of sparc64
-/// takes that for a biased one, and begins 2047 bytes above it.
-const HEADROOM: usize = if cfg!(target_arch = "sparc64") { 256 + 2048 } else { 256 };
+/// Some calling conventions have a function save registers above the stack pointer that it gets.  That of sparc64 is
+/// 2047 less than the address of what is above it.
+const HEADROOM: usize = if cfg!(target_arch = "sparc64") { 256 + 2047 } else { 256 };
 
 #[repr(align(16))]
 struct Stack([u8; STACK_SIZE]);
