@@ -140,6 +140,9 @@ class Check:
         if not self.about.ships:
             unstable = ["-Z", "build-std=core,compiler_builtins"]
             why = f" {' '.join(unstable)}, an unstable flag: core is built from rust-src"
+            # cargo looks for what all of Rust's library needs, for core too.
+            for crates in (self.root / "usr/src").glob("rustc-*/library/vendor"):
+                shutil.copytree(crates, folder / "vendor", dirs_exist_ok=True)
         status, text = chroot_run(self.root, folder, "env", f"CARGO_TARGET_{variable.upper()}_LINKER={gnu}-gcc",
                                   f"CC_{variable}={gnu}-gcc", *(["RUSTC_BOOTSTRAP=1"] if unstable else []), "cargo",
                                   "build", "--release", "--locked", "--offline", *unstable, "-p", "libpidfd_spawn",
