@@ -11,8 +11,8 @@ use super::handshake::{above_zero, end};
 use super::Forked;
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
-use crate::kernel::process;
 use crate::kernel::uapi::{CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PIDFD};
+use crate::kernel::{arch, process};
 use crate::libc_abi::weak;
 use core::ptr;
 use libc::c_int;
@@ -25,8 +25,9 @@ pub unsafe fn fork() -> Result<Forked> {
 
 /// On that glibc.
 pub(super) unsafe fn fork_on(glibc: Option<u32>) -> Result<Forked> {
-    // In a child the call gives the parent's number there, and tells them apart by a second register.
-    if cfg!(sparc) {
+    // In a child the call gives the parent's number there, and tells them apart by a second register, of which the libc's
+    // function tells nothing.
+    if cfg!(sparc) && arch::CALLS_LIBC {
         return Err(Errno(libc::ENOSYS));
     }
     let tid = process::thread_id_address().map_err(|_| Errno(libc::ENOSYS))?;

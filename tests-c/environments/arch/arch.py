@@ -18,6 +18,13 @@ MODES = ("linked", "preloaded", "fallback", "static", "reference")
 FOR_QEMU_USER = ("tst-bound", "tst-cancel", "tst-ext-arguments", "tst-fork-failures", "tst-memory", "tst-path",
                  "tst-spawn2-pidfd", "tst-spawn4-pidfd")
 
+NOT_UNDER_QEMU_USER = {
+    "fallback": "qemu-user has no seccomp filters, and no clone3 in any mode",
+    "reference": "qemu-user copies memory that is to be shared: the libc's posix_spawn tells no errors",
+}
+# A program of the architecture.
+SAMPLE = "build/tests/reference/tst-path"
+
 # What the tools call an architecture; the kernel's package, the machine that boots it, and its device tree; the
 # releases to try; whether Debian ships the architecture's own packages, Rust's library among them, or those of the
 # cross compiler alone; and the programs that cannot be asked under qemu-user there, each with the reason.
@@ -111,8 +118,7 @@ class Check:
         """The cross compiler's C library has a folder of its own.  The loader goes by the name that it has in programs,
         and looks where an architecture's own packages have their libraries.
         """
-        sample = self.tests / "build/tests/reference/tst-path"
-        loader = re.search(r"interpreter: (.*)\]", run("readelf", "-lW", sample)[1])
+        loader = re.search(r"interpreter: (.*)\]", run("readelf", "-lW", self.tests / SAMPLE)[1])
         if not loader:
             raise Unavailable("no program of the suite was built")
         libraries = f"/usr/{self.about.gnu}/lib"
@@ -140,6 +146,9 @@ class Check:
         if not self.about.ships:
             unstable = ["-Z", "build-std=core,compiler_builtins"]
             why = f" {' '.join(unstable)}, an unstable flag: core is built from rust-src"
+            # cargo looks for what all of Rust's library needs, for core too.
+            for crates in (self.root / "usr/src").glob("rustc-*/library/vendor"):
+                shutil.copytree(crates, folder / "vendor", dirs_exist_ok=True)
         status, text = chroot_run(self.root, folder, "env", f"CARGO_TARGET_{variable.upper()}_LINKER={gnu}-gcc",
                                   f"CC_{variable}={gnu}-gcc", *(["RUSTC_BOOTSTRAP=1"] if unstable else []), "cargo",
                                   "build", "--release", "--locked", "--offline", *unstable, "-p", "libpidfd_spawn",
@@ -156,10 +165,14 @@ class Check:
     def build_suite(self):
         (self.work / "lib").mkdir(exist_ok=True)
         places.stage(self.tests, self.work / "lib")
-        status, text = self.make("build-tests", log=self.work / "suite.log")
+        what, targets = "", ["build-tests"]
+        if self.arguments.where == "user":
+            what, targets = "what qemu-user can be asked, ", [SAMPLE] + [
+                f"build/tests/{mode}/{name}" for mode in self.modes_under_qemu_user() for name in FOR_QEMU_USER]
+        status, text = self.make(*targets, log=self.work / "suite.log")
         error = re.search(r"^.*(error: |No rule).*$", text, re.MULTILINE)
         self.results.check(self.name, "C suite", status == 0,
-                           f"built by {self.about.gnu}-gcc" + (f": {error[0]}" if error else ""))
+                           f"{what}built by {self.about.gnu}-gcc" + (f": {error[0]}" if error else ""))
 
     def guard(self):
         """What the calls cost, as tests-c/guard writes it down."""
@@ -199,26 +212,24 @@ class Check:
             self.suite(mode, "natively")
         self.guard()
 
+    def modes_under_qemu_user(self):
+        return [mode for mode in self.arguments.modes if mode not in NOT_UNDER_QEMU_USER]
+
     def under_qemu_user(self):
         user = self.about.user
-        sample = self.tests / "build/tests/reference/tst-path"
         emulator = re.sub(r"^(\S+) version (\S+).*", r"\1 \2", said("chroot", self.root, user, "--version"))
-        within = ("tests-c/environments/arch/emulator", self.root / "usr/bin" / user, sample)
-        _, text = chroot_run(self.root, self.tests, "build/tests/reference/tst-path", "no-such-test", within=within,
+        within = ("tests-c/environments/arch/emulator", self.root / "usr/bin" / user, self.tests / SAMPLE)
+        _, text = chroot_run(self.root, self.tests, SAMPLE, "no-such-test", within=within,
                              options=self.options)
         if "no such test" not in text:
             self.results.unavailable(self.name, emulator, "binfmt_misc is unavailable in a user namespace (Linux 6.7)")
             return
-        cannot = {
-            "fallback": "qemu-user has no seccomp filters, and no clone3 in any mode",
-            "reference": "qemu-user copies memory that is to be shared: the libc's posix_spawn tells no errors",
-        }
         for mode in self.arguments.modes:
-            if mode in cannot:
-                self.results.unavailable(self.name, f"{mode}, {emulator}", cannot[mode])
-            else:
-                self.suite(mode, emulator, *(name for name in FOR_QEMU_USER if name not in self.about.cannot),
-                           within=within)
+            if mode in NOT_UNDER_QEMU_USER:
+                self.results.unavailable(self.name, f"{mode}, {emulator}", NOT_UNDER_QEMU_USER[mode])
+        for mode in self.modes_under_qemu_user():
+            self.suite(mode, emulator, *(name for name in FOR_QEMU_USER if name not in self.about.cannot),
+                       within=within)
         for name, why in self.about.cannot.items():
             self.results.unavailable(self.name, f"{name}, {emulator}", why)
         self.results.unavailable(self.name, f"the other programs, {emulator}",
@@ -233,7 +244,7 @@ class Check:
         for program in self.programs.iterdir():
             shutil.copy2(program, tree / "bin")
         # The loader has its name in the programs.
-        headers = run("readelf", "-lW", self.tests / "build/tests/reference/tst-path")[1]
+        headers = run("readelf", "-lW", self.tests / SAMPLE)[1]
         files = re.findall(r"interpreter: (.*)\]", headers)
         listed = run("chroot", self.root, "dpkg", "-L", f"libc6:{self.arch}", f"libgcc-s1:{self.arch}")[1]
         files += re.findall(r"^.*/lib(?:c|m|gcc_s)\.so\.\d+$", listed, re.MULTILINE)
