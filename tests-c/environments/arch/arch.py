@@ -3,7 +3,6 @@ kernel of the architecture under qemu-system.  See README.md.
 """
 
 import collections
-import pathlib
 import re
 import shutil
 
@@ -115,17 +114,15 @@ class Check:
         raise reason
 
     def name_loader(self):
-        """The cross compiler's C library has a folder of its own.  The loader goes by the name that it has in programs,
+        """The cross compiler's C library has a folder of its own.  The loader needs the name that it has in programs,
         and looks where an architecture's own packages have their libraries.
         """
         loader = re.search(r"interpreter: (.*)\]", run("readelf", "-lW", self.tests / SAMPLE)[1])
         if not loader:
             raise Unavailable("no program of the suite was built")
-        libraries = f"/usr/{self.about.gnu}/lib"
-        for name, target in ((loader[1], f"{libraries}/{pathlib.Path(loader[1]).name}"),
-                             (f"/usr/lib/{self.about.gnu}", libraries)):
-            run("chroot", self.root, "mkdir", "-p", pathlib.Path(name).parent)
-            run("chroot", self.root, "ln", "-sfn", target, name)
+        run("chroot", self.root, "sh", "-c",
+            'ln -sf "$1"/lib/*.so.* "$2/"; for loader in "$1"/lib*/"${3##*/}"; do ln -sf "$loader" "$3"; done', "sh",
+            f"/usr/{self.about.gnu}", f"/usr/lib/{self.about.gnu}", loader[1])
 
     def make(self, *targets, log):
         return chroot_run(self.root, self.tests, "make", "-s", "-k", "-j2", "-f",
