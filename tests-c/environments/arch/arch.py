@@ -40,7 +40,7 @@ ARCHITECTURES = {
                           "qemu-system-arm -machine virt -cpu cortex-a15", "ttyAMA0", ("qemu-system-arm",)),
     "armel": Architecture("arm-linux-gnueabi", "armv5te-unknown-linux-gnueabi", "qemu-arm", "linux-image-rpi",
                           "qemu-system-arm -machine raspi1ap -smp 1 -m 512", "ttyAMA0", ("qemu-system-arm",),
-                          "bcm2835-rpi-b-plus.dtb", ("trixie", "bookworm")),
+                          "bcm2835-rpi-b-plus.dtb", ("bookworm", "trixie")),
     "riscv64": Architecture("riscv64-linux-gnu", "riscv64gc-unknown-linux-gnu", "qemu-riscv64", "linux-image-riscv64",
                             "qemu-system-riscv64 -machine virt", "ttyS0", ("qemu-system-riscv", "opensbi")),
     "loong64": Architecture("loongarch64-linux-gnu", "loongarch64-unknown-linux-gnu", "qemu-loongarch64",
