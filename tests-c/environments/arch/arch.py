@@ -3,7 +3,6 @@ kernel of the architecture under qemu-system.  See README.md.
 """
 
 import collections
-import pathlib
 import re
 import shutil
 
@@ -41,7 +40,7 @@ ARCHITECTURES = {
                           "qemu-system-arm -machine virt -cpu cortex-a15", "ttyAMA0", ("qemu-system-arm",)),
     "armel": Architecture("arm-linux-gnueabi", "armv5te-unknown-linux-gnueabi", "qemu-arm", "linux-image-rpi",
                           "qemu-system-arm -machine raspi1ap -smp 1 -m 512", "ttyAMA0", ("qemu-system-arm",),
-                          "bcm2835-rpi-b-plus.dtb", ("trixie", "bookworm")),
+                          "bcm2835-rpi-b-plus.dtb", ("bookworm", "trixie")),
     "riscv64": Architecture("riscv64-linux-gnu", "riscv64gc-unknown-linux-gnu", "qemu-riscv64", "linux-image-riscv64",
                             "qemu-system-riscv64 -machine virt", "ttyS0", ("qemu-system-riscv", "opensbi")),
     "loong64": Architecture("loongarch64-linux-gnu", "loongarch64-unknown-linux-gnu", "qemu-loongarch64",
@@ -115,18 +114,15 @@ class Check:
         raise reason
 
     def name_loader(self):
-        """The cross compiler's C library has a folder of its own.  The loader goes by the name that it has in programs,
+        """The cross compiler's C library has a folder of its own.  The loader needs the name that it has in programs,
         and looks where an architecture's own packages have their libraries.
         """
         loader = re.search(r"interpreter: (.*)\]", run("readelf", "-lW", self.tests / SAMPLE)[1])
         if not loader:
             raise Unavailable("no program of the suite was built")
-        libraries, searched = f"/usr/{self.about.gnu}/lib", f"/usr/lib/{self.about.gnu}"
-        name = pathlib.Path(loader[1])
-        run("chroot", self.root, "mkdir", "-p", name.parent, searched)
-        run("chroot", self.root, "ln", "-sfn", f"{libraries}/{name.name}", name)
-        # The cross compiler has files of its own there.
-        run("chroot", self.root, "sh", "-c", f"ln -sf {libraries}/*.so* {searched}/")
+        run("chroot", self.root, "sh", "-c",
+            'ln -sf "$1"/lib/*.so.* "$2/"; for loader in "$1"/lib*/"${3##*/}"; do ln -sf "$loader" "$3"; done', "sh",
+            f"/usr/{self.about.gnu}", f"/usr/lib/{self.about.gnu}", loader[1])
 
     def make(self, *targets, log):
         return chroot_run(self.root, self.tests, "make", "-s", "-k", "-j2", "-f",
