@@ -44,7 +44,9 @@ ARCHITECTURES = {
     "riscv64": Architecture("riscv64-linux-gnu", "riscv64gc-unknown-linux-gnu", "qemu-riscv64", "linux-image-riscv64",
                             "qemu-system-riscv64 -machine virt", "ttyS0", ("qemu-system-riscv", "opensbi")),
     "loong64": Architecture("loongarch64-linux-gnu", "loongarch64-unknown-linux-gnu", "qemu-loongarch64",
-                            "linux-image-loong64", "qemu-system-loongarch64 -machine virt", "ttyS0",
+                            "linux-image-loong64", "qemu-system-loongarch64 -machine virt",
+                            # Without firmware nobody tells Linux that there is no keyboard controller to look at.
+                            "ttyS0 initcall_blacklist=i8042_init",
                             ("qemu-system-misc",), releases=("testing",)),
     "ppc64el": Architecture("powerpc64le-linux-gnu", "powerpc64le-unknown-linux-gnu", "qemu-ppc64le",
                             "linux-image-powerpc64le",
