@@ -64,14 +64,14 @@ ARCHITECTURES = {
     "mips64": Architecture("mips64-linux-gnuabi64", "mips64-unknown-linux-gnuabi64", "qemu-mips64", **PORT),
     "mips": Architecture("mips-linux-gnu", "mips-unknown-linux-gnu", "qemu-mips", **PORT),
 }
-NO_BACKEND = "rustc has no backend for it"
-NO_LIBC = "Debian has no C library for it"
-# Where the interface is proposed too, and why it cannot be tried.
+# Where glibc has the interface too, and why it is not tried; docs/kernel-features.md says what a port would take.
 NOT_TO_BE_HAD = {
-    "x32": "its programs need a kernel that was built for them",
-    "m68k": "LLVM cannot select an atomic store there",
-    **dict.fromkeys(("riscv32", "csky", "sparc"), NO_LIBC),
-    **dict.fromkeys(("alpha", "hppa", "sh4", "arc", "ia64", "nios2", "microblaze", "or1k"), NO_BACKEND),
+    "x32": "the build stops; its programs need a kernel that was built for them",
+    "m68k": "the build stops; LLVM cannot compile core for it",
+    **dict.fromkeys(("riscv32", "csky", "sparc"),
+                    "it compiles with generic.rs; Debian has no C library to run it with"),
+    **dict.fromkeys(("alpha", "hppa", "sh", "arc", "ia64", "nios2", "microblaze", "or1k"),
+                    "rustc has no backend for it"),
 }
 
 
