@@ -31,6 +31,7 @@ Architecture = collections.namedtuple(
     "Architecture", "gnu rust user kernel system console packages tree releases ships cannot",
     defaults=("", "", "", "", (), "", ("trixie", "testing"), True, {}))
 PORT = {"releases": ("testing", "trixie"), "ships": False}
+MIPS_PORT = {"releases": ("trixie",), "ships": False}
 MIPS = {"releases": ("bookworm",), "console": "ttyS0", "packages": ("qemu-system-mips",)}
 ARCHITECTURES = {
     "i386": Architecture("i686-linux-gnu", "i686-unknown-linux-gnu"),
@@ -61,8 +62,8 @@ ARCHITECTURES = {
                              "qemu-system-mips64el -machine malta -cpu MIPS64R2-generic -smp 1", **MIPS),
     "mipsel": Architecture("mipsel-linux-gnu", "mipsel-unknown-linux-gnu", "qemu-mipsel", "linux-image-4kc-malta",
                            "qemu-system-mipsel -machine malta -cpu 24Kf -smp 1", **MIPS),
-    "mips64": Architecture("mips64-linux-gnuabi64", "mips64-unknown-linux-gnuabi64", "qemu-mips64", **PORT),
-    "mips": Architecture("mips-linux-gnu", "mips-unknown-linux-gnu", "qemu-mips", **PORT),
+    "mips64": Architecture("mips64-linux-gnuabi64", "mips64-unknown-linux-gnuabi64", "qemu-mips64", **MIPS_PORT),
+    "mips": Architecture("mips-linux-gnu", "mips-unknown-linux-gnu", "qemu-mips", **MIPS_PORT),
 }
 # Where glibc has the interface too, and why it is not tried; docs/kernel-features.md says what a port would take.
 NOT_TO_BE_HAD = {
