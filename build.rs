@@ -1,4 +1,4 @@
-//! Assembles what the compiler has no inline assembly for.  Which instructions are taken, src/kernel/arch/mod.rs says.
+//! Decides which instructions src/kernel/arch/mod.rs takes, and assembles what the compiler has no inline assembly for.
 
 use std::env;
 
@@ -10,15 +10,48 @@ fn main() {
     if target("OS") != "linux" {
         return;
     }
-    let name = match target("ARCH").as_str() {
-        "s390x" => "s390x",
-        "powerpc64" => "powerpc64le",
-        _ => return,
+    let (arch, width) = (target("ARCH"), target("POINTER_WIDTH"));
+    name_what_architectures_share(&arch, &width);
+    let instructions = match (arch.as_str(), width.as_str()) {
+        ("x86_64" | "aarch64" | "riscv64" | "loongarch64", "64") | ("x86" | "arm", "32") => {
+            println!("cargo:rustc-cfg=inline_assembly");
+            return;
+        }
+        ("s390x", _) => Some("s390x.s"),
+        ("powerpc64" | "powerpc", _) => Some("powerpc.S"),
+        ("mips64" | "mips64r6", "64") | ("mips" | "mips32r6", "32") => Some("mips.S"),
+        ("sparc64", _) => Some("sparc64.s"),
+        _ => None,
     };
-    let instructions = format!("src/kernel/arch/{name}.s");
-    println!("cargo:rerun-if-changed={instructions}");
-    cc::Build::new()
-        .files([instructions.as_str(), "src/libc_abi/weak.s"])
-        .flag("-Wa,--noexecstack")
-        .compile("pidfd_spawn_assembled");
+    let mut assembler = cc::Build::new();
+    assembler.flag("-Wa,--noexecstack").file("src/libc_abi/weak.s");
+    match instructions {
+        Some(name) => {
+            let file = format!("src/kernel/arch/{name}");
+            println!("cargo:rerun-if-changed={file}");
+            assembler.file(file);
+        }
+        None => println!("cargo:rustc-cfg=generic_instructions"),
+    }
+    assembler.compile("pidfd_spawn_assembled");
+}
+
+/// For conditions in src/kernel/ that would name several architectures each time.
+fn name_what_architectures_share(arch: &str, pointer_width: &str) {
+    let mips = matches!(arch, "mips" | "mips32r6" | "mips64" | "mips64r6");
+    // The kernel's generic table of calls has only the wider one of two.
+    let calls_twice = pointer_width == "32" && !matches!(arch, "riscv32" | "csky");
+    for (name, holds) in [
+        ("mips", mips),
+        ("sparc", matches!(arch, "sparc" | "sparc64")),
+        // The kernel's struct sigaction has a restorer.
+        ("sigaction_restorer", !mips && !matches!(arch, "riscv64" | "riscv32" | "loongarch64" | "csky")),
+        ("calls_twice", calls_twice),
+        // IDs had 16 bits before they had 32.
+        ("short_ids", calls_twice && !mips && arch != "powerpc"),
+    ] {
+        if holds {
+            println!("cargo:rustc-cfg={name}");
+        }
+    }
 }

@@ -28,11 +28,7 @@ fn main() {
     println!("cargo:rerun-if-changed=libc-functions");
     println!("cargo:rerun-if-changed=../src/libc_abi/weak.s");
     println!("cargo:rerun-if-changed=src/personality.s");
-    // See src/lib.rs.
-    let arch = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
-    if matches!(arch.as_str(), "s390x" | "powerpc64") {
-        cc::Build::new().file("src/personality.s").flag("-Wa,--noexecstack").compile("pidfd_spawn_personality");
-    }
+    cc::Build::new().file("src/personality.s").flag("-Wa,--noexecstack").compile("pidfd_spawn_personality");
     // The libc crate asks for the libc only where that is glibc.
     if env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("musl") {
         println!("cargo:rustc-cdylib-link-arg=-lc");

@@ -54,8 +54,15 @@ impl Next {
     /// glibc has two versions on its older architectures; the other one serves programs linked before 2.15 and runs
     /// files of unknown format with the shell.
     const fn since_2_15(name: &'static [u8]) -> Self {
-        let twice = cfg!(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm", target_arch = "s390x"));
-        let version: Option<&[u8]> = if twice { Some(b"GLIBC_2.15\0") } else { None };
+        let once = cfg!(any(
+            target_arch = "aarch64",
+            target_arch = "riscv64",
+            target_arch = "riscv32",
+            target_arch = "loongarch64",
+            target_arch = "csky",
+            all(target_arch = "powerpc64", target_endian = "little"),
+        ));
+        let version: Option<&[u8]> = if once { None } else { Some(b"GLIBC_2.15\0") };
         Next { name, version, address: AtomicPtr::new(core::ptr::null_mut()) }
     }
 

@@ -21,8 +21,5 @@ fn panic(_: &core::panic::PanicInfo) -> ! {
     unsafe { libc::abort() }
 }
 
-// Where the compiler has no inline assembly, build.rs has the file assembled.
-#[cfg(not(any(target_arch = "s390x", target_arch = "powerpc64")))]
-core::arch::global_asm!(include_str!("personality.s"));
 #[cfg(target_arch = "arm")]
 core::arch::global_asm!(include_str!("personality-arm.s"));

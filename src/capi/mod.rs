@@ -83,7 +83,8 @@ const _: () = assert!(PIDFDFORK_ASYNCSAFE == fork::ASYNC_SAFE);
 ///   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
 ///   Takes no lock and allocates nothing, but is not promised to be async-signal-safe.  No cancellation point:
 ///   cancellation never acts inside the call.  Needs 2 KiB of stack, including what the child uses
-///   (on s390x 3 KiB, on loongarch64 6 KiB; without optimisation, as in a debug build of the crate, 6 KiB).
+///   (3 KiB on s390x, sparc64 and powerpc64 with big-endian numbers; 4 KiB more where the library has no instructions
+///   for the architecture; without optimisation, as in a debug build of the crate, 6 KiB).
 ///
 /// ORIGIN
 ///   glibc 2.39, with the same signature and meaning; POSIX.1-2024 for posix_spawn.
@@ -123,7 +124,7 @@ pub unsafe extern "C" fn pidfd_spawn(
 ///   ENAMETOOLONG  The name is longer than a file name can be.
 ///
 /// SAFETY
-///   As pidfd_spawn.  Needs 6 KiB of stack (on s390x 7 KiB, on loongarch64 10 KiB; without optimisation 10 KiB).
+///   As pidfd_spawn.  Needs 6 KiB of stack (7 KiB where pidfd_spawn needs 3; without optimisation 10 KiB).
 ///
 /// ORIGIN
 ///   glibc 2.39; POSIX.1-2024 for posix_spawnp.
@@ -170,7 +171,8 @@ pub unsafe extern "C" fn pidfd_spawnp(
 ///   ENFILE        No more files can be open in the system.
 ///   ENOMEM        Not enough memory.
 ///   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or a sandbox refuses a part of it; or, with
-///                 PIDFDFORK_ASYNCSAFE, the C library has no _Fork and keeps a thread's ID in an unknown place.
+///                 PIDFDFORK_ASYNCSAFE, the C library has no _Fork and keeps records that only its fork renews (glibc
+///                 before 2.25, musl before 1.2.2).
 ///   ESRCH         The child was killed before the parent had its pidfd, or gave no answer within ten seconds where
 ///                 the parent needed one.
 ///

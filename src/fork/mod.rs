@@ -126,6 +126,32 @@ mod tests {
         }
     }
 
+    /// glibc before 2.25, with its libpthread and without; or a static program that does not know which it has.
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn a_libc_that_remembers_the_process() {
+        let _blocked = signal::Blocked::all();
+        let address = process::thread_id_address().unwrap();
+        let fork = |place: *const libc::c_int, glibc| unsafe {
+            libc::syscall(libc::SYS_set_tid_address, place);
+            let forked = raw::fork_on(glibc);
+            libc::syscall(libc::SYS_set_tid_address, address);
+            match forked {
+                Ok(Forked::Child) => process::exit(3),
+                Ok(Forked::Parent(pidfd)) => process::reap(pidfd.raw()),
+                Err(error) => Err(error),
+            }
+        };
+        let refused = Err(Errno(libc::ENOSYS));
+        let (remembering, plain) = ([process::gettid(), process::getpid()], [process::gettid(), 0]);
+        for place in [remembering.as_ptr(), plain.as_ptr(), std::ptr::null()] {
+            assert_eq!(fork(place, Some(24)), refused);
+            assert_eq!(fork(place, Some(25)), Ok(()));
+        }
+        assert_eq!(fork(remembering.as_ptr(), None), refused);
+        assert_eq!(fork(plain.as_ptr(), None), Ok(()));
+    }
+
     /// As in a process of glibc 2.31 without its libpthread.
     #[cfg(target_env = "gnu")]
     #[test]

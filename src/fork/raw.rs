@@ -11,17 +11,28 @@ use super::handshake::{above_zero, end};
 use super::Forked;
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
-use crate::kernel::process;
 use crate::kernel::uapi::{CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PIDFD};
+use crate::kernel::{arch, process};
 use crate::libc_abi::weak;
 use core::ptr;
+use libc::c_int;
 
 /// # Safety
 /// As `super::fork`, with all signals blocked.
 pub unsafe fn fork() -> Result<Forked> {
+    fork_on(weak::glibc_minor_version())
+}
+
+/// On that glibc.
+pub(super) unsafe fn fork_on(glibc: Option<u32>) -> Result<Forked> {
+    // In a child the call gives the parent's number there, and tells them apart by a second register, of which the
+    // libc's function tells nothing.
+    if cfg!(sparc) && arch::CALLS_LIBC {
+        return Err(Errno(libc::ENOSYS));
+    }
     let tid = process::thread_id_address().map_err(|_| Errno(libc::ENOSYS))?;
-    let recorded = if tid.is_null() { keeps_no_ids() } else { ptr::read_volatile(tid) == process::gettid() };
-    if !recorded {
+    let recorded = if tid.is_null() { keeps_no_ids(glibc) } else { ptr::read_volatile(tid) == process::gettid() };
+    if !recorded || !tid.is_null() && remembers_process(glibc, tid) {
         return Err(Errno(libc::ENOSYS));
     }
     let robust = process::robust_list();
@@ -59,7 +70,13 @@ pub unsafe fn fork() -> Result<Forked> {
 }
 
 /// Before 2.34 glibc tells the kernel of no thread ID unless its libpthread is in the process; without that nothing
-/// goes by the record.  Before 2.25 getpid and raise kept numbers of their own, which would be the parent's.
-fn keeps_no_ids() -> bool {
-    weak::glibc_minor_version().map_or(false, |minor| minor >= 25)
+/// goes by the record.  Before 2.25 getpid and raise kept numbers of their own all the same.
+fn keeps_no_ids(glibc: Option<u32>) -> bool {
+    glibc.map_or(false, |minor| minor >= 25)
+}
+
+/// With libpthread those numbers are the thread ID and, behind it, the process ID.  Only glibc's own fork renews the
+/// latter, so a child would take itself for its parent.  A static program need not hold its glibc's version.
+unsafe fn remembers_process(glibc: Option<u32>, tid: *const c_int) -> bool {
+    glibc.map_or_else(|| ptr::read_volatile(tid.add(1)) == process::getpid(), |minor| minor < 25)
 }

@@ -5,8 +5,8 @@
 #![allow(unsafe_code)]
 
 use super::uapi::{
-    PidfdInfo, PidfdInfoOfKernel, PollFd, Rlimit, Statfs, Statx, PIDFD_GET_INFO, PIDFD_GET_INFO_OF_KERNEL,
-    PIDFD_INFO_PID, PIDFD_INFO_SUPPORTED_MASK, POLLNVAL,
+    PidfdInfo, PidfdInfoOfKernel, PollFd, Rlimit, Statfs, Statx, NS_GET_PID_FROM_PIDNS, PIDFD_GET_INFO,
+    PIDFD_GET_INFO_OF_KERNEL, PIDFD_INFO_PID, PIDFD_INFO_SUPPORTED_MASK, POLLNVAL,
 };
 use super::{call, retry, width, zeroed, Buffer};
 use crate::errno::{Errno, Result};
@@ -75,8 +75,12 @@ unsafe fn open_at(directory: c_int, path: *const c_char, flags: c_int, mode: mod
 /// The kernel's value: the libc's header says 0 where `off_t` has 64 bits anyway, but the flag is seen by F_GETFL.
 const O_LARGEFILE: c_int = if cfg!(any(target_arch = "arm", target_arch = "aarch64")) {
     0o400000
-} else if cfg!(target_arch = "powerpc64") {
+} else if cfg!(any(target_arch = "powerpc", target_arch = "powerpc64")) {
     0o200000
+} else if cfg!(mips) {
+    0x2000
+} else if cfg!(sparc) {
+    0x4_0000
 } else {
     0o100000
 };
@@ -158,7 +162,7 @@ pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
 /// Sets where the next read begins.
 pub fn seek(fd: c_int, offset: usize) -> Result<()> {
     // SAFETY: no pointer.
-    unsafe { call!(libc::SYS_lseek, fd, offset, libc::SEEK_SET) }.map(drop)
+    unsafe { width::seek(fd, offset) }
 }
 
 pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
@@ -190,7 +194,8 @@ pub fn try_lock(fd: c_int) -> Result<bool> {
     }
 }
 
-const F_SETLK: c_int = 6;
+/// The one for the structure below, which the libc's constant need not be.
+const F_SETLK: c_int = if cfg!(sparc) { 8 } else { 6 };
 
 /// struct flock with the file offsets of machine words, for the whole file.
 #[repr(C)]
@@ -200,10 +205,21 @@ struct Lock {
     start: isize,
     length: isize,
     pid: c_int,
+    /// There is more in it.
+    #[cfg(any(mips, sparc))]
+    rest: [c_int; 5],
 }
 
 fn set_lock(fd: c_int, command: c_int, kind: i16) -> Result<()> {
-    let lock = Lock { kind, whence: 0, start: 0, length: 0, pid: 0 };
+    let lock = Lock {
+        kind,
+        whence: 0,
+        start: 0,
+        length: 0,
+        pid: 0,
+        #[cfg(any(mips, sparc))]
+        rest: [0; 5],
+    };
     // SAFETY: the kernel reads one struct flock.
     retry(|| unsafe { call!(width::SYS_FCNTL, fd, command, &lock as *const Lock) }).map(drop)
 }
@@ -400,6 +416,13 @@ pub fn supported_pidfd_info(fd: c_int) -> u64 {
     } else {
         0
     }
+}
+
+/// Whether that PID namespace certainly has no process 1; before Linux 6.11 it does not say.
+pub fn is_without_process_1(namespace: c_int) -> bool {
+    const PROCESS_1: c_int = 1;
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_ioctl, namespace, NS_GET_PID_FROM_PIDNS, PROCESS_1) == Err(Errno(libc::ESRCH)) }
 }
 
 /// Room for a path of procfs.

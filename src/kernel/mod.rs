@@ -8,6 +8,15 @@
 // to be `Zeroable`.
 #![allow(unsafe_code)]
 
+#[cfg(all(
+    target_pointer_width = "32",
+    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "mips64", target_arch = "mips64r6")
+))]
+compile_error!("the system calls of 64 bits, with pointers of 32 bits (x32, ilp32, n32), are unknown to pidfd_spawn");
+
+#[cfg(target_arch = "m68k")]
+compile_error!("m68k aligns numbers to 2 bytes; the libc's layouts there are unknown to pidfd_spawn");
+
 pub mod arch;
 pub mod fd;
 pub mod process;

@@ -434,8 +434,10 @@ pub fn accounts_of_children() -> Result<u64> {
     unsafe {
         call!(libc::SYS_getrusage, CHILDREN, usage.as_mut_ptr())?;
         let Usage(usage) = usage.assume_init_ref();
+        // There they are an int, and padding.
+        let half = if cfg!(target_arch = "sparc64") { 32 } else { 0 };
         let seconds = (usage[0] as u64).wrapping_add(usage[2] as u64);
-        let rest = (usage[1] as u64).wrapping_add(usage[3] as u64);
+        let rest = (usage[1] as u64 >> half).wrapping_add(usage[3] as u64 >> half);
         let faults = (usage[8] as u64).wrapping_add(usage[9] as u64);
         Ok(seconds.wrapping_mul(MICROSECONDS).wrapping_add(rest).wrapping_add(faults))
     }
@@ -443,9 +445,7 @@ pub fn accounts_of_children() -> Result<u64> {
 
 /// Rests for some milliseconds, for where nothing can be waited for.
 pub fn nap() {
-    let some: [usize; 2] = [0, 5_000_000];
-    // SAFETY: the kernel reads one struct timespec of machine words.
-    let _ = unsafe { call!(libc::SYS_nanosleep, some.as_ptr(), 0) };
+    width::sleep(5_000_000);
 }
 
 /// The process that made this one or adopted it; 0 if it has no number here.
@@ -475,11 +475,12 @@ pub fn shares_file(other: pid_t, theirs: c_int, own: c_int) -> Result<bool> {
 
 /// Where the kernel clears the thread ID when the calling thread ends: the libc's own record of that ID.
 pub fn thread_id_address() -> Result<*mut c_int> {
-    // A 64-bit kernel writes eight bytes, also for a 32-bit process.
-    let mut address = 0_u64;
+    // A 64-bit kernel writes eight bytes, also for a 32-bit process; in which half the address is, then depends on the
+    // order of the bytes.
+    let mut address = [0_usize; 8 / size_of::<usize>()];
     // SAFETY: the kernel writes one pointer, of its own width or ours; the rest is 0.
-    unsafe { call!(libc::SYS_prctl, libc::PR_GET_TID_ADDRESS, &mut address as *mut u64) }
-        .map(|_| address as usize as *mut c_int)
+    unsafe { call!(libc::SYS_prctl, libc::PR_GET_TID_ADDRESS, address.as_mut_ptr()) }
+        .map(|_| address.iter().fold(0, |address, word| address | word) as *mut c_int)
 }
 
 /// The calling thread's list of robust mutexes and the size that it was registered with.

@@ -32,15 +32,9 @@ pub fn disposition(signal: c_int) -> Result<Disposition> {
     let mut action = MaybeUninit::<KernelSigaction>::uninit();
     // SAFETY: the kernel writes one struct sigaction, and then it is read.
     unsafe {
-        call!(
-            libc::SYS_rt_sigaction,
-            signal,
-            ptr::null::<KernelSigaction>(),
-            action.as_mut_ptr(),
-            size_of::<SignalSet>()
-        )?;
+        rt_sigaction(signal, ptr::null(), action.as_mut_ptr())?;
         let action = action.assume_init_ref();
-        Ok(Disposition { handler: action.handler, flags: action.flags })
+        Ok(Disposition { handler: action.handler, flags: action.flags as usize })
     }
 }
 
@@ -68,8 +62,20 @@ pub fn set_ignored(signal: c_int) -> Result<()> {
 #[inline(always)]
 fn sigaction(signal: c_int, action: &KernelSigaction) -> Result<()> {
     // SAFETY: the kernel reads one struct sigaction.
-    unsafe { call!(libc::SYS_rt_sigaction, signal, action as *const KernelSigaction, 0, size_of::<SignalSet>()) }
-        .map(drop)
+    unsafe { rt_sigaction(signal, action, ptr::null_mut()) }
+}
+
+/// # Safety
+/// Each is NULL or such a structure.
+#[inline(always)]
+unsafe fn rt_sigaction(signal: c_int, new: *const KernelSigaction, old: *mut KernelSigaction) -> Result<()> {
+    const SIZE: usize = size_of::<SignalSet>();
+    if cfg!(sparc) {
+        // The restorer is an argument there, which handlers alone need.
+        call!(libc::SYS_rt_sigaction, signal, new, old, 0, SIZE).map(drop)
+    } else {
+        call!(libc::SYS_rt_sigaction, signal, new, old, SIZE).map(drop)
+    }
 }
 
 /// All signals blocked in the calling thread, also those that the libc keeps for itself, until this goes out of scope.

@@ -1,7 +1,7 @@
 //! What the kernel tells of this process as text, in /proc/self/status.
 
 use super::fd;
-use super::uapi::{SignalSet, PROCFS};
+use super::uapi::{SignalSet, NSIG, PROCFS};
 use super::Buffer;
 use core::mem::MaybeUninit;
 
@@ -31,8 +31,8 @@ fn parse(text: &[u8]) -> Option<SignalSet> {
     for line in text.split(|&byte| byte == b'\n').skip(1) {
         match line {
             b"Threads:\t1" => is_only_thread = true,
-            [b'S', b'i', b'g', b'C', b'g', b't', b':', b'\t', set @ ..] if is_only_thread && set.len() == 16 => {
-                return set.iter().try_fold(0, add_digit).map(SignalSet)
+            [b'S', b'i', b'g', b'C', b'g', b't', b':', b'\t', set @ ..] if is_only_thread && set.len() == DIGITS => {
+                return parse_set(set)
             }
             _ => {}
         }
@@ -40,13 +40,25 @@ fn parse(text: &[u8]) -> Option<SignalSet> {
     None
 }
 
-fn add_digit(value: u64, &digit: &u8) -> Option<u64> {
+/// Of a set.
+const DIGITS: usize = NSIG as usize / 4;
+
+/// The number whose lowest bit stands for signal 1.
+fn parse_set(digits: &[u8]) -> Option<SignalSet> {
+    let mut set = SignalSet::EMPTY;
+    for (word, digits) in set.0.iter_mut().zip(digits.rchunks(usize::BITS as usize / 4)) {
+        *word = digits.iter().try_fold(0, add_digit)?;
+    }
+    Some(set)
+}
+
+fn add_digit(value: usize, &digit: &u8) -> Option<usize> {
     let digit = match digit {
         b'0'..=b'9' => digit.wrapping_sub(b'0'),
         b'a'..=b'f' => digit.wrapping_sub(b'a' - 10),
         _ => return None,
     };
-    Some(value << 4 | u64::from(digit))
+    Some(value << 4 | usize::from(digit))
 }
 
 #[cfg(test)]
@@ -55,8 +67,10 @@ mod tests {
 
     #[test]
     fn the_set_is_that_of_a_process_with_one_thread() {
-        let text = b"x\nThreads:\t1\nSigIgn:\t0000000000000001\nSigCgt:\t80000001fabc0400\nCapInh:\t0\n";
-        assert_eq!(parse(text), Some(SignalSet(0x8000_0001_fabc_0400)));
+        let number = 0x8000_0001_fabc_0400_u64;
+        let text = format!("x\nThreads:\t1\nSigIgn:\t{:0>DIGITS$x}\nSigCgt:\t{number:0>DIGITS$x}\nCapInh:\t0\n", 1);
+        let signals: Vec<_> = (1..=64).filter(|signal| number >> (signal - 1) & 1 != 0).collect();
+        assert_eq!(parse(text.as_bytes()), Some(SignalSet::of(&signals)));
     }
 
     #[test]

@@ -55,8 +55,11 @@ pub const P_PIDFD: c_int = 3;
 #[repr(C, align(8))]
 pub struct SigInfo {
     pub signal: c_int,
+    #[cfg(not(mips))]
     errno: c_int,
     pub code: c_int,
+    #[cfg(mips)]
+    errno: c_int,
     #[cfg(target_pointer_width = "64")]
     padding: c_int,
     pub pid: c_int,
@@ -117,62 +120,106 @@ impl SigInfo {
 
 const _: () = assert!(size_of::<SigInfo>() == 128);
 
-/// A signal set.  Bit n stands for signal n + 1.  To the kernel it is one word or two, the lower first, which a
-/// big-endian machine with short words would have reversed.
+/// The highest signal number.
+pub const NSIG: c_int = if cfg!(mips) { 128 } else { 64 };
+
+/// A signal set: machine words, that of the lowest signals first, whatever the order of the bytes in one.  Bit n of
+/// the first stands for signal n + 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
-pub struct SignalSet(pub u64);
+pub struct SignalSet(pub(super) [usize; WORDS]);
+
+/// In bits.
+const WORD: usize = usize::BITS as usize;
+
+const WORDS: usize = NSIG as usize / WORD;
 
 impl SignalSet {
-    pub const EMPTY: Self = SignalSet(0);
-    pub const ALL: Self = SignalSet(!0);
+    pub const EMPTY: Self = SignalSet([0; WORDS]);
+    pub const ALL: Self = SignalSet([!0; WORDS]);
 
-    pub const fn contains(self, signal: c_int) -> bool {
-        self.0 >> (signal - 1) & 1 != 0
+    /// Their disposition cannot be changed.
+    const FIXED: Self = Self::of(&[libc::SIGKILL, libc::SIGSTOP]);
+
+    /// Those signals, which exist.
+    pub const fn of(signals: &[c_int]) -> Self {
+        let mut set = Self::EMPTY;
+        let mut index = 0;
+        while index < signals.len() {
+            let bit = signals[index] as usize - 1;
+            set.0[bit / WORD] |= 1 << (bit % WORD);
+            index += 1;
+        }
+        set
+    }
+
+    /// What a larger set of machine words begins with.
+    pub fn at_start_of(words: &[usize; 1024 / WORD]) -> Self {
+        let mut set = Self::EMPTY;
+        let mut index = 0;
+        while index < WORDS {
+            set.0[index] = words[index];
+            index += 1;
+        }
+        set
+    }
+
+    pub fn contains(self, signal: c_int) -> bool {
+        let bit = (signal as usize).wrapping_sub(1);
+        bit / WORD < WORDS && self.0[bit / WORD] >> (bit % WORD) & 1 != 0
     }
 
     /// The union of both.
-    pub const fn with(self, other: Self) -> Self {
-        SignalSet(self.0 | other.0)
+    pub fn with(mut self, other: Self) -> Self {
+        let mut index = 0;
+        while index < WORDS {
+            self.0[index] |= other.0[index];
+            index += 1;
+        }
+        self
     }
 
-    pub const fn complement(self) -> Self {
-        SignalSet(!self.0)
+    pub fn complement(mut self) -> Self {
+        let mut index = 0;
+        while index < WORDS {
+            self.0[index] = !self.0[index];
+            index += 1;
+        }
+        self
     }
 
     /// Calls the function with each signal of the set whose disposition can be changed, until an error.
     #[inline(always)]
     pub fn for_each(self, mut function: impl FnMut(c_int) -> Result<()>) -> Result<()> {
-        let mut rest = self.0 & Self::BLOCKABLE.0;
-        while rest != 0 {
-            function(rest.trailing_zeros() as c_int + 1)?;
-            rest &= rest.wrapping_sub(1);
+        let mut index = 0;
+        while index < WORDS {
+            let mut rest = self.0[index] & !Self::FIXED.0[index];
+            while rest != 0 {
+                function((index * WORD) as c_int + rest.trailing_zeros() as c_int + 1)?;
+                rest &= rest.wrapping_sub(1);
+            }
+            index += 1;
         }
         Ok(())
     }
-
-    /// Everything that can be blocked: what the kernel shows after a request to block all.
-    pub const BLOCKABLE: Self = SignalSet(!(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1)));
 }
 
-const _: () = assert!(cfg!(any(target_pointer_width = "64", target_endian = "little")));
-
-/// The highest signal number.
-pub const NSIG: c_int = 64;
+const _: () = assert!(size_of::<SignalSet>() == NSIG as usize / 8);
 
 pub const SIG_DFL: usize = 0;
 pub const SIG_IGN: usize = 1;
 
-/// struct sigaction as rt_sigaction wants it.  The mask is made of machine words there.
+/// struct sigaction as rt_sigaction wants it.
 #[repr(C)]
-#[cfg_attr(target_pointer_width = "32", repr(packed(4)))]
 pub struct KernelSigaction {
+    #[cfg(mips)]
+    pub flags: u32,
     pub handler: usize,
+    #[cfg(not(mips))]
     pub flags: usize,
-    /// Newer architectures have none.
-    #[cfg(not(any(target_arch = "riscv64", target_arch = "loongarch64")))]
-    pub restorer: usize,
-    pub mask: SignalSet,
+    #[cfg(sigaction_restorer)]
+    restorer: usize,
+    mask: SignalSet,
 }
 
 impl KernelSigaction {
@@ -183,7 +230,7 @@ impl KernelSigaction {
         KernelSigaction {
             handler,
             flags: 0,
-            #[cfg(not(any(target_arch = "riscv64", target_arch = "loongarch64")))]
+            #[cfg(sigaction_restorer)]
             restorer: 0,
             mask: SignalSet::EMPTY,
         }
@@ -192,13 +239,7 @@ impl KernelSigaction {
 
 const _: () = assert!(
     size_of::<KernelSigaction>()
-        == if cfg!(target_pointer_width = "32") {
-            20
-        } else if cfg!(any(target_arch = "riscv64", target_arch = "loongarch64")) {
-            24
-        } else {
-            32
-        }
+        == if cfg!(sigaction_restorer) { 3 } else { 2 } * size_of::<usize>() + size_of::<SignalSet>()
 );
 
 /// struct pidfd_info in its first published size.
@@ -232,7 +273,7 @@ pub const PIDFD_INFO_EXIT: u64 = 1 << 3;
 
 pub const PIDFD_INFO_SUPPORTED_MASK: u64 = 1 << 5;
 
-/// _IOWR(0xFF, 11, struct pidfd_info)
+/// _IOWR(0xFF, 11, struct pidfd_info), which is the same also where the bits for reading and writing are others.
 pub const PIDFD_GET_INFO: u32 = pidfd_get_info(size_of::<PidfdInfo>());
 
 /// The structure as of Linux 6.19, which tells what the kernel can tell.
@@ -253,6 +294,18 @@ pub const PIDFD_GET_INFO_OF_KERNEL: u32 = pidfd_get_info(size_of::<PidfdInfoOfKe
 const fn pidfd_get_info(size: usize) -> u32 {
     3 << 30 | (size as u32) << 16 | 0xFF << 8 | 11
 }
+
+/// _IOR(0xB7, 6, int), with two bits that stand for reading alone.
+pub const NS_GET_PID_FROM_PIDNS: u32 = {
+    let old = cfg!(any(mips, sparc, target_arch = "powerpc", target_arch = "powerpc64"));
+    if old {
+        1 << 30
+    } else {
+        2 << 30
+    }
+} | (size_of::<c_int>() as u32) << 16
+    | 0xB7 << 8
+    | 6;
 
 /// File system types as fstatfs tells them.
 pub const PIDFS: u64 = 0x5049_4446;

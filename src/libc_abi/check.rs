@@ -94,6 +94,9 @@ const EXPECTED: [FileAction; 7] = [
     FileAction::SetForegroundGroup { terminal: 1 },
 ];
 
+const DEFAULT_SIGNALS: SignalSet = SignalSet::of(&[libc::SIGUSR1, 64]);
+const MASK: SignalSet = SignalSet::of(&[libc::SIGUSR2, 41]);
+
 /// What was read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
@@ -198,8 +201,8 @@ fn attributes_read_back(abi: Libc) -> bool {
     let mut expected = Attributes {
         flags: flag::COMMON & !flag::SETSIGDEF,
         group: 0x0102_0304,
-        default_signals: SignalSet(1 << (libc::SIGUSR1 - 1) | 1 << 63),
-        mask: SignalSet(1 << (libc::SIGUSR2 - 1) | 1 << 40),
+        default_signals: DEFAULT_SIGNALS,
+        mask: MASK,
         priority: 7,
         policy: libc::SCHED_RR,
         cgroup: 21,

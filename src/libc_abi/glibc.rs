@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::errno::Errno;
     use crate::kernel::uapi::SignalSet;
-    use crate::libc_abi::{flag, same, FileActions, Libc};
+    use crate::libc_abi::{flag, same, write_signals, FileActions, Libc};
 
     /// A record by its bytes, of which glibc has 32 with pointers of 64 bits and 20 with those of 32.
     type Bytes = [u8; if cfg!(target_pointer_width = "64") { 32 } else { 20 }];
@@ -248,8 +248,8 @@ mod tests {
         let decoded = unsafe {
             bytes.cast::<i16>().write(0x1ff);
             bytes.add(4).cast::<pid_t>().write(42);
-            bytes.add(8).cast::<u64>().write(0x55);
-            bytes.add(136).cast::<u64>().write(0xaa);
+            write_signals(bytes.add(8), &[1, 3, 64]);
+            write_signals(bytes.add(136), &[2, 33, 40]);
             bytes.add(264).cast::<c_int>().write(3);
             bytes.add(268).cast::<c_int>().write(1);
             bytes.add(272).cast::<c_int>().write(21);
@@ -258,8 +258,8 @@ mod tests {
         let expected = Attributes {
             flags: 0x1ff,
             group: 42,
-            default_signals: SignalSet(0x55),
-            mask: SignalSet(0xaa),
+            default_signals: SignalSet::of(&[1, 3, 64]),
+            mask: SignalSet::of(&[2, 33, 40]),
             priority: 3,
             policy: 1,
             cgroup: 21,

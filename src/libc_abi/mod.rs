@@ -275,7 +275,7 @@ impl Attributes {
     }
 }
 
-/// sigset_t in both libcs: 1024 bits in machine words, of which the kernel knows 64.
+/// sigset_t in both libcs: 1024 bits in machine words, of which the kernel knows the first.
 type LibcSignalSet = [usize; 128 / core::mem::size_of::<usize>()];
 
 /// The signals in a sigset_t of any libc.
@@ -287,8 +287,17 @@ pub unsafe fn signals(set: *const c_void) -> SignalSet {
 }
 
 fn kernel_set(set: &LibcSignalSet) -> SignalSet {
-    #[cfg(target_pointer_width = "64")]
-    return SignalSet(set[0] as u64);
-    #[cfg(target_pointer_width = "32")]
-    return SignalSet(set[0] as u64 | (set[1] as u64) << 32);
+    SignalSet::at_start_of(set)
+}
+
+/// As the libc's functions do it.
+///
+/// # Safety
+/// There is a sigset_t.
+#[cfg(test)]
+unsafe fn write_signals(set: *mut u8, signals: &[c_int]) {
+    let bits = usize::BITS as c_int;
+    for signal in signals.iter().map(|signal| signal - 1) {
+        *set.cast::<usize>().add((signal / bits) as usize) |= 1 << (signal % bits);
+    }
 }

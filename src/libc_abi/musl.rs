@@ -135,7 +135,7 @@ pub unsafe fn cgroup(object: *mut c_void) -> *mut c_int {
 mod tests {
     use super::*;
     use crate::kernel::uapi::SignalSet;
-    use crate::libc_abi::{same, FileActions, Libc};
+    use crate::libc_abi::{same, write_signals, FileActions, Libc};
     use std::mem::{size_of, MaybeUninit};
     use std::ptr;
 
@@ -234,8 +234,8 @@ mod tests {
         let decoded = unsafe {
             bytes.cast::<c_int>().write(0x9f);
             bytes.add(4).cast::<pid_t>().write(42);
-            bytes.add(8).cast::<u64>().write(0x55);
-            bytes.add(136).cast::<u64>().write(0xaa);
+            write_signals(bytes.add(8), &[1, 3, 64]);
+            write_signals(bytes.add(136), &[2, 33, 40]);
             bytes.add(264).cast::<c_int>().write(3);
             bytes.add(268).cast::<c_int>().write(1);
             bytes.add(272 + size_of::<usize>()).cast::<c_int>().write(21);
@@ -244,8 +244,8 @@ mod tests {
         let expected = Attributes {
             flags: 0x9f,
             group: 42,
-            default_signals: SignalSet(0x55),
-            mask: SignalSet(0xaa),
+            default_signals: SignalSet::of(&[1, 3, 64]),
+            mask: SignalSet::of(&[2, 33, 40]),
             priority: 3,
             policy: 1,
             cgroup: 21,

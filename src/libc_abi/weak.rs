@@ -14,7 +14,7 @@ use libc::{c_char, c_int, c_void, pid_t, sched_param};
 use libc::{posix_spawn_file_actions_t as Actions, posix_spawnattr_t as Attr};
 
 // Where the compiler has no inline assembly, build.rs has the file assembled.
-#[cfg(not(any(target_arch = "s390x", target_arch = "powerpc64")))]
+#[cfg(inline_assembly)]
 core::arch::global_asm!(include_str!("weak.s"));
 
 /// Each with its place in the table.

@@ -319,7 +319,7 @@ impl Command {
     pub fn ignore_signals(&mut self, signals: impl IntoIterator<Item = i32>) -> &mut Self {
         for signal in signals {
             if (1..=NSIG).contains(&signal) {
-                self.ignored = self.ignored.with(SignalSet(1 << (signal - 1)));
+                self.ignored = self.ignored.with(SignalSet::of(&[signal]));
             } else {
                 self.has_unknown_signal = true;
             }

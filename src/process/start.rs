@@ -76,7 +76,7 @@ impl Command {
 
     fn attributes(&self) -> Attributes {
         // Rust programs ignore SIGPIPE, others do not expect it.
-        let default_signals = SignalSet(1 << (libc::SIGPIPE - 1));
+        let default_signals = SignalSet::of(&[libc::SIGPIPE]);
         let mut attributes = Attributes { flags: flag::SETSIGDEF, default_signals, ..Attributes::NONE };
         if self.is_session_leader {
             attributes.flags |= flag::SETSID;

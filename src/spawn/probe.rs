@@ -25,10 +25,14 @@ struct Frame {
 /// Whether the next child would be process 1 of a PID namespace, with whose end no other could start; as far as procfs
 /// tells.
 pub fn would_be_process_1() -> bool {
-    let open = |path| fd::open_in(libc::AT_FDCWD, path, libc::O_PATH | libc::O_CLOEXEC);
-    // A namespace without a process cannot be opened.
-    open(b"/proc/thread-self/ns/pid\0").is_ok()
-        && matches!(open(b"/proc/thread-self/ns/pid_for_children\0"), Err(Errno(libc::ENOENT)))
+    if fd::open_read_only(b"/proc/thread-self/ns/pid\0").is_err() {
+        return false;
+    }
+    match fd::open_read_only(b"/proc/thread-self/ns/pid_for_children\0") {
+        // Before Linux 7.2 there is nothing to open while the namespace has no process.
+        Err(error) => error.0 == libc::ENOENT,
+        Ok(namespace) => fd::is_without_process_1(namespace.raw()),
+    }
 }
 
 pub fn end_one() -> Result<Ended> {

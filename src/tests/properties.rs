@@ -9,7 +9,7 @@
 
 use crate::errno::{Errno, Result};
 use crate::getpid;
-use crate::kernel::uapi::SignalSet;
+use crate::kernel::uapi::{SignalSet, NSIG};
 use crate::libc_abi::{flag, same, Attributes, FileAction, FileActions, Libc};
 use crate::spawn::extended::args::pidfd_spawn_args;
 use libc::{c_char, c_int, c_void};
@@ -115,11 +115,10 @@ pub fn attributes(bytes: &[u8]) {
     object.put(0, &bytes[..bytes.len().min(336)]);
     let int = |offset| c_int::from_ne_bytes(object.get(offset));
     // The word with signal 1 comes first.
-    let word = |offset| match WORD {
-        8 => u64::from_ne_bytes(object.get(offset)),
-        _ => u32::from_ne_bytes(object.get(offset)).into(),
-    };
-    let set = |offset| SignalSet(if WORD == 8 { word(offset) } else { word(offset) | word(offset + 4) << 32 });
+    let word = |offset, index: usize| usize::from_ne_bytes(object.get(offset + index * WORD));
+    let has = |offset, bit: usize| word(offset, bit / (8 * WORD)) >> (bit % (8 * WORD)) & 1 != 0;
+    let signals = |offset| (1..=NSIG).filter(|&signal| has(offset, signal as usize - 1)).collect::<Vec<_>>();
+    let set = |offset| SignalSet::of(&signals(offset));
     let expected = |flags: u32, cgroup| {
         let decoded = Attributes {
             flags,
@@ -216,7 +215,7 @@ pub fn spawn_args(bytes: &[u8]) -> bool {
 
 /// Where the members of `struct pidfd_spawn_args` lie, counted by hand.
 mod args {
-    use super::{Array, WORD};
+    use super::{Array, NSIG, WORD};
     use crate::errno::{Errno, Result};
 
     pub const SIZE: usize = 56 + 4 * WORD;
@@ -289,7 +288,7 @@ mod args {
             && (!has(10) || array(groups, GROUPS, GROUP_COUNT))
             && (!has(11) || number(GID, |id| id != u32::MAX))
             && (!has(12) || number(UID, |id| id != u32::MAX))
-            && (!has(14) || number(DEATH_SIGNAL, |signal| (1..=64).contains(&signal)))
+            && (!has(14) || number(DEATH_SIGNAL, |signal| (1..=NSIG as u32).contains(&signal)))
             && image.iter().skip(RESERVED).all(|&byte| byte == 0);
         if fits {
             Ok(())

@@ -43,7 +43,7 @@ check-newest-kernel: $(LINKED) ## What older kernels cannot do, on Debian's newe
 	@$(ENVIRONMENTS) newest-kernel $(VM_LIMIT)
 
 .PHONY: check-arch
-check-arch: $(HEADERS) ## The library and the C suite for other architectures; ARCH=name for one, WHERE=user or system
+check-arch: $(HEADERS) ## The library and the C suite for other architectures; ARCH=name WHERE=user, system, build
 	@scripts/require-tools python3
 	@$(ENVIRONMENTS) arch $(VM_LIMIT) $(if $(WHERE),--where $(WHERE)) $(if $(GUARDS),--guards $(GUARDS)) \
 	  $(if $(MODES),--modes "$(MODES)") $(if $(RELEASES),--releases "$(RELEASES)") $(ARCH)

@@ -106,8 +106,9 @@ check_ext_failed_at (const char *file, int line, const char *call, int got, int 
 static inline bool
 calls_libc (void)
 {
-#if defined __x86_64__ || defined __i386__ || defined __aarch64__ || defined __arm__ || defined __s390x__              \
-  || (defined __riscv && __riscv_xlen == 64) || (defined __powerpc64__ && defined __LITTLE_ENDIAN__)
+#if (defined __x86_64__ && !defined __ILP32__) || defined __i386__ || defined __aarch64__ || defined __arm__           \
+  || (defined __riscv && __riscv_xlen == 64) || defined __loongarch_lp64 || defined __s390x__ || defined __powerpc__   \
+  || (defined __mips__ && (_MIPS_SIM == _ABI64 || _MIPS_SIM == _ABIO32)) || (defined __sparc__ && defined __arch64__)
   return getenv ("GENERIC_INSTRUCTIONS") != NULL;
 #else
   return true;

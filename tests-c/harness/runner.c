@@ -613,17 +613,41 @@ libc_handles_its_signals (void)
 #endif
 }
 
+#if HAVE_LIBRARY
+
+bool
+has_asyncsafe_fork (void)
+{
+# if NOT_GLIBC
+  extern pid_t _Fork (void) __attribute__ ((weak));
+  return _Fork != NULL;
+# else
+  int minor;
+  return sscanf (gnu_get_libc_version (), "2.%d", &minor) == 1 && minor >= 25;
+# endif
+}
+
+void
+need_asyncsafe_fork (unsigned int flags)
+{
+  if (flags == PIDFDFORK_ASYNCSAFE && !has_asyncsafe_fork ())
+    SKIP ("with this libc PIDFDFORK_ASYNCSAFE is always ENOSYS");
+}
+
+#endif
+
 /* The tests start from the same state whatever started them: make, for one, leaves signals 32 and 33 ignored.  By the
    system calls themselves, because the libc does not let go of those two. */
 static void
 reset_signals (void)
 {
-  static const uint64_t none[4];
+  static const struct kernel_action none;
+  const uint64_t no_signal = 0;
   bool handles_its = libc_handles_its_signals ();
   for (int signal = 1; signal <= 64; signal++)
     if (!handles_its || (signal != 32 && signal != 33))
-      syscall (SYS_rt_sigaction, signal, none, NULL, 8);
-  syscall (SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, 8);
+      sys_sigaction (signal, &none, NULL);
+  sys_sigprocmask (SIG_SETMASK, &no_signal, NULL);
 }
 
 int

@@ -265,6 +265,15 @@ void allow_no_more_processes (void);
    nothing can go wrong in between. */
 #define NO_UNDERSCORE_FORK GLIBC_BEFORE (2, 34)
 
+#if HAVE_LIBRARY
+/* Whether there is PIDFDFORK_ASYNCSAFE with the libc that the program runs on: not with glibc before 2.25, nor with
+   musl before 1.2.2, which have no _Fork and keep records that only their fork renews. */
+bool has_asyncsafe_fork (void);
+/* Skips the test if these flags are that and there is none; so does each call. */
+void need_asyncsafe_fork (unsigned int flags);
+# define pidfd_fork(flags) (need_asyncsafe_fork (flags), pidfd_fork (flags))
+#endif
+
 extern char **environ;
 
 #endif

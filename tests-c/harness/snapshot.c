@@ -87,8 +87,8 @@ descriptor_table (void)
 uint64_t
 mask_now (void)
 {
-  uint64_t mask = 0;
-  syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8);
+  uint64_t mask;
+  sys_sigprocmask (SIG_BLOCK, NULL, &mask);
   return mask;
 }
 
@@ -105,7 +105,7 @@ take_the_rest (struct snapshot *now)
       now->descriptors[fd].inode = status.st_ino;
     }
   for (int signal = 1; signal <= 64; signal++)
-    syscall (SYS_rt_sigaction, signal, NULL, &now->dispositions[signal], 8);
+    sys_sigaction (signal, NULL, &now->dispositions[signal]);
   pthread_setcanceltype (PTHREAD_CANCEL_DEFERRED, &now->cancel_type);
   pthread_setcanceltype (now->cancel_type, NULL);
   now->group = getpgrp ();

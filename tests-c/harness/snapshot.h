@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "procfs.h"
+#include "signals.h"
 
 /* How many numbers of descriptors are looked at, and those of which the files are compared as well. */
 enum { DESCRIPTORS = 8192, LOW_DESCRIPTORS = 64 };
@@ -29,12 +30,7 @@ struct snapshot {
     dev_t device;
     ino_t inode;
   } descriptors[LOW_DESCRIPTORS];
-  struct {
-    void *handler;
-    unsigned long flags;
-    void *restorer;
-    uint64_t mask;
-  } dispositions[65];
+  struct kernel_action dispositions[65];
   int cancel_type, group, policy, dumpable;
   struct mappings mappings;
 };
@@ -48,7 +44,7 @@ bool is_open (int fd);
 int open_descriptors (void);
 /* What each open descriptor is (file and flags) as text, allocated; takes no descriptor itself. */
 char *descriptor_table (void);
-/* The mask of all 64 signals, those that the libc keeps for itself included. */
+/* The mask of the first 64 signals, those that the libc keeps for itself included. */
 uint64_t mask_now (void);
 
 #endif

@@ -29,8 +29,7 @@ check-c: ## The C suite: linked, preloaded, static, without clone3; posix_spawn 
 	+@$(MAKE) --no-print-directory -s -j2 build-tests
 	@tests-c/suite/run "$(CURDIR)/$(SO)" $(REFERENCE) $(TAKENOVER) $(LINKED) $(FALLBACK) $(PRELOADED) $(STATIC)
 
-# A library with the instructions of src/kernel/arch/generic.rs.  It needs more stack than tst-memory grants, and never
-# uses clone3.
+# A library with the instructions of src/kernel/arch/generic.rs, which never uses clone3.
 GENERIC := build/generic/lib/libpidfd_spawn.so.0
 
 $(GENERIC): $(RUST_SOURCES)
@@ -47,7 +46,7 @@ check-generic: $(GENERIC) $(LINKED) build/tests/seccomp-deny ## The C suite as o
 	@LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" ldd $(firstword $(LINKED)) | grep -q $(GENERIC) || \
 	  { echo "check-generic: the programs take another library"; exit 1; }
 	@GENERIC_INSTRUCTIONS=1 LD_LIBRARY_PATH="$(CURDIR)/$(dir $(GENERIC))" \
-	  tests-c/suite/run $(GENERIC) $(filter-out %/tst-memory,$(FALLBACK))
+	  tests-c/suite/run $(GENERIC) $(FALLBACK)
 
 .PHONY: mutants
 mutants: build/tests/seccomp-deny $(LINKED) $(REFERENCE) build-musl-tests ## Break rules: is it noticed?  ONLY=name

@@ -72,8 +72,8 @@ attributes_with (int flags)
 static uint64_t
 set_mask (uint64_t mask)
 {
-  uint64_t old = 0;
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &mask, &old, 8) == 0);
+  uint64_t old;
+  CHECK (sys_sigprocmask (SIG_SETMASK, &mask, &old) == 0);
   return old;
 }
 
@@ -245,9 +245,8 @@ TEST (setsigdef_on_the_signals_of_the_libc)
   memcpy ((char *) &attributes + 8, &set, sizeof set);
   for (int signal = 32; signal <= 34; signal++)
     {
-      unsigned long action[16] = { 0 };
-      action[0] = (unsigned long) SIG_IGN;
-      CHECK (syscall (SYS_rt_sigaction, signal, action, NULL, 8) == 0);
+      struct kernel_action action = { { [HANDLER] = (unsigned long) SIG_IGN } };
+      CHECK (sys_sigaction (signal, &action, NULL) == 0);
     }
   uint64_t ignored = spawned (&attributes).ignored;
   CHECK_EQ (ignored & (BIT (32) | BIT (33) | BIT (34)), BIT (33));

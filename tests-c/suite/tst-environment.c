@@ -174,7 +174,6 @@ check_getpid (int error)
 static void
 check_all (const char *list)
 {
-  uint64_t before, after;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_t actions;
   sigset_t set = SIGNALS (SIGUSR1);
@@ -187,7 +186,7 @@ check_all (const char *list)
   posix_spawn_file_actions_addopen (&actions, 5, "/", O_RDONLY, 0);
   mappings ();
 
-  syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &before, 8);
+  const uint64_t before = mask_now ();
   int descriptors = open_descriptors (), mapped = mappings ();
   int spawn = expected ("spawn", list, 0);
   int spawnp = expected ("spawnp", list, spawn);
@@ -211,8 +210,7 @@ check_all (const char *list)
   if (!list || !strstr (list, "mappings=any"))
     CHECK_EQ (mappings (), mapped);
   CHECK_NO_CHILD ();
-  syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, &after, 8);
-  CHECK_EQ (after, before);
+  CHECK_EQ (mask_now (), before);
 
   posix_spawn_file_actions_destroy (&actions);
   posix_spawnattr_destroy (&attributes);

@@ -474,7 +474,7 @@ have_handlers (void)
   for (int signal = 1; signal <= 64; signal++)
     if (signal != SIGKILL && signal != SIGSTOP && signal != SIGCHLD)
       {
-        unsigned long action[16] = { 0 };
+        struct kernel_action action = { { 0 } };
         struct sigaction by_libc;
         memset (&by_libc, 0, sizeof by_libc);
         by_libc.sa_handler = signal % 3 ? count : SIG_IGN;
@@ -482,9 +482,9 @@ have_handlers (void)
           by_libc.sa_handler = count;
         if (sigaction (signal, &by_libc, NULL) != 0)
           {
-            CHECK (syscall (SYS_rt_sigaction, signal, NULL, action, 8) == 0);
-            action[0] = (unsigned long) by_libc.sa_handler;
-            CHECK (syscall (SYS_rt_sigaction, signal, action, NULL, 8) == 0);
+            CHECK (sys_sigaction (signal, NULL, &action) == 0);
+            action.words[HANDLER] = (unsigned long) by_libc.sa_handler;
+            CHECK (sys_sigaction (signal, &action, NULL) == 0);
           }
       }
 }
@@ -537,11 +537,11 @@ TEST (signals_that_stay_blocked_are_not_asked_for)
   refuse_call (SYS_rt_sigaction, EDOM);
   CHECK_FAILS (self_path, NULL, NULL, EDOM);
   CHECK_WORKS (NULL, &attributes);
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &every, &before, 8) == 0);
+  CHECK (sys_sigprocmask (SIG_SETMASK, &every, &before) == 0);
   CHECK_WORKS (NULL, NULL);
   posix_spawnattr_setsigmask (&attributes, &none);
   CHECK_FAILS (self_path, NULL, &attributes, EDOM);
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8) == 0);
+  CHECK (sys_sigprocmask (SIG_SETMASK, &before, NULL) == 0);
   posix_spawnattr_destroy (&attributes);
 }
 
@@ -623,7 +623,7 @@ TEST (signals_without_clone3_beside_a_false_procfs)
 TEST (masks_without_clone3)
 {
   without_clone3 (ENOSYS);
-  uint64_t mask = BIT (SIGUSR1) | BIT (33), old, now;
+  uint64_t mask = BIT (SIGUSR1) | BIT (33), old;
   posix_spawnattr_t attributes;
   posix_spawnattr_init (&attributes);
   posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
@@ -632,7 +632,7 @@ TEST (masks_without_clone3)
   posix_spawnattr_setsigdefault (&attributes, &set);
   signal (SIGTERM, SIG_IGN);
   signal (SIGHUP, SIG_IGN);
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &mask, &old, 8) == 0);
+  CHECK (sys_sigprocmask (SIG_SETMASK, &mask, &old) == 0);
   for (int with = 0; with < 2; with++)
     for (int call = 0; call < 2; call++)
       {
@@ -642,14 +642,13 @@ TEST (masks_without_clone3)
         struct process_state state = state_of (pid_of (pidfd));
         CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
         CHECK_KILLED (pidfd, SIGKILL);
-        CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, NULL, &now, 8) == 0);
-        CHECK_EQ (now, mask);
+        CHECK_EQ (mask_now (), mask);
         CHECK_EQ (state.blocked, with ? BIT (SIGTERM) : mask);
         CHECK (state.ignored & BIT (SIGHUP));
         CHECK_EQ (!(state.ignored & BIT (SIGTERM)), with);
         CHECK_EQ (state.group, with ? state.pid : getpgrp ());
       }
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8) == 0);
+  CHECK (sys_sigprocmask (SIG_SETMASK, &old, NULL) == 0);
   posix_spawnattr_destroy (&attributes);
 }
 

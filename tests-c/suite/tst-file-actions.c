@@ -318,6 +318,10 @@ TEST_LEAVING (open_without_permission)
 enum { LARGE_FILE = 0400000 };
 #elif defined __powerpc__
 enum { LARGE_FILE = 0200000 };
+#elif defined __mips__
+enum { LARGE_FILE = 0x2000 };
+#elif defined __sparc__
+enum { LARGE_FILE = 0x40000 };
 #else
 enum { LARGE_FILE = 0100000 };
 #endif

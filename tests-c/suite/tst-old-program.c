@@ -25,7 +25,7 @@ __asm__ (".symver old_posix_spawn, posix_spawn@" OLD);
 __asm__ (".symver old_posix_spawnp, posix_spawnp@" OLD);
 
 /* Whether the library answers, linked or preloaded. */
-extern int pidfd_fork (unsigned int) __attribute__ ((weak));
+extern int (pidfd_fork) (unsigned int) __attribute__ ((weak));
 
 static void
 check_script (posix_function *function, const char *name, const posix_spawn_file_actions_t *actions)

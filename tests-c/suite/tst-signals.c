@@ -61,10 +61,10 @@ set_disposition (int signal, void (*handler) (int))
   if (sigaction (signal, &action, NULL) == 0)
     return;
   /* One that the libc keeps for itself. */
-  unsigned long raw[16] = { 0 };
-  CHECK (syscall (SYS_rt_sigaction, signal, NULL, raw, 8) == 0);
-  raw[0] = (unsigned long) handler;
-  CHECK (syscall (SYS_rt_sigaction, signal, raw, NULL, 8) == 0);
+  struct kernel_action raw = { { 0 } };
+  CHECK (sys_sigaction (signal, NULL, &raw) == 0);
+  raw.words[HANDLER] = (unsigned long) handler;
+  CHECK (sys_sigaction (signal, &raw, NULL) == 0);
 }
 
 static void
@@ -76,7 +76,7 @@ set_every_disposition (void (*handler) (int))
 }
 
 struct dispositions {
-  unsigned long of[65][16];
+  struct kernel_action of[65];
 };
 
 static struct dispositions *
@@ -84,7 +84,7 @@ read_dispositions (void)
 {
   struct dispositions *all = calloc (1, sizeof *all);
   for (int signal = 1; signal <= 64; signal++)
-    CHECK (syscall (SYS_rt_sigaction, signal, NULL, all->of[signal], 8) == 0);
+    CHECK (sys_sigaction (signal, NULL, &all->of[signal]) == 0);
   return all;
 }
 
@@ -93,7 +93,7 @@ check_dispositions (const struct dispositions *before)
 {
   struct dispositions *after = read_dispositions ();
   for (int signal = 1; signal <= 64; signal++)
-    if (memcmp (before->of[signal], after->of[signal], sizeof before->of[signal]) != 0)
+    if (memcmp (&before->of[signal], &after->of[signal], sizeof before->of[signal]) != 0)
       FAIL ("the disposition of signal %d was changed", signal);
   free (after);
 }
@@ -101,8 +101,8 @@ check_dispositions (const struct dispositions *before)
 static uint64_t
 set_mask (uint64_t mask)
 {
-  uint64_t old = 0;
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &mask, &old, 8) == 0);
+  uint64_t old;
+  CHECK (sys_sigprocmask (SIG_SETMASK, &mask, &old) == 0);
   return old;
 }
 

@@ -112,8 +112,8 @@ static void *
 spawn_with_a_mask (void *number)
 {
   int own = SIGRTMIN + 1 + (int) (long) number;
-  uint64_t mask = 1ULL << (own - 1), after;
-  CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8) == 0);
+  uint64_t mask = 1ULL << (own - 1);
+  CHECK (sys_sigprocmask (SIG_SETMASK, &mask, NULL) == 0);
   for (int i = 0; i < ROUNDS / 2; i++)
     {
       int pidfd = UNTOUCHED;
@@ -122,8 +122,7 @@ spawn_with_a_mask (void *number)
       CHECK_EQ (state_of (pid_of (pidfd)).blocked, mask);
       CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
       CHECK_KILLED (pidfd, SIGKILL);
-      CHECK (syscall (SYS_rt_sigprocmask, SIG_SETMASK, NULL, &after, 8) == 0);
-      CHECK_EQ (after, mask);
+      CHECK_EQ (mask_now (), mask);
     }
   return NULL;
 }

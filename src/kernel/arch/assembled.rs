@@ -1,5 +1,5 @@
-//! s390x and powerpc64le, for which the oldest supported compiler has no inline assembly: the instructions are in
-//! s390x.s and powerpc64le.s, which build.rs has assembled.
+//! Architectures for which the oldest supported compiler has no inline assembly: build.rs has the file of the same name
+//! assembled.
 
 // Sound because: as in x86_64.rs.
 #![allow(unsafe_code)]

@@ -84,9 +84,9 @@ pub unsafe fn spawn(request: &Request, args: &pidfd_spawn_args, ignored: SignalS
         return Err(Errno(libc::EINVAL));
     }
     let caller = if args.has(PIDFD_SPAWN_PDEATHSIG) { Some(process::getpid()) } else { None };
-    let extension = Extension { args, ignored, caller, moves: Cell::new(false), user_change: None };
+    let mut extension = Extension { args, ignored, caller, moves: Cell::new(false), user_change: None };
     if changes_user(args, attributes) {
-        user_change::spawn(request, extension)
+        user_change::spawn(request, &mut extension)
     } else {
         suspended(request, &extension)
     }

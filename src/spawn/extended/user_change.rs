@@ -148,10 +148,11 @@ impl Watch {
 }
 
 /// The child needs less than two kilobytes of it.
-const STACK_SIZE: usize = if cfg!(debug_assertions) { 8192 } else { 4096 };
+const STACK_SIZE: usize = if cfg!(any(debug_assertions, target_arch = "sparc64")) { 8192 } else { 4096 };
 
-/// Some calling conventions have a function save registers above the stack pointer that it gets.
-const HEADROOM: usize = 256;
+/// Some calling conventions have a function save registers above the stack pointer that it gets.  That of sparc64 is
+/// 2047 less than the address of what is above it.
+const HEADROOM: usize = if cfg!(target_arch = "sparc64") { 256 + 2047 } else { 256 };
 
 #[repr(align(16))]
 struct Stack([u8; STACK_SIZE]);
@@ -160,10 +161,10 @@ struct Stack([u8; STACK_SIZE]);
 /// As `super::spawn`.
 #[cold]
 #[inline(never)]
-pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child> {
+pub unsafe fn spawn(request: &Request, extension: &mut Extension) -> Result<Child> {
     let shares_memory = fallback::shares_memory()?;
     if shares_memory == Some(false) {
-        return super::suspended(request, &extension);
+        return super::suspended(request, extension);
     }
     // Given back last: a handler of the caller need not return.
     let blocked = signal::Blocked::all();
@@ -176,20 +177,20 @@ pub unsafe fn spawn(request: &Request, mut extension: Extension) -> Result<Child
         protection = Protection::Copy;
     }
     let saved_groups = match protection {
-        Protection::Copy => return copied(request, &extension, &blocked, flag),
+        Protection::Copy => return copied(request, extension, &blocked, flag),
         Protection::Unneeded => SavedGroups::default(),
         Protection::SavedGroups(groups) => groups,
     };
     extension.user_change = Some(UserChange::new(saved_groups, flag.can_be_given_back()));
     let result = by_either(
         request,
-        &extension,
-        || beside_caller(request, &extension, &blocked, true),
-        || beside_caller(request, &extension, &blocked, false)?,
+        extension,
+        || beside_caller(request, extension, &blocked, true),
+        || beside_caller(request, extension, &blocked, false)?,
     );
     match extension.user_change.take() {
         // An ID that the user namespace does not have.  If it was asked for, the copy finds that as well.
-        Some(change) if change.unprotected.load(Ordering::Relaxed) => copied(request, &extension, &blocked, flag),
+        Some(change) if change.unprotected.load(Ordering::Relaxed) => copied(request, extension, &blocked, flag),
         _ => result,
     }
 }

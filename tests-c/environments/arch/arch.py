@@ -17,22 +17,62 @@ MODES = ("linked", "preloaded", "fallback", "static", "reference")
 FOR_QEMU_USER = ("tst-bound", "tst-cancel", "tst-ext-arguments", "tst-fork-failures", "tst-memory", "tst-path",
                  "tst-spawn2-pidfd", "tst-spawn4-pidfd")
 
-# What the tools call an architecture; the kernel's package, and the machine that boots it.
-Architecture = collections.namedtuple("Architecture", "gnu rust user kernel system console packages",
-                                      defaults=("", "", "", "", ()))
+NOT_UNDER_QEMU_USER = {
+    "fallback": "qemu-user has no seccomp filters, and no clone3 in any mode",
+    "reference": "qemu-user copies memory that is to be shared: the libc's posix_spawn tells no errors",
+}
+# A program of the architecture.
+SAMPLE = "build/tests/reference/tst-path"
+
+# What the tools call an architecture; the kernel's package, the machine that boots it, and its device tree; the
+# releases to try; whether Debian ships the architecture's own packages, Rust's library among them, or those of the
+# cross compiler alone; and the programs that cannot be asked under qemu-user there, each with the reason.
+Architecture = collections.namedtuple(
+    "Architecture", "gnu rust user kernel system console packages tree releases ships cannot",
+    defaults=("", "", "", "", (), "", ("trixie", "testing"), True, {}))
+PORT = {"releases": ("testing", "trixie"), "ships": False}
+MIPS_PORT = {"releases": ("trixie",), "ships": False}
+MIPS = {"releases": ("bookworm",), "console": "ttyS0", "packages": ("qemu-system-mips",)}
 ARCHITECTURES = {
     "i386": Architecture("i686-linux-gnu", "i686-unknown-linux-gnu"),
     "arm64": Architecture("aarch64-linux-gnu", "aarch64-unknown-linux-gnu", "qemu-aarch64", "linux-image-arm64",
                           "qemu-system-aarch64 -machine virt -cpu cortex-a72", "ttyAMA0", ("qemu-system-arm",)),
     "armhf": Architecture("arm-linux-gnueabihf", "armv7-unknown-linux-gnueabihf", "qemu-arm", "linux-image-armmp",
                           "qemu-system-arm -machine virt -cpu cortex-a15", "ttyAMA0", ("qemu-system-arm",)),
+    "armel": Architecture("arm-linux-gnueabi", "armv5te-unknown-linux-gnueabi", "qemu-arm", "linux-image-rpi",
+                          "qemu-system-arm -machine raspi1ap -smp 1 -m 512", "ttyAMA0", ("qemu-system-arm",),
+                          "bcm2835-rpi-b-plus.dtb", ("bookworm", "trixie")),
     "riscv64": Architecture("riscv64-linux-gnu", "riscv64gc-unknown-linux-gnu", "qemu-riscv64", "linux-image-riscv64",
                             "qemu-system-riscv64 -machine virt", "ttyS0", ("qemu-system-riscv", "opensbi")),
+    "loong64": Architecture("loongarch64-linux-gnu", "loongarch64-unknown-linux-gnu", "qemu-loongarch64",
+                            "linux-image-loong64", "qemu-system-loongarch64 -machine virt",
+                            # Without firmware nobody tells Linux that there is no keyboard controller to look at.
+                            "ttyS0 initcall_blacklist=i8042_init",
+                            ("qemu-system-misc",), releases=("testing",)),
     "ppc64el": Architecture("powerpc64le-linux-gnu", "powerpc64le-unknown-linux-gnu", "qemu-ppc64le",
                             "linux-image-powerpc64le",
                             "qemu-system-ppc64 -machine pseries -cpu power9 -vga none", "hvc0", ("qemu-system-ppc",)),
     "s390x": Architecture("s390x-linux-gnu", "s390x-unknown-linux-gnu", "qemu-s390x", "linux-image-s390x",
                           "qemu-system-s390x -machine s390-ccw-virtio -cpu max", "ttysclp0", ("qemu-system-s390x",)),
+    "ppc64": Architecture("powerpc64-linux-gnu", "powerpc64-unknown-linux-gnu", "qemu-ppc64", **PORT),
+    "powerpc": Architecture("powerpc-linux-gnu", "powerpc-unknown-linux-gnu", "qemu-ppc", **PORT),
+    "sparc64": Architecture("sparc64-linux-gnu", "sparc64-unknown-linux-gnu", "qemu-sparc64", **PORT),
+    "mips64el": Architecture("mips64el-linux-gnuabi64", "mips64el-unknown-linux-gnuabi64", "qemu-mips64el",
+                             "linux-image-5kc-malta",
+                             "qemu-system-mips64el -machine malta -cpu MIPS64R2-generic -smp 1", **MIPS),
+    "mipsel": Architecture("mipsel-linux-gnu", "mipsel-unknown-linux-gnu", "qemu-mipsel", "linux-image-4kc-malta",
+                           "qemu-system-mipsel -machine malta -cpu 24Kf -smp 1", **MIPS),
+    "mips64": Architecture("mips64-linux-gnuabi64", "mips64-unknown-linux-gnuabi64", "qemu-mips64", **MIPS_PORT),
+    "mips": Architecture("mips-linux-gnu", "mips-unknown-linux-gnu", "qemu-mips", **MIPS_PORT),
+}
+# Where glibc has the interface too, and why it is not tried; docs/kernel-features.md says what a port would take.
+NOT_TO_BE_HAD = {
+    "x32": "the build stops; its programs need a kernel that was built for them",
+    "m68k": "the build stops; LLVM cannot compile core for it",
+    **dict.fromkeys(("riscv32", "csky", "sparc"),
+                    "it compiles with generic.rs; Debian has no C library to run it with"),
+    **dict.fromkeys(("alpha", "hppa", "sh", "arc", "ia64", "nios2", "microblaze", "or1k"),
+                    "rustc has no backend for it"),
 }
 
 
@@ -42,7 +82,8 @@ def debians_name(name):
         return "i386"
     if name == "arm" or name.startswith("armv7"):
         return "armhf"
-    return {"aarch64": "arm64", "ppc64le": "ppc64el", "powerpc64le": "ppc64el"}.get(name, name)
+    return {"aarch64": "arm64", "armv5tel": "armel", "armv6l": "armel", "ppc64le": "ppc64el", "powerpc64le": "ppc64el",
+            "ppc": "powerpc", "loongarch64": "loong64"}.get(name, name)
 
 
 class Check:
@@ -54,6 +95,8 @@ class Check:
         self.work = WORK / arch
         self.tests = self.work / "suite"
         self.programs = self.work / "programs"
+        # Where there are none of the architecture the tests start the machine's.
+        self.options = ("--programs", self.programs) if self.about.ships else ()
         self.name = arch
 
     def root_folder(self):
@@ -61,17 +104,28 @@ class Check:
         a mirror.
         """
         arch, about = self.arch, self.about
-        for release in self.arguments.releases:
+        own = [f"libstd-rust-dev:{arch}", f"libc6:{arch}", f"libgcc-s1:{arch}"] if about.ships else ["rust-src"]
+        for release in self.arguments.releases or about.releases:
             try:
                 self.root = places.root_folder(
                     f"{release}+cross", "gcc", "libc6-dev", "make", "rustc", "cargo", f"gcc-{about.gnu}",
-                    f"libc6-dev-{arch}-cross", f"libstd-rust-dev:{arch}", f"libc6:{arch}", f"libgcc-s1:{arch}",
-                    *(["qemu-user"] if about.user else []), *about.packages)
+                    f"libc6-dev-{arch}-cross", *own, *about.packages)
                 self.release = release
                 return
             except Unavailable as why:
                 reason = why
         raise reason
+
+    def name_loader(self):
+        """The cross compiler's C library has a folder of its own.  The loader needs the name that it has in programs,
+        and looks where an architecture's own packages have their libraries.
+        """
+        loader = re.search(r"interpreter: (.*)\]", run("readelf", "-lW", self.tests / SAMPLE)[1])
+        if not loader:
+            raise Unavailable("no program of the suite was built")
+        run("chroot", self.root, "sh", "-c",
+            'ln -sf "$1"/lib/*.so.* "$2/"; for loader in "$1"/lib*/"${3##*/}"; do ln -sf "$loader" "$3"; done', "sh",
+            f"/usr/{self.about.gnu}", f"/usr/lib/{self.about.gnu}", loader[1])
 
     def make(self, *targets, log):
         return chroot_run(self.root, self.tests, "make", "-s", "-k", "-j2", "-f",
@@ -88,12 +142,20 @@ class Check:
             return
         gnu, rust = self.about.gnu, self.about.rust
         variable = rust.replace("-", "_")
+        unstable, why = [], ""
+        if not self.about.ships:
+            unstable = ["-Z", "build-std=core,compiler_builtins"]
+            why = f" {' '.join(unstable)}, an unstable flag: core is built from rust-src"
+            # cargo looks for what all of Rust's library needs, for core too.
+            for crates in (self.root / "usr/src").glob("rustc-*/library/vendor"):
+                shutil.copytree(crates, folder / "vendor", dirs_exist_ok=True)
         status, text = chroot_run(self.root, folder, "env", f"CARGO_TARGET_{variable.upper()}_LINKER={gnu}-gcc",
-                                  f"CC_{variable}={gnu}-gcc", "cargo", "build", "--release", "--locked", "--offline",
-                                  "-p", "libpidfd_spawn", "--target", rust, log=f"{folder}.log")
+                                  f"CC_{variable}={gnu}-gcc", *(["RUSTC_BOOTSTRAP=1"] if unstable else []), "cargo",
+                                  "build", "--release", "--locked", "--offline", *unstable, "-p", "libpidfd_spawn",
+                                  "--target", rust, log=f"{folder}.log")
         error = places.cargo_error(text)
         if not self.results.check(self.name, "library", status == 0,
-                                  f"cargo build --target {rust}" + (f": {error}" if error else "")):
+                                  f"cargo build --target {rust}{why}" + (f": {error}" if error else "")):
             return
         lib = self.work / "lib"
         places.libraries(self.root, folder, f"target/{rust}/release", lib, f"{gnu}-")
@@ -103,10 +165,14 @@ class Check:
     def build_suite(self):
         (self.work / "lib").mkdir(exist_ok=True)
         places.stage(self.tests, self.work / "lib")
-        status, text = self.make("build-tests", log=self.work / "suite.log")
+        what, targets = "", ["build-tests"]
+        if self.arguments.where == "user":
+            what, targets = "what qemu-user can be asked, ", [SAMPLE] + [
+                f"build/tests/{mode}/{name}" for mode in self.modes_under_qemu_user() for name in FOR_QEMU_USER]
+        status, text = self.make(*targets, log=self.work / "suite.log")
         error = re.search(r"^.*(error: |No rule).*$", text, re.MULTILINE)
         self.results.check(self.name, "C suite", status == 0,
-                           f"built by {self.about.gnu}-gcc" + (f": {error[0]}" if error else ""))
+                           f"{what}built by {self.about.gnu}-gcc" + (f": {error[0]}" if error else ""))
 
     def guard(self):
         """What the calls cost, as tests-c/guard writes it down."""
@@ -136,7 +202,7 @@ class Check:
 
     def suite(self, mode, where, *programs, **options):
         places.suite(self.results, self.name, f"{mode}, {where}", self.root, self.tests, "-", mode, *programs,
-                     options=("--programs", self.programs), **options)
+                     options=self.options, **options)
 
     def natively(self):
         if run("chroot", self.root, "/lib/ld-linux.so.2", "--version")[0]:
@@ -146,25 +212,31 @@ class Check:
             self.suite(mode, "natively")
         self.guard()
 
+    def modes_under_qemu_user(self):
+        return [mode for mode in self.arguments.modes if mode not in NOT_UNDER_QEMU_USER]
+
     def under_qemu_user(self):
-        user = self.about.user
-        sample = self.tests / "build/tests/reference/tst-path"
-        emulator = re.sub(r"^(\S+) version (\S+).*", r"\1 \2", said("chroot", self.root, user, "--version"))
-        within = ("tests-c/environments/arch/emulator", self.root / "usr/bin" / user, sample)
-        _, text = chroot_run(self.root, self.tests, "build/tests/reference/tst-path", "no-such-test", within=within,
-                             options=("--programs", self.programs))
+        try:
+            # Statically linked, so of any release; what older ones cannot do is not asked here.
+            qemu = places.debian_package("testing", "qemu-user") / "usr/bin" / self.about.user
+        except Unavailable as why:
+            self.results.unavailable(self.name, self.about.user, why)
+            return
+        emulator = re.sub(r"^(\S+) version (\S+).*", r"\1 \2", said(qemu, "--version"))
+        within = ("tests-c/environments/arch/emulator", qemu, self.tests / SAMPLE)
+        _, text = chroot_run(self.root, self.tests, SAMPLE, "no-such-test", within=within,
+                             options=self.options)
         if "no such test" not in text:
             self.results.unavailable(self.name, emulator, "binfmt_misc is unavailable in a user namespace (Linux 6.7)")
             return
-        cannot = {
-            "fallback": "qemu-user has no seccomp filters, and no clone3 in any mode",
-            "reference": "qemu-user copies memory that is to be shared: the libc's posix_spawn tells no errors",
-        }
         for mode in self.arguments.modes:
-            if mode in cannot:
-                self.results.unavailable(self.name, f"{mode}, {emulator}", cannot[mode])
-            else:
-                self.suite(mode, emulator, *FOR_QEMU_USER, within=within)
+            if mode in NOT_UNDER_QEMU_USER:
+                self.results.unavailable(self.name, f"{mode}, {emulator}", NOT_UNDER_QEMU_USER[mode])
+        for mode in self.modes_under_qemu_user():
+            self.suite(mode, emulator, *(name for name in FOR_QEMU_USER if name not in self.about.cannot),
+                       within=within)
+        for name, why in self.about.cannot.items():
+            self.results.unavailable(self.name, f"{name}, {emulator}", why)
         self.results.unavailable(self.name, f"the other programs, {emulator}",
                                  "what they ask for is qemu-user's own: signal masks, limits, threads at a fork")
 
@@ -177,7 +249,7 @@ class Check:
         for program in self.programs.iterdir():
             shutil.copy2(program, tree / "bin")
         # The loader has its name in the programs.
-        headers = run("readelf", "-lW", self.tests / "build/tests/reference/tst-path")[1]
+        headers = run("readelf", "-lW", self.tests / SAMPLE)[1]
         files = re.findall(r"interpreter: (.*)\]", headers)
         listed = run("chroot", self.root, "dpkg", "-L", f"libc6:{self.arch}", f"libgcc-s1:{self.arch}")[1]
         files += re.findall(r"^.*/lib(?:c|m|gcc_s)\.so\.\d+$", listed, re.MULTILINE)
@@ -195,6 +267,9 @@ class Check:
 
     def under_qemu_system(self):
         about, folder = self.about, self.work / "vm"
+        if not about.kernel:
+            self.results.unavailable(self.name, "qemu-system", "Debian's main archive has no kernel of it")
+            return
         folder.mkdir(exist_ok=True)
         command = about.system.split()
         version = re.search(r"version (\S+)", said("chroot", self.root, command[0], "--version"))
@@ -207,15 +282,19 @@ class Check:
             self.results.unavailable(self.name, where, why)
             return
         shutil.copy2(image, folder / "kernel")
+        tree = []
+        if about.tree:
+            shutil.copy2(next(image.parents[1].rglob(about.tree)), folder / "tree")
+            tree = ["-dtb", "tree"]
         console = folder / "console"
         if console.exists():
             console.unlink()
         modes, limit = self.arguments.modes, self.arguments.vm_time_limit
         # Emulated in software, which is slow, hence the time limits.
         status, text = chroot_run(
-            self.root, folder, "timeout", "-k", "5", limit, *command, "-accel", "tcg", "-smp", "2", "-m", "1024",
-            "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "file:console", "-net", "none", "-kernel",
-            "kernel", "-initrd", "initramfs", "-append",
+            self.root, folder, "timeout", "-k", "5", limit, command[0], "-accel", "tcg", "-smp", "2", "-m", "1024",
+            *command[1:], "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "file:console", "-net",
+            "none", "-kernel", "kernel", *tree, "-initrd", "initramfs", "-append",
             f"console={about.console} panic=-1 RESULTS=5:1 TEST_TIME_LIMIT=300 PROGRAM_TIME_LIMIT=1800 "
             f"MODES={','.join(modes)}", log=folder / "qemu")
         found = console.read_text(errors="replace").replace("\r", "") if console.exists() else ""
@@ -239,7 +318,12 @@ class Check:
         self.name += f", rustc {said('chroot', self.root, 'rustc', '--version').split()[1]}"
         self.build_library()
         self.build_suite()
-        self.real_programs()
+        if self.arguments.where == "build":
+            return
+        if self.about.ships:
+            self.real_programs()
+        else:
+            self.name_loader()
         if not self.about.user:
             self.natively()
             return
@@ -252,9 +336,10 @@ class Check:
 def add_arguments(parser):
     parser.add_argument("architectures", nargs="*", default=["all"], metavar="architecture",
                         help="as Debian or uname calls it; without one all: " + ", ".join(ARCHITECTURES))
-    parser.add_argument("--where", choices=("user", "system"), help="only in qemu-user, or only in qemu-system")
+    parser.add_argument("--where", choices=("build", "user", "system"),
+                        help="only in qemu-user, only in qemu-system, or nowhere")
     parser.add_argument("--modes", type=str.split, default=MODES, help="the modes of use, if not all")
-    parser.add_argument("--releases", type=str.split, default=("trixie", "testing"), help="Debian releases to try")
+    parser.add_argument("--releases", type=str.split, help="Debian releases to try, if not the usual ones")
     parser.add_argument("--guards", choices=("compare", "update"), default="compare")
     parser.add_argument("--vm-time-limit", type=int, default=7200, metavar="SECONDS")
 
@@ -262,7 +347,8 @@ def add_arguments(parser):
 def arch(results, arguments):
     """The rows of what is not tried this time stay in the table; what was built is the same for both places."""
     WORK.mkdir(parents=True, exist_ok=True)
-    given = ARCHITECTURES if "all" in arguments.architectures else map(debians_name, arguments.architectures)
+    known = [*ARCHITECTURES, *NOT_TO_BE_HAD]
+    given = known if "all" in arguments.architectures else map(debians_name, arguments.architectures)
     suffix = f"-{arguments.where}" if arguments.where else ""
     for name in given:
         if not suffix:
@@ -271,13 +357,14 @@ def arch(results, arguments):
         part = Results("arch")
         try:
             if name not in ARCHITECTURES:
-                raise Unavailable(f"no such architecture; there are: {' '.join(ARCHITECTURES)}")
+                raise Unavailable(NOT_TO_BE_HAD.get(name) or
+                                  f"no such architecture; there are: {' '.join(ARCHITECTURES)}")
             check = Check(part, name, arguments)
             check.run()
         except Unavailable as why:
             part.unavailable(check.name if name in ARCHITECTURES else name, "all", why)
         part.write(WORK / f"{name}{suffix}.tsv")
         results.extend(part)
-    rows = [row for name in ARCHITECTURES for table in [WORK / f"{name}.tsv", *sorted(WORK.glob(f"{name}-*.tsv"))]
+    rows = [row for name in known for table in [WORK / f"{name}.tsv", *sorted(WORK.glob(f"{name}-*.tsv"))]
             if table.exists() for row in table.read_text().splitlines()]
     results.rows = list(dict.fromkeys(rows))

@@ -4,6 +4,8 @@
 
 #include "extension.h"
 
+#include <dlfcn.h>
+
 /* The file that is mapped at the address, allocated. */
 static char *
 file_at (const void *address)
@@ -24,6 +26,11 @@ static void
 check_bound (const char *function, const void *address)
 {
   const char *file = file_at (address);
+#if !defined MODE_STATIC
+  /* For powerpc a program can take its own jump to a function for the function's address. */
+  if (strcmp (file, self_path) == 0)
+    file = file_at (dlsym (RTLD_DEFAULT, function));
+#endif
   dprintf (STDOUT_FILENO, "# bound: %s: that of %s\n", function, file);
 #if defined MODE_STATIC
   CHECK_STR (file, self_path);
