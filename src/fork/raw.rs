@@ -25,8 +25,8 @@ pub unsafe fn fork() -> Result<Forked> {
 
 /// On that glibc.
 pub(super) unsafe fn fork_on(glibc: Option<u32>) -> Result<Forked> {
-    // In a child the call gives the parent's number there, and tells them apart by a second register, of which the libc's
-    // function tells nothing.
+    // In a child the call gives the parent's number there, and tells them apart by a second register, of which the
+    // libc's function tells nothing.
     if cfg!(sparc) && arch::CALLS_LIBC {
         return Err(Errno(libc::ENOSYS));
     }
