@@ -102,8 +102,9 @@ class Results:
         return good
 
     def unavailable(self, environment, mode, why):
+        """The reason may be an exception."""
         tally = Tally()
-        tally.skip(why)
+        tally.skip(str(why))
         print(f"{environment}, {mode}: skipped: {why}", flush=True)
         self.record(environment, mode, tally, f"skipped: {why}")
 

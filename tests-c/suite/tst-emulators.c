@@ -11,42 +11,51 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
-/* On riscv64 the kernel keeps a first argument of its own, which a tracer cannot change. */
-#if HAVE_LIBRARY && !defined __riscv
-
 /* The registers that hold the number of the call and the flags of clone. */
-# if defined __x86_64__
+#if defined __x86_64__
 typedef struct user_regs_struct registers;
-#  define CALL_NUMBER(registers_) (registers_).orig_rax
-#  define CLONE_FLAGS(registers_) (registers_).rdi
-#  define FIRST_ARGUMENT CLONE_FLAGS
-# elif defined __i386__
+# define CALL_NUMBER(registers_) (registers_).orig_rax
+# define CLONE_FLAGS(registers_) (registers_).rdi
+# define FIRST_ARGUMENT CLONE_FLAGS
+#elif defined __i386__
 typedef struct user_regs_struct registers;
-#  define CALL_NUMBER(registers_) (registers_).orig_eax
-#  define CLONE_FLAGS(registers_) (registers_).ebx
-#  define FIRST_ARGUMENT CLONE_FLAGS
-# elif defined __aarch64__
+# define CALL_NUMBER(registers_) (registers_).orig_eax
+# define CLONE_FLAGS(registers_) (registers_).ebx
+# define FIRST_ARGUMENT CLONE_FLAGS
+#elif defined __aarch64__
 typedef struct user_regs_struct registers;
-#  define CALL_NUMBER(registers_) (registers_).regs[8]
-#  define CLONE_FLAGS(registers_) (registers_).regs[0]
-#  define FIRST_ARGUMENT CLONE_FLAGS
-# elif defined __arm__
+# define CALL_NUMBER(registers_) (registers_).regs[8]
+# define CLONE_FLAGS(registers_) (registers_).regs[0]
+# define FIRST_ARGUMENT CLONE_FLAGS
+#elif defined __arm__
 typedef struct user_regs registers;
-#  define CALL_NUMBER(registers_) (registers_).uregs[7]
-#  define CLONE_FLAGS(registers_) (registers_).uregs[0]
-#  define FIRST_ARGUMENT CLONE_FLAGS
-# elif defined __powerpc64__
+# define CALL_NUMBER(registers_) (registers_).uregs[7]
+# define CLONE_FLAGS(registers_) (registers_).uregs[0]
+# define FIRST_ARGUMENT CLONE_FLAGS
+#elif defined __powerpc__
 typedef struct pt_regs registers;
-#  define CALL_NUMBER(registers_) (registers_).gpr[0]
-#  define CLONE_FLAGS(registers_) (registers_).gpr[3]
-#  define FIRST_ARGUMENT CLONE_FLAGS
-# elif defined __s390x__
+# define CALL_NUMBER(registers_) (registers_).gpr[0]
+# define CLONE_FLAGS(registers_) (registers_).gpr[3]
+# define FIRST_ARGUMENT CLONE_FLAGS
+#elif defined __s390x__
 /* The kernel puts the number where the first argument was, which is the stack. */
 typedef struct _user_regs_struct registers;
-#  define CALL_NUMBER(registers_) (registers_).gprs[2]
-#  define CLONE_FLAGS(registers_) (registers_).gprs[3]
-#  define FIRST_ARGUMENT(registers_) (registers_).orig_gpr2
-# endif
+# define CALL_NUMBER(registers_) (registers_).gprs[2]
+# define CLONE_FLAGS(registers_) (registers_).gprs[3]
+# define FIRST_ARGUMENT(registers_) (registers_).orig_gpr2
+#elif defined __loongarch__
+/* The first argument is kept apart. */
+typedef struct
+{
+  unsigned long gpr[32], original_a0, others[12];
+} registers;
+# define CALL_NUMBER(registers_) (registers_).gpr[11]
+# define CLONE_FLAGS(registers_) (registers_).original_a0
+# define FIRST_ARGUMENT CLONE_FLAGS
+#endif
+
+/* On riscv64 the kernel keeps a first argument of its own, which a tracer cannot change. */
+#if HAVE_LIBRARY && defined CALL_NUMBER
 
 enum { SHARE_MEMORY = 0x4100 /* CLONE_VM | CLONE_VFORK */, GIVE_PIDFD = 0x1000 /* CLONE_PIDFD */ };
 
