@@ -59,9 +59,9 @@ ARCHITECTURES = {
     "sparc64": Architecture("sparc64-linux-gnu", "sparc64-unknown-linux-gnu", "qemu-sparc64", **PORT),
     "mips64el": Architecture("mips64el-linux-gnuabi64", "mips64el-unknown-linux-gnuabi64", "qemu-mips64el",
                              "linux-image-5kc-malta",
-                             "qemu-system-mips64el -machine malta -cpu MIPS64R2-generic -smp 1", **MIPS),
+                             "qemu-system-mips64el -machine malta -cpu MIPS64R2-generic -vga none -smp 1", **MIPS),
     "mipsel": Architecture("mipsel-linux-gnu", "mipsel-unknown-linux-gnu", "qemu-mipsel", "linux-image-4kc-malta",
-                           "qemu-system-mipsel -machine malta -cpu 24Kf -smp 1", **MIPS),
+                           "qemu-system-mipsel -machine malta -cpu 24Kf -vga none -smp 1", **MIPS),
     "mips64": Architecture("mips64-linux-gnuabi64", "mips64-unknown-linux-gnuabi64", "qemu-mips64", **MIPS_PORT),
     "mips": Architecture("mips-linux-gnu", "mips-unknown-linux-gnu", "qemu-mips", **MIPS_PORT),
 }
