@@ -83,8 +83,8 @@ const _: () = assert!(PIDFDFORK_ASYNCSAFE == fork::ASYNC_SAFE);
 ///   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
 ///   Takes no lock and allocates nothing, but is not promised to be async-signal-safe.  No cancellation point:
 ///   cancellation never acts inside the call.  Needs 2 KiB of stack, including what the child uses
-///   (3 KiB on s390x, sparc64 and powerpc64 with big-endian numbers; 4 KiB more where the library has no instructions
-///   for the architecture; without optimisation, as in a debug build of the crate, 6 KiB).
+///   (3 KiB on s390x and powerpc64 with big-endian numbers, 4 KiB on sparc64; 4 KiB more where the library has no
+///   instructions for the architecture; without optimisation, as in a debug build of the crate, 6 KiB).
 ///
 /// ORIGIN
 ///   glibc 2.39, with the same signature and meaning; POSIX.1-2024 for posix_spawn.
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn pidfd_spawn(
 ///   ENAMETOOLONG  The name is longer than a file name can be.
 ///
 /// SAFETY
-///   As pidfd_spawn.  Needs 6 KiB of stack (7 KiB where pidfd_spawn needs 3; without optimisation 10 KiB).
+///   As pidfd_spawn, but needs 4 KiB more of stack.
 ///
 /// ORIGIN
 ///   glibc 2.39; POSIX.1-2024 for posix_spawnp.

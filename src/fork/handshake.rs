@@ -25,7 +25,7 @@
 
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
-use crate::kernel::uapi::{PollFd, ANONYMOUS_INODES, POLLIN, POLLOUT, SIG_IGN};
+use crate::kernel::uapi::{PollFd, SigactionFlags, ANONYMOUS_INODES, POLLIN, POLLOUT, SIG_IGN};
 use crate::kernel::{process, signal};
 use core::mem::{self, MaybeUninit};
 use libc::{c_int, pid_t};
@@ -192,7 +192,7 @@ fn naming_error(error: Errno) -> Errno {
 
 /// Whether a child that ends stays a zombie until somebody asks for its status.
 fn keeps_statuses() -> bool {
-    const SA_NOCLDWAIT: usize = libc::SA_NOCLDWAIT as usize;
+    const SA_NOCLDWAIT: SigactionFlags = libc::SA_NOCLDWAIT as SigactionFlags;
     matches!(
         signal::disposition(libc::SIGCHLD),
         Ok(action) if action.handler != SIG_IGN && action.flags & SA_NOCLDWAIT == 0

@@ -207,7 +207,7 @@ struct Lock {
     pid: c_int,
     /// There is more in it.
     #[cfg(any(mips, sparc))]
-    rest: [c_int; 5],
+    rest: MaybeUninit<[c_int; 5]>,
 }
 
 fn set_lock(fd: c_int, command: c_int, kind: i16) -> Result<()> {
@@ -218,7 +218,7 @@ fn set_lock(fd: c_int, command: c_int, kind: i16) -> Result<()> {
         length: 0,
         pid: 0,
         #[cfg(any(mips, sparc))]
-        rest: [0; 5],
+        rest: MaybeUninit::uninit(),
     };
     // SAFETY: the kernel reads one struct flock.
     retry(|| unsafe { call!(width::SYS_FCNTL, fd, command, &lock as *const Lock) }).map(drop)

@@ -160,11 +160,17 @@ pub fn is_foreign(pidfd: c_int) -> bool {
     pidfd_send_signal(pidfd, NO_SIGNAL) == Err(Errno(libc::EINVAL))
 }
 
-fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<SigInfo> {
+/// What is asked of a siginfo, which as a whole the libc would copy on some architectures.
+struct News {
+    signal: c_int,
+    code: c_int,
+}
+
+fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<News> {
     let mut info = SigInfo::new();
     // SAFETY: the kernel writes one siginfo; there is no rusage.
     retry(|| unsafe { call!(libc::SYS_waitid, kind, id, &mut info as *mut SigInfo, flags, 0) })?;
-    Ok(info)
+    Ok(News { signal: info.signal, code: info.code })
 }
 
 /// What the process that the pidfd names has to tell, and what it has used.

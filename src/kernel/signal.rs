@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::call;
-use super::uapi::{KernelSigaction, SignalSet};
+use super::uapi::{KernelSigaction, SigactionFlags, SignalSet};
 use crate::errno::Result;
 use core::mem::{size_of, MaybeUninit};
 use core::ptr;
@@ -34,14 +34,14 @@ pub fn disposition(signal: c_int) -> Result<Disposition> {
     unsafe {
         rt_sigaction(signal, ptr::null(), action.as_mut_ptr())?;
         let action = action.assume_init_ref();
-        Ok(Disposition { handler: action.handler, flags: action.flags as usize })
+        Ok(Disposition { handler: action.handler, flags: action.flags })
     }
 }
 
 /// What is asked of struct sigaction.
 pub struct Disposition {
     pub handler: usize,
-    pub flags: usize,
+    pub flags: SigactionFlags,
 }
 
 /// Not on the stack, where it would have to be made first.

@@ -213,14 +213,19 @@ pub const SIG_IGN: usize = 1;
 #[repr(C)]
 pub struct KernelSigaction {
     #[cfg(mips)]
-    pub flags: u32,
+    pub flags: SigactionFlags,
     pub handler: usize,
     #[cfg(not(mips))]
-    pub flags: usize,
+    pub flags: SigactionFlags,
     #[cfg(sigaction_restorer)]
     restorer: usize,
     mask: SignalSet,
 }
+
+#[cfg(mips)]
+pub type SigactionFlags = u32;
+#[cfg(not(mips))]
+pub type SigactionFlags = usize;
 
 impl KernelSigaction {
     pub const DEFAULT: Self = Self::new(SIG_DFL);

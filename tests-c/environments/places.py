@@ -143,21 +143,24 @@ def stage(folder, libraries):
     return folder
 
 
-def vendored(folder, manifest="Cargo.toml"):
-    """The sources' crates, in the folder, so that nothing is fetched in a root folder."""
+def vendored(folder, manifest="Cargo.toml", core=None):
+    """The sources' crates, in the folder, so that nothing is fetched in a root folder; with the manifest of Rust's own
+    library those too that cargo looks for to build core.
+    """
     (folder / ".cargo").mkdir(parents=True, exist_ok=True)
-    status, text = run(CARGO, "vendor", "--locked", "--manifest-path", manifest, folder / "vendor",
-                       log=f"{folder}.log")
+    command = ["env", "RUSTC_BOOTSTRAP=1", CARGO] if core else [CARGO]
+    status, text = run(*command, "vendor", "--locked", "--manifest-path", manifest, *(["--sync", core] if core else []),
+                       folder / "vendor", log=f"{folder}.log")
     if status:
         raise Unavailable(f"the crates cannot be fetched: {last_line(text)}")
     (folder / ".cargo/config.toml").write_text(
         '[source.crates-io]\nreplace-with = "vendored"\n[source.vendored]\ndirectory = "vendor"\n')
 
 
-def sources(folder):
+def sources(folder, core=None):
     copy(fresh(folder), "Cargo.toml", "Cargo.lock", "build.rs", "src", "tests", "packaging", "include",
          "scripts")
-    vendored(folder)
+    vendored(folder, core=core)
 
 
 def libraries(root, folder, built, to, tools=""):

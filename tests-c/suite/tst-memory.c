@@ -15,12 +15,14 @@
 #endif
 
 /* The needs that are documented, in bytes; what comes to them where the library has no instructions of its own. */
-#if defined __s390x__ || defined __sparc__ || (defined __powerpc64__ && defined __BIG_ENDIAN__)
-enum { NEED_SPAWN = 3072, NEED_SPAWNP = 7168, NEED_SPAWN_EXT = 16384 };
+#if defined __sparc__
+enum { NEED_SPAWN = 4096, NEED_SPAWN_EXT = 16384 };
+#elif defined __s390x__ || (defined __powerpc64__ && defined __BIG_ENDIAN__)
+enum { NEED_SPAWN = 3072, NEED_SPAWN_EXT = 16384 };
 #else
-enum { NEED_SPAWN = 2048, NEED_SPAWNP = 6144, NEED_SPAWN_EXT = 12288 };
+enum { NEED_SPAWN = 2048, NEED_SPAWN_EXT = 12288 };
 #endif
-enum { NEED_FORK = 2048, NEED_GETPID = 2048, NEED_BESIDES = 4096 };
+enum { NEED_SPAWNP = NEED_SPAWN + 4096, NEED_FORK = 2048, NEED_GETPID = 2048, NEED_BESIDES = 4096 };
 
 enum {
   STACK = 256 * 1024,
