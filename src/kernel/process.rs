@@ -166,6 +166,7 @@ struct News {
     code: c_int,
 }
 
+#[inline(always)]
 fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<News> {
     let mut info = SigInfo::new();
     // SAFETY: the kernel writes one siginfo; there is no rusage.
