@@ -8,7 +8,7 @@
 //!    handlers (CLONE_CLEAR_SIGHAND).  Where the kernel has no such flag, all signals are blocked before the clone and
 //!    the child resets its dispositions before it unblocks any.
 //! 2. The child must not disturb the caller's stack.  It runs below the caller's frame, where nothing is kept
-//!    (`kernel::arch::vfork_calling`).
+//!    (`kernel::arch::clone_calling`).
 //! 3. The libc's records (errno, thread ID, cancellation, locks) are the caller's, not the child's.  The child makes
 //!    system calls only and never calls the libc; the mutable memory that it shares is `Frame` alone.
 //! 4. Other threads of the caller go on running.  The child uses nothing that they may be changing except what the
