@@ -101,18 +101,18 @@ pub fn exit(status: c_int) -> ! {
 
 /// Waits for the child that the pidfd names, and takes its status away.
 pub fn reap(pidfd: c_int) -> Result<()> {
-    wait(P_PIDFD, pidfd, libc::WEXITED | OWN).map(drop)
+    wait(P_PIDFD, pidfd, libc::WEXITED | OWN)
 }
 
 /// Waits for the child of that number.
 pub fn reap_pid(pid: pid_t) -> Result<()> {
-    wait(P_PID, pid, libc::WEXITED | OWN).map(drop)
+    wait(P_PID, pid, libc::WEXITED | OWN)
 }
 
 /// Whether the pidfd names a child whose status was not taken yet.  An error means that the kernel could not be asked.
 pub fn is_child(pidfd: c_int) -> Result<bool> {
     match wait(P_PIDFD, pidfd, LOOK) {
-        Ok(_) => Ok(true),
+        Ok(()) => Ok(true),
         Err(Errno(libc::ECHILD)) => Ok(false),
         Err(error) => Err(error),
     }
@@ -125,8 +125,9 @@ pub fn is_child_number(pid: pid_t) -> bool {
 
 /// Whether the child that the pidfd names has ended or is none of ours any more.
 pub fn has_ended(pidfd: c_int) -> bool {
-    match wait(P_PIDFD, pidfd, LOOK) {
-        Ok(status) => status.signal != 0,
+    let mut info = SigInfo::new();
+    match wait_for_news(P_PIDFD, pidfd, LOOK, &mut info) {
+        Ok(()) => info.signal != 0,
         Err(error) => error.0 == libc::ECHILD,
     }
 }
@@ -134,12 +135,15 @@ pub fn has_ended(pidfd: c_int) -> bool {
 /// Whether that child is stopped and nobody was told yet.
 pub fn is_stopped(pidfd: c_int) -> bool {
     let flags = libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT | OWN;
-    matches!(wait(P_PIDFD, pidfd, flags), Ok(status) if status.signal != 0)
+    let mut info = SigInfo::new();
+    wait_for_news(P_PIDFD, pidfd, flags, &mut info).is_ok() && info.signal != 0
 }
 
 /// Waits until that child ends, and tells whether it left by itself rather than being killed.  Its status stays.
 pub fn ends_by_exiting(pidfd: c_int) -> bool {
-    matches!(wait(P_PIDFD, pidfd, libc::WEXITED | libc::WNOWAIT | OWN), Ok(status) if status.code == libc::CLD_EXITED)
+    let mut info = SigInfo::new();
+    let flags = libc::WEXITED | libc::WNOWAIT | OWN;
+    wait_for_news(P_PIDFD, pidfd, flags, &mut info).is_ok() && info.code == libc::CLD_EXITED
 }
 
 /// Waits for nothing and takes nothing away.
@@ -160,18 +164,15 @@ pub fn is_foreign(pidfd: c_int) -> bool {
     pidfd_send_signal(pidfd, NO_SIGNAL) == Err(Errno(libc::EINVAL))
 }
 
-/// What is asked of a siginfo, which as a whole the libc would copy on some architectures.
-struct News {
-    signal: c_int,
-    code: c_int,
+#[inline(always)]
+fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<()> {
+    wait_for_news(kind, id, flags, &mut SigInfo::new())
 }
 
-#[inline(always)]
-fn wait(kind: c_int, id: c_int, flags: c_int) -> Result<News> {
-    let mut info = SigInfo::new();
+/// What is returned as a whole the libc would copy on some architectures.
+fn wait_for_news(kind: c_int, id: c_int, flags: c_int, info: &mut SigInfo) -> Result<()> {
     // SAFETY: the kernel writes one siginfo; there is no rusage.
-    retry(|| unsafe { call!(libc::SYS_waitid, kind, id, &mut info as *mut SigInfo, flags, 0) })?;
-    Ok(News { signal: info.signal, code: info.code })
+    retry(|| unsafe { call!(libc::SYS_waitid, kind, id, info as *mut SigInfo, flags, 0) }).map(drop)
 }
 
 /// What the process that the pidfd names has to tell, and what it has used.
