@@ -54,8 +54,12 @@ libpidfd_spawn_clone_calling:
 	.cfi_def_cfa_register 30
 	.cfi_window_save
 	.cfi_register 15, 31
-	/* The kernel writes the windows onto the stack without having its pages made, and fails where one is missing. */
+	/* The kernel writes the windows onto the stack without having its pages made.  What it cannot write, the child
+	 * does later, into a stack that the caller may be using again; and a frame that it copies to another stack would
+	 * lack the registers.  The instruction leaves out the window in use, whose place can lie across two pages. */
 	flushw
+	stx %g0, [%sp + BIAS]
+	stx %g0, [%sp + BIAS + 120]
 	mov %i0, %g1
 	mov %i1, %o0
 	mov %i2, %o1
