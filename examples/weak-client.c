@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
+#define SYS_pidfd_open 434 /* but for mips */
 #endif
 
 /* Where a C library has P_PIDFD it is an enumerator, so that no #ifdef can ask for it. */

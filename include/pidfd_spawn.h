@@ -91,15 +91,25 @@ extern long int syscall (long int, ...) __THROW;
 extern long int syscall (long int, ...);
 # endif
 
-/* The numbers are the same on every architecture that glibc and musl share.  */
+/* The numbers are the same on every architecture that glibc and musl share, but for where each convention of mips
+   begins to count.  */
+# ifndef __mips__
+#  define PIDFD_SPAWN_FIRST_CALL 0
+# elif _MIPS_SIM == 1 /* o32 */
+#  define PIDFD_SPAWN_FIRST_CALL 4000
+# elif _MIPS_SIM == 3 /* n64 */
+#  define PIDFD_SPAWN_FIRST_CALL 5000
+# else
+#  define PIDFD_SPAWN_FIRST_CALL 6000
+# endif
 # ifndef SYS_pidfd_send_signal
-#  define SYS_pidfd_send_signal 424
+#  define SYS_pidfd_send_signal (PIDFD_SPAWN_FIRST_CALL + 424)
 # endif
 # ifndef SYS_pidfd_open
-#  define SYS_pidfd_open 434
+#  define SYS_pidfd_open (PIDFD_SPAWN_FIRST_CALL + 434)
 # endif
 # ifndef SYS_pidfd_getfd
-#  define SYS_pidfd_getfd 438
+#  define SYS_pidfd_getfd (PIDFD_SPAWN_FIRST_CALL + 438)
 # endif
 
 /* Gives a pidfd for the process PID, or -1 and errno.  FLAGS is 0 or PIDFD_NONBLOCK (Linux 5.10).  */

@@ -545,7 +545,6 @@ has_remedy (const struct test *test, long number, const struct fault *fault)
 static bool
 stands_for (const struct test *test, const struct outcome *outcome, const struct fault *fault, int error)
 {
-  enum { PIDFD_SEND_SIGNAL = 424, PIDFD_OPEN = 434 };
   bool forks = test->call == fork_plainly || test->call == fork_async_safe;
   bool extends = test->call == extend || test->call == extend_nothing;
   bool refused = error == ENOSYS && fault->error != EMFILE && fault->error != ENOMEM;
@@ -575,13 +574,13 @@ stands_for (const struct test *test, const struct outcome *outcome, const struct
       if ((forks && refused) || ((forks || extends) && error == EMFILE && fault->error == EINVAL))
         return true;
       break;
-    case PIDFD_OPEN:
+    case SYS_pidfd_open:
       /* A process that is just being reaped. */
       if (forks && (refused || (error == ESRCH && fault->error == EINVAL)))
         return true;
       break;
     /* That is what the kernel says of a process of another namespace. */
-    case PIDFD_SEND_SIGNAL:
+    case SYS_pidfd_send_signal:
       return test->call == ask && error == EREMOTE && fault->error == EINVAL;
     }
   return forks && error == ESRCH && (fault->of_child || outcome->number == SYS_waitid);

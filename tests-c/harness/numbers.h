@@ -7,21 +7,30 @@
 
 #include <sys/syscall.h>
 
-/* The same on every architecture that glibc and musl share. */
+/* The same on every architecture that glibc and musl share, but for where each convention of mips begins to count. */
+#ifndef __mips__
+# define FIRST_CALL 0
+#elif _MIPS_SIM == 1 /* o32 */
+# define FIRST_CALL 4000
+#elif _MIPS_SIM == 3 /* n64 */
+# define FIRST_CALL 5000
+#else
+# define FIRST_CALL 6000
+#endif
 #ifndef SYS_pidfd_send_signal
-# define SYS_pidfd_send_signal 424
+# define SYS_pidfd_send_signal (FIRST_CALL + 424)
 #endif
 #ifndef SYS_pidfd_open
-# define SYS_pidfd_open 434
+# define SYS_pidfd_open (FIRST_CALL + 434)
 #endif
 #ifndef SYS_clone3
-# define SYS_clone3 435
+# define SYS_clone3 (FIRST_CALL + 435)
 #endif
 #ifndef SYS_close_range
-# define SYS_close_range 436
+# define SYS_close_range (FIRST_CALL + 436)
 #endif
 #ifndef SYS_pidfd_getfd
-# define SYS_pidfd_getfd 438
+# define SYS_pidfd_getfd (FIRST_CALL + 438)
 #endif
 
 /* Those that came when each architecture still had numbers of its own; RHEL 7 and its like run on these two alone. */

@@ -80,7 +80,7 @@ $(STATIC): $(ARCHIVE)
 # Carried by the programs that load them: see objects/README.md.
 OBJECTS := $(patsubst tests-c/suite/%.c,%.so,$(wildcard tests-c/suite/objects/*.c))
 CARRIERS := $(patsubst tests-c/suite/%.c,%,$(shell grep -l '^OBJECT' $(TEST_SOURCES)))
-OBJECT_HEADERS := tests-c/harness/call.h tests-c/harness/interface.h tests-c/guard/guard.h
+OBJECT_HEADERS := $(addprefix tests-c/harness/,call.h interface.h numbers.h) tests-c/guard/guard.h
 OBJECT_FLAGS := $(TEST_FLAGS) -DMODE_PRELOADED -shared -fPIC
 
 build/tests/objects/%.so: tests-c/suite/objects/%.c $(OBJECT_HEADERS)

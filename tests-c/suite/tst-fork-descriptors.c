@@ -149,7 +149,7 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor)
 /* The child may not fetch what it lost from the parent, as in most sandboxes. */
 ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_in_a_sandbox)
 {
-  refuse_call (438 /* pidfd_getfd */, EPERM);
+  refuse_call (SYS_pidfd_getfd, EPERM);
   a_child_handler_closes_every_descriptor ();
 }
 
@@ -228,7 +228,7 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_with_SIGCHLD_ig
   for (int sandboxed = in_container; sandboxed < 2; sandboxed++)
     {
       if (sandboxed)
-        refuse_call (438 /* pidfd_getfd */, EPERM);
+        refuse_call (SYS_pidfd_getfd, EPERM);
       open_line ();
       int pidfd = fork_telling (0);
       if (was_told () && pidfd < 0)

@@ -280,7 +280,7 @@ static void
 start_without_pidfd_open (void *unused)
 {
   (void) unused;
-  refuse_call (434 /* pidfd_open */, ENOSYS);
+  refuse_call (SYS_pidfd_open, ENOSYS);
   execv (self_path, child_argv ("fork_without_pidfd_open", NULL));
 }
 

@@ -16,7 +16,7 @@ submit_a_wait (void)
   static siginfo_t info;
   struct io_uring_params ring;
   memset (&ring, 0, sizeof ring);
-  int fd = (int) syscall (425 /* io_uring_setup */, 1, &ring);
+  int fd = (int) syscall (FIRST_CALL + 425 /* io_uring_setup */, 1, &ring);
   if (fd < 0)
     SKIP ("no io_uring: %s", strerror (errno));
   char *queue = mmap (NULL, ring.sq_off.array + sizeof (unsigned int), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
@@ -30,7 +30,7 @@ submit_a_wait (void)
   memcpy ((char *) entry + 44, &(int) { WEXITED }, sizeof (int)); /* file_index, which older headers do not name */
   entry->off = (uintptr_t) &info;
   __atomic_store_n ((unsigned int *) (queue + ring.sq_off.tail), 1, __ATOMIC_RELEASE);
-  CHECK_EQ (syscall (426 /* io_uring_enter */, fd, 1, 0, 0, NULL, 0), 1);
+  CHECK_EQ (syscall (FIRST_CALL + 426 /* io_uring_enter */, fd, 1, 0, 0, NULL, 0), 1);
   if (__atomic_load_n ((unsigned int *) (answers + ring.cq_off.tail), __ATOMIC_ACQUIRE) != 0)
     SKIP ("io_uring has no wait for children");
 }

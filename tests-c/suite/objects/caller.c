@@ -4,16 +4,16 @@
  * set.  What was wrong is said, and ends the process with 9. */
 
 #include "call.h"
+#include "numbers.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 
 int
 sys_pidfd_open (pid_t pid, unsigned int flags)
 {
-  return (int) syscall (434 /* pidfd_open */, pid, flags);
+  return (int) syscall (SYS_pidfd_open, pid, flags);
 }
 
 static void *

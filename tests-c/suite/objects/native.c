@@ -3,10 +3,11 @@
  * A libc that has functions of its own by these names.  TST_ERROR is the error that its spawn functions give, without
  * starting anything; what was called is kept for the test.  As in glibc, a descriptor that nobody takes stays open. */
 
+#include "numbers.h"
+
 #include <errno.h>
 #include <spawn.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 struct {
@@ -30,7 +31,7 @@ spawn (spawn_function *function, int *pidfd, const char *name, const posix_spawn
   errno = ENOTTY; /* as it likes */
   if (error == 0)
     {
-      int fd = (int) syscall (434 /* pidfd_open */, pid, 0);
+      int fd = (int) syscall (SYS_pidfd_open, pid, 0);
       if (pidfd)
         *pidfd = fd;
     }
