@@ -308,7 +308,7 @@ extern "C" {
  *   Takes no lock and allocates nothing, but is not promised to be async-signal-safe.  No cancellation point:
  *   cancellation never acts inside the call.  Needs 2 KiB of stack, including what the child uses
  *   (3 KiB on s390x and powerpc64 with big-endian numbers, 4 KiB on sparc64; 4 KiB more where the library has no
- *   instructions for the architecture; without optimisation, as in a debug build of the crate, 6 KiB).
+ *   instructions for the architecture, and without optimisation, as in a debug build of the crate).
  *
  * ORIGIN
  *   glibc 2.39, with the same signature and meaning; POSIX.1-2024 for posix_spawn.
@@ -530,8 +530,8 @@ int pidfd_wait(int pidfd,
  *   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec, as CLOEXEC_FROM may make it.
  *
  * SAFETY
- *   As pidfd_spawn.  Needs 12 KiB of stack (16 KiB where pidfd_spawn needs more than 2; without optimisation
- *   24 KiB).
+ *   As pidfd_spawn.  Needs 12 KiB of stack (16 KiB on s390x, sparc64 and powerpc64 with big-endian numbers; 4 KiB
+ *   more where the library has no instructions for the architecture; without optimisation 24 KiB).
  *   For as long as a call that changes the user lasts, other threads see the process as not dumpable, and a process
  *   that one of them forks stays so.
  *

@@ -64,8 +64,8 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 ///   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec, as CLOEXEC_FROM may make it.
 ///
 /// SAFETY
-///   As pidfd_spawn.  Needs 12 KiB of stack (16 KiB where pidfd_spawn needs more than 2; without optimisation
-///   24 KiB).
+///   As pidfd_spawn.  Needs 12 KiB of stack (16 KiB on s390x, sparc64 and powerpc64 with big-endian numbers; 4 KiB
+///   more where the library has no instructions for the architecture; without optimisation 24 KiB).
 ///   For as long as a call that changes the user lasts, other threads see the process as not dumpable, and a process
 ///   that one of them forks stays so.
 ///
