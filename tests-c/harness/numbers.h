@@ -32,6 +32,8 @@
 #ifndef SYS_pidfd_getfd
 # define SYS_pidfd_getfd (FIRST_CALL + 438)
 #endif
+/* Newer headers know better. */
+_Static_assert (SYS_pidfd_open == FIRST_CALL + 434, "where the numbers begin");
 
 /* Those that came when each architecture still had numbers of its own; RHEL 7 and its like run on these two alone. */
 #if defined __x86_64__
