@@ -449,6 +449,15 @@ pub fn numbered_path<'a>(room: &'a mut MaybeUninit<NumberedPath>, folder: &[u8],
     path
 }
 
+/// Where the symbolic link at that absolute path leads, as far as it fits, with zeroes behind it.
+pub fn short_link<'a>(room: &'a mut MaybeUninit<Buffer<32>>, path: &'static [u8]) -> Result<&'a [u8; 32]> {
+    let Buffer(name) = zeroed(room);
+    debug_assert!(path.ends_with(b"\0"));
+    // SAFETY: the path is a string; the kernel writes as much as there is room.
+    unsafe { call!(libc::SYS_readlinkat, libc::AT_FDCWD, path.as_ptr(), name.as_mut_ptr(), name.len()) }?;
+    Ok(name)
+}
+
 /// Opens an existing file for reading, close-on-exec.  The path ends at its first NUL, which it must have.
 pub fn open_read_only(path: &[u8]) -> Result<OwnedFd> {
     open_in(libc::AT_FDCWD, path, libc::O_RDONLY | libc::O_CLOEXEC)
