@@ -423,7 +423,7 @@ int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
  *
  * SAFETY
  *   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 2 KiB of
- *   stack (without optimisation 4 KiB).
+ *   stack (without optimisation 6 KiB).
  *
  * ORIGIN
  *   glibc 2.39.
@@ -471,7 +471,7 @@ pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
  *   MT-Safe: any number of threads may wait for the same process; each gets the status, and the one that takes it the
  *   usage (with WNOWAIT, each that finds it).
  *   A cancellation point; a thread that is cancelled has taken no status.  Needs 2 KiB of stack (without optimisation
- *   4 KiB).
+ *   6 KiB).
  *
  * ORIGIN
  *   This library's own.

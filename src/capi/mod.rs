@@ -217,7 +217,7 @@ pub unsafe extern "C" fn pidfd_fork(flags: c_uint) -> c_int {
 ///
 /// SAFETY
 ///   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 2 KiB of
-///   stack (without optimisation 4 KiB).
+///   stack (without optimisation 6 KiB).
 ///
 /// ORIGIN
 ///   glibc 2.39.
@@ -259,7 +259,7 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 ///   MT-Safe: any number of threads may wait for the same process; each gets the status, and the one that takes it the
 ///   usage (with WNOWAIT, each that finds it).
 ///   A cancellation point; a thread that is cancelled has taken no status.  Needs 2 KiB of stack (without optimisation
-///   4 KiB).
+///   6 KiB).
 ///
 /// ORIGIN
 ///   This library's own.
@@ -459,9 +459,9 @@ mod tests {
         ext(PIDFD_SPAWN_SETUID, path);
         ext(PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SEARCH, name);
         let own = crate::kernel::fd::pidfd_open(process::getpid()).unwrap();
-        check("pidfd_wait", 2, 4, &mut |_| unsafe {
+        check("pidfd_wait", 2, 6, &mut |_| unsafe {
             pidfd_wait(own.raw(), ptr::null_mut(), libc::WNOHANG, ptr::null_mut()) == 0
         });
-        check("pidfd_getpid", 2, 4, &mut |_| pidfd_getpid(own.raw()) == process::getpid());
+        check("pidfd_getpid", 2, 6, &mut |_| pidfd_getpid(own.raw()) == process::getpid());
     }
 }
