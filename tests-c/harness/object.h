@@ -13,13 +13,14 @@
 # define OBJECTS "build/tests/objects/"
 #endif
 
-/* OBJECT (name) gives `char *object_name (void)`, which writes objects/name.c's object and gives its path. */
+/* OBJECT (name) gives `char *object_name (void)`, which writes objects/name.c's object and gives its path.  On s390x
+   nothing at an odd address can be named; a byte more at the end does no harm. */
 #define OBJECT(name)                                                                                                   \
   __asm__ (".pushsection .rodata\n"                                                                                    \
            ".hidden tst_" #name "_start\n.hidden tst_" #name "_end\n"                                                  \
            ".globl tst_" #name "_start\n.globl tst_" #name "_end\n"                                                    \
-           "tst_" #name "_start:\n.incbin \"" OBJECTS #name ".so\"\n"                                                  \
-           "tst_" #name "_end:\n.byte 0\n"                                                                             \
+           ".balign 2\ntst_" #name "_start:\n.incbin \"" OBJECTS #name ".so\"\n"                                       \
+           ".balign 2\ntst_" #name "_end:\n.byte 0\n"                                                                  \
            ".popsection\n");                                                                                           \
   extern const char tst_##name##_start[] __attribute__ ((visibility ("hidden")));                                      \
   extern const char tst_##name##_end[] __attribute__ ((visibility ("hidden")));                                        \
