@@ -101,6 +101,13 @@ pub fn zeroed<T: Zeroable>(room: &mut MaybeUninit<T>) -> &mut T {
     }
 }
 
+/// Zero, unknown to the compiler: several adjacent ones that it knows it may write by the libc's memset, too.
+fn opaque_zero() -> u32 {
+    const ZERO: u32 = 0;
+    // SAFETY: a constant.
+    unsafe { ptr::read_volatile(&ZERO) }
+}
+
 /// Repeats a call until its result is not EINTR.
 fn retry<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     loop {

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::uapi::{self, CloneArgs, Rlimit, RobustList, SigInfo, P_PID, P_PIDFD};
-use super::{arch, call, check, retry, width};
+use super::{arch, call, check, opaque_zero, retry, width};
 use crate::errno::{Errno, Result};
 use core::mem::{size_of, MaybeUninit};
 use core::sync::atomic::AtomicU32;
@@ -342,7 +342,7 @@ pub fn capabilities() -> Result<(bool, bool)> {
     const CAP_SETGID: u32 = 6;
     let header: [u32; 2] = [VERSION_3, 0];
     // Effective, permitted, inheritable; the lower halves first.
-    let mut sets: [u32; 6] = [0; 6];
+    let mut sets: [u32; 6] = [opaque_zero(); 6];
     // SAFETY: the kernel reads one header and writes two structures of three numbers.
     unsafe { call!(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) }?;
     Ok((sets[1] | sets[4] != 0, sets[0] & 1 << CAP_SETGID != 0))

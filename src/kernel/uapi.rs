@@ -3,6 +3,7 @@
 // Sound because: what is declared zeroable here consists of numbers.
 #![allow(unsafe_code)]
 
+use super::opaque_zero;
 use crate::errno::Result;
 use core::mem::{size_of, MaybeUninit};
 use core::ptr::addr_of_mut;
@@ -69,22 +70,23 @@ pub struct SigInfo {
 }
 
 impl SigInfo {
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
+        let zero = opaque_zero();
         SigInfo {
-            signal: 0,
-            errno: 0,
-            code: 0,
+            signal: zero as c_int,
+            errno: zero as c_int,
+            code: zero as c_int,
             #[cfg(target_pointer_width = "64")]
-            padding: 0,
-            pid: 0,
-            user: 0,
-            status: 0,
+            padding: zero as c_int,
+            pid: zero as c_int,
+            user: zero,
+            status: zero as c_int,
             rest: MaybeUninit::uninit(),
         }
     }
 
     /// What waitid tells of an exit, for a status as wait gives it.
-    pub const fn of_exit(pid: c_int, user: u32, status: c_int) -> Self {
+    pub fn of_exit(pid: c_int, user: u32, status: c_int) -> Self {
         let (code, status) = match status & 0x7f {
             0 => (libc::CLD_EXITED, status >> 8 & 0xff),
             signal if status & 0x80 != 0 => (libc::CLD_DUMPED, signal),
@@ -368,15 +370,21 @@ pub const POLLNVAL: i16 = 0x20;
 #[repr(C, align(8))]
 pub struct Statx {
     pub mask: u32,
-    block_size: u32,
-    attributes: u64,
+    block_size: MaybeUninit<u32>,
+    attributes: MaybeUninit<u64>,
     pub links: u32,
     rest: MaybeUninit<[u8; 236]>,
 }
 
 impl Statx {
     pub const fn new() -> Self {
-        Statx { mask: 0, block_size: 0, attributes: 0, links: 0, rest: MaybeUninit::uninit() }
+        Statx {
+            mask: 0,
+            block_size: MaybeUninit::uninit(),
+            attributes: MaybeUninit::uninit(),
+            links: 0,
+            rest: MaybeUninit::uninit(),
+        }
     }
 }
 
