@@ -8,7 +8,7 @@ use super::uapi::{
     PidfdInfo, PidfdInfoOfKernel, PollFd, Rlimit, Statfs, Statx, NS_GET_PID_FROM_PIDNS, PIDFD_GET_INFO,
     PIDFD_GET_INFO_OF_KERNEL, PIDFD_INFO_PID, PIDFD_INFO_SUPPORTED_MASK, POLLNVAL,
 };
-use super::{call, retry, width, zeroed, Buffer};
+use super::{call, opaque_zero, retry, width, zeroed, Buffer};
 use crate::errno::{Errno, Result};
 use core::mem::{size_of, size_of_val, MaybeUninit};
 use core::num::NonZeroI32;
@@ -211,12 +211,13 @@ struct Lock {
 }
 
 fn set_lock(fd: c_int, command: c_int, kind: i16) -> Result<()> {
+    let zero = opaque_zero();
     let lock = Lock {
         kind,
         whence: 0,
-        start: 0,
-        length: 0,
-        pid: 0,
+        start: zero as isize,
+        length: zero as isize,
+        pid: zero as c_int,
         #[cfg(any(mips, sparc))]
         rest: MaybeUninit::uninit(),
     };
