@@ -20,7 +20,7 @@ const LIBC_WEAK: &str = include_str!("../src/libc_abi/weak.s");
 /// Taken where src/kernel/arch/ has no instructions for the architecture; and what the panic handler calls.
 const SOMETIMES: &[&str] = &["clone", "syscall", "abort"];
 
-/// The compiler may call these at any place.
+/// The compiler may call these at any place; scripts/check-abi allows none of them.
 const COMPILER: &[&str] = &["memcmp", "memcpy", "memmove", "memset", "strlen", "bcmp"];
 
 fn main() {
@@ -29,6 +29,15 @@ fn main() {
     println!("cargo:rerun-if-changed=../src/libc_abi/weak.s");
     println!("cargo:rerun-if-changed=src/personality.s");
     cc::Build::new().file("src/personality.s").flag("-Wa,--noexecstack").compile("pidfd_spawn_personality");
+    if calls_memory_functions() {
+        println!("cargo:rerun-if-changed=src/memory.c");
+        let mut compiler = cc::Build::new();
+        // After the CFLAGS of whoever builds, which are for other code than this.
+        for flag in ["-fno-builtin", "-fno-lto", "-fno-sanitize=all"] {
+            compiler.flag(flag);
+        }
+        compiler.file("src/memory.c").compile("pidfd_spawn_memory");
+    }
     // The libc crate asks for the libc only where that is glibc.
     if env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("musl") {
         println!("cargo:rustc-cdylib-link-arg=-lc");
@@ -48,6 +57,12 @@ fn main() {
             println!("cargo:rustc-cdylib-link-arg={argument}");
         }
     }
+}
+
+/// For structures of a few words; elsewhere the library calls none at all, which scripts/check-abi sees.
+fn calls_memory_functions() -> bool {
+    let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    arch.starts_with("mips") || arch == "powerpc"
 }
 
 /// Whether rustc's linker, which the C compiler need not use, knows these arguments.

@@ -127,7 +127,7 @@ pub const NSIG: c_int = if cfg!(mips) { 128 } else { 64 };
 
 /// A signal set: machine words, that of the lowest signals first, whatever the order of the bytes in one.  Bit n of
 /// the first stands for signal n + 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq)]
 #[repr(transparent)]
 pub struct SignalSet(pub(super) [usize; WORDS]);
 
@@ -135,6 +135,13 @@ pub struct SignalSet(pub(super) [usize; WORDS]);
 const WORD: usize = usize::BITS as usize;
 
 const WORDS: usize = NSIG as usize / WORD;
+
+/// The derived one is a call of the libc's bcmp where a set has more words than two; the child of a spawn compares sets.
+impl PartialEq for SignalSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).fold(0, |differences, (one, another)| differences | (one ^ another)) == 0
+    }
+}
 
 impl SignalSet {
     pub const EMPTY: Self = SignalSet([0; WORDS]);
