@@ -269,10 +269,18 @@ on_signal (int signal)
   watch (watched);
 }
 
+/* qemu-user puts a handler's frame at a multiple of 8 where mips64's convention wants 16.  On a stack that ends so, the
+ * first of them is one of 16 too. */
+#if defined __mips__ && _MIPS_SIM == _ABI64
+# define UNALIGNED 8
+#else
+# define UNALIGNED 0
+#endif
+
 static void
 in_handler (call_function *call)
 {
-  stack_t stack = { .ss_sp = books->stack, .ss_size = STACK }, old;
+  stack_t stack = { .ss_sp = books->stack, .ss_size = STACK - UNALIGNED }, old;
   struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK }, old_action;
   watched = call;
   CHECK (sigaltstack (&stack, &old) == 0);
