@@ -11,6 +11,17 @@ use libc::c_int;
 #[repr(transparent)]
 pub struct Errno(pub c_int);
 
+impl Errno {
+    /// What is told where no child could be made: a flag that the kernel does not know and the ways in which a sandbox
+    /// refuses mean that the function is unavailable.
+    pub fn or_unavailable(self) -> Self {
+        match self.0 {
+            libc::EINVAL | libc::EPERM | libc::EACCES => Errno(libc::ENOSYS),
+            _ => self,
+        }
+    }
+}
+
 pub type Result<T> = core::result::Result<T, Errno>;
 
 /// The calling thread's errno.

@@ -290,7 +290,9 @@ fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, t
     match fd::poll(&mut events, TICK) {
         Ok(0) => {}
         Ok(_) => return events[1].is_ready() || events[2].is_hung_up(),
-        Err(_) => process::nap(),
+        Err(_) => {
+            process::nap();
+        }
     }
     match process::getppid() {
         // The child is in another PID namespace.

@@ -63,7 +63,7 @@ unsafe fn by_libc<T>(
 ) -> Result<Forked> {
     let handshake = Handshake::new(only_thread)?;
     match make_child() {
-        -1 => Err(Errno(errno::get())),
+        -1 => Err(Errno(errno::get()).or_unavailable()),
         0 => {
             let _blocked = block();
             handshake.wait_for_parent();

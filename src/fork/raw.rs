@@ -37,12 +37,17 @@ pub(super) unsafe fn fork_on(glibc: Option<u32>) -> Result<Forked> {
     }
     let robust = process::robust_list();
     // The kernel takes the lowest number.  Only where that is 0 another one is needed.
-    let spare = if fd::is_open(0) { None } else { Some(above_zero(fd::pidfd_open(process::getpid())?)?) };
+    let spare = if fd::is_open(0) {
+        None
+    } else {
+        let own = fd::pidfd_open(process::getpid()).map_err(Errno::or_unavailable)?;
+        Some(above_zero(own)?)
+    };
 
     let mut pidfd = -1;
     let record = if tid.is_null() { 0 } else { CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID };
     let flags = CLONE_PIDFD | record | libc::SIGCHLD as u64;
-    let pid = process::clone_fork(flags, &mut pidfd, tid)?;
+    let pid = process::clone_fork(flags, &mut pidfd, tid).map_err(Errno::or_unavailable)?;
     if pid == 0 {
         if let Ok((head, size)) = robust {
             if !head.is_null() {

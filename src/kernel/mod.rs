@@ -101,9 +101,14 @@ pub fn zeroed<T: Zeroable>(room: &mut MaybeUninit<T>) -> &mut T {
     }
 }
 
-/// Zero, unknown to the compiler: several adjacent ones that it knows it may write by the libc's memset, too.
+/// Zero, and with words of 32 bits one that the compiler does not know: several adjacent ones that it knows are more
+/// stores there than it makes rather than to call the libc's memset.
+#[inline(always)]
 fn opaque_zero() -> u32 {
     const ZERO: u32 = 0;
+    if cfg!(target_pointer_width = "64") {
+        return ZERO;
+    }
     // SAFETY: a constant.
     unsafe { ptr::read_volatile(&ZERO) }
 }

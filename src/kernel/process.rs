@@ -451,9 +451,11 @@ pub fn accounts_of_children() -> Result<u64> {
     }
 }
 
-/// Rests for some milliseconds, for where nothing can be waited for.
-pub fn nap() {
-    width::sleep(5_000_000);
+/// Rests, for where nothing can be waited for, and says for how many milliseconds.
+pub fn nap() -> u32 {
+    const MILLISECONDS: u32 = 5;
+    width::sleep(MILLISECONDS * 1_000_000);
+    MILLISECONDS
 }
 
 /// The process that made this one or adopted it; 0 if it has no number here.

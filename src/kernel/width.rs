@@ -149,16 +149,19 @@ pub unsafe fn futex(word: *const AtomicU32, operation: c_int, value: u32, nanose
 }
 
 /// Rests for so many nanoseconds, which are less than a second, or until there is a signal.
-pub fn sleep(nanoseconds: usize) {
-    // SAFETY: the kernel reads one time, of machine words by the older call.
-    unsafe {
-        #[cfg(any(target_pointer_width = "64", calls_twice))]
-        let _ = call!(libc::SYS_nanosleep, [0, nanoseconds].as_ptr(), 0);
-        #[cfg(not(any(target_pointer_width = "64", calls_twice)))]
-        let _ = {
-            const MONOTONIC: c_int = 1;
-            let time = Timespec { seconds: 0, nanoseconds: nanoseconds as i64 };
-            call!(number(407), MONOTONIC, 0, &time as *const Timespec, 0)
-        };
+pub fn sleep(nanoseconds: u32) {
+    #[cfg(target_pointer_width = "32")]
+    {
+        const MONOTONIC: c_int = 1;
+        let time = Timespec { seconds: 0, nanoseconds: nanoseconds.into() };
+        // SAFETY: the kernel reads one time.
+        let rested = unsafe { call!(number(407), MONOTONIC, 0, &time as *const Timespec, 0) };
+        if cfg!(not(calls_twice)) || matches!(rested, Ok(_) | Err(crate::errno::Errno(libc::EINTR))) {
+            return;
+        }
     }
+    // A sandbox may be older than that call, and a kernel may have none with times of 32 bits.
+    #[cfg(any(target_pointer_width = "64", calls_twice))]
+    // SAFETY: the kernel reads one time, of machine words.
+    let _ = unsafe { call!(libc::SYS_nanosleep, [0, nanoseconds as usize].as_ptr(), 0) };
 }

@@ -519,35 +519,35 @@ pub const UNLIMITED: u64 = u64::MAX;
 #[repr(u32)]
 pub enum Resource {
     /// Processor time, in seconds.
-    Cpu = 0,
+    Cpu = libc::RLIMIT_CPU as u32,
     /// The size of a file that is written.
-    FSize = 1,
+    FSize = libc::RLIMIT_FSIZE as u32,
     /// The data segment.
-    Data = 2,
+    Data = libc::RLIMIT_DATA as u32,
     /// The stack of the first thread.
-    Stack = 3,
+    Stack = libc::RLIMIT_STACK as u32,
     /// The size of a core dump.
-    Core = 4,
+    Core = libc::RLIMIT_CORE as u32,
     /// The resident set; without effect today.
-    Rss = 5,
+    Rss = libc::RLIMIT_RSS as u32,
     /// The processes and threads of the user.
-    NProc = 6,
+    NProc = libc::RLIMIT_NPROC as u32,
     /// One more than the highest descriptor.
-    NoFile = 7,
+    NoFile = libc::RLIMIT_NOFILE as u32,
     /// Locked memory.
-    MemLock = 8,
+    MemLock = libc::RLIMIT_MEMLOCK as u32,
     /// The address space.
-    As = 9,
+    As = libc::RLIMIT_AS as u32,
     /// File locks; without effect today.
-    Locks = 10,
+    Locks = libc::RLIMIT_LOCKS as u32,
     /// Signals that wait to be delivered, of the user.
-    SigPending = 11,
+    SigPending = libc::RLIMIT_SIGPENDING as u32,
     /// The bytes in POSIX message queues, of the user.
-    MsgQueue = 12,
+    MsgQueue = libc::RLIMIT_MSGQUEUE as u32,
     /// 20 less the lowest nice value.
-    Nice = 13,
+    Nice = libc::RLIMIT_NICE as u32,
     /// The real-time priority.
-    RtPrio = 14,
+    RtPrio = libc::RLIMIT_RTPRIO as u32,
     /// The time in microseconds that a real-time process runs without a blocking system call.
-    RtTime = 15,
+    RtTime = libc::RLIMIT_RTTIME as u32,
 }

@@ -122,9 +122,9 @@ impl ErrorPipe {
     pub fn receive_watching(self, pidfd: c_int, mut watch: impl FnMut(u32, bool)) -> c_int {
         let _ = fd::write(self.permission.raw(), &1_u64.to_ne_bytes());
         drop(self.writer);
-        let mut last = await_message(&self.reader, pidfd, || watch(TICK as u32, false));
+        let mut last = await_message(&self.reader, pidfd, |milliseconds| watch(milliseconds, false));
         if last == Some(EXECUTING) {
-            last = await_last_message(&self.reader, pidfd, || watch(TICK as u32, true));
+            last = await_last_message(&self.reader, pidfd, |milliseconds| watch(milliseconds, true));
         }
         last.map_or(0, |error| error.0)
     }
@@ -134,7 +134,7 @@ impl ErrorPipe {
 const EXECUTING: Errno = Errno(-1);
 
 /// The child's message, or None when there will be none.
-fn await_message(reader: &OwnedFd, pidfd: c_int, mut watch: impl FnMut()) -> Option<Errno> {
+fn await_message(reader: &OwnedFd, pidfd: c_int, mut watch: impl FnMut(u32)) -> Option<Errno> {
     let mut ended = false;
     loop {
         if let Some(message) = message(reader) {
@@ -148,16 +148,19 @@ fn await_message(reader: &OwnedFd, pidfd: c_int, mut watch: impl FnMut()) -> Opt
             Ok(count) => {
                 ended = events[1].is_ready();
                 if count == 0 {
-                    watch();
+                    watch(TICK as u32);
                 }
             }
-            Err(_) => process::nap(),
+            Err(_) => {
+                watch(process::nap());
+                ended = process::has_ended(pidfd);
+            }
         }
     }
 }
 
 /// What comes after that: nothing more once the lock is gone.
-fn await_last_message(reader: &OwnedFd, pidfd: c_int, mut watch: impl FnMut()) -> Option<Errno> {
+fn await_last_message(reader: &OwnedFd, pidfd: c_int, mut watch: impl FnMut(u32)) -> Option<Errno> {
     loop {
         let is_free = fd::try_lock(reader.raw());
         if let Some(message) = message(reader) {
@@ -170,9 +173,9 @@ fn await_last_message(reader: &OwnedFd, pidfd: c_int, mut watch: impl FnMut()) -
             Err(_) => return await_message(reader, pidfd, watch),
         }
         match fd::poll(&mut [PollFd::new(reader.raw(), POLLIN)], TICK) {
-            Ok(0) => watch(),
+            Ok(0) => watch(TICK as u32),
             Ok(_) => {}
-            Err(_) => process::nap(),
+            Err(_) => watch(process::nap()),
         }
     }
 }

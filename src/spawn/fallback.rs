@@ -69,18 +69,11 @@ pub(super) fn handler_reset(blocked: &signal::Blocked) -> HandlerReset {
     HandlerReset::ByChild { mask: blocked.before(), handlers }
 }
 
-/// clone, whose only reason for EINVAL here is a flag that it does not know, and for EPERM a sandbox.
+/// clone, whose only reason for EINVAL here is a flag that it does not know, and for EPERM and EACCES a sandbox.
 pub(super) unsafe fn clone(frame: &Frame, flags: u64, stack: *mut c_void, entry: ChildEntry) -> Result<pid_t> {
     let pidfd = if frame.request.wants_pidfd { CLONE_PIDFD } else { 0 };
     let flags = flags | pidfd | libc::SIGCHLD as u64;
-    process::clone(flags, stack, frame.pidfd_address(), entry, frame.address()).map_err(unavailable)
-}
-
-fn unavailable(error: Errno) -> Errno {
-    match error.0 {
-        libc::EINVAL | libc::EPERM => Errno(libc::ENOSYS),
-        _ => error,
-    }
+    process::clone(flags, stack, frame.pidfd_address(), entry, frame.address()).map_err(Errno::or_unavailable)
 }
 
 /// Whether a child shares the memory, if that is known.  No emulator that copies it has clone3; without clone3, a child
@@ -96,7 +89,7 @@ pub fn shares_memory() -> Result<Option<bool>> {
     if probe::would_be_process_1() {
         return Ok(None);
     }
-    let shares = probe::end_one().map_err(unavailable)?.shared_memory;
+    let shares = probe::end_one().map_err(Errno::or_unavailable)?.shared_memory;
     SHARES_MEMORY.store(shares, Ordering::Relaxed);
     Ok(Some(shares))
 }

@@ -57,11 +57,24 @@ be_held_up (void *kind)
   CHECK_EQ (pthread_join (thread, NULL), 0);
 }
 
+/* A caller that cannot wait for the child's word has to look. */
+static void
+refuse_saved_group_and_poll (void)
+{
+  refuse_saved_group ();
+#ifdef SYS_poll
+  refuse_call (SYS_poll, EPERM);
+#endif
+  refuse_call (SYS_ppoll, EPERM);
+}
+
 TEST (a_child_that_is_stopped_for_ever_is_killed)
 {
+  static void (*const kind_without_poll) (void) = refuse_saved_group_and_poll;
   need_users ();
   for (int kind = 0; kind < ROOT_KINDS; kind++)
     CHECK_EQ (in_fork (be_held_up, (void *) &root_kinds[kind]), 0);
+  CHECK_EQ (in_fork (be_held_up, (void *) &kind_without_poll), 0);
 }
 
 /* Processes of the new user. */

@@ -121,7 +121,7 @@ try_sandbox (struct sandbox sandbox)
   }
 
 /* Without _Fork the child is made together with its pidfd. */
-SANDBOX (pidfd_open, REFUSED, NO_UNDERSCORE_FORK ? EITHER : REFUSED, 434)
+SANDBOX (pidfd_open, REFUSED, NO_UNDERSCORE_FORK ? EITHER : REFUSED, SYS_pidfd_open)
 SANDBOX (unshare, WORKS, WORKS, SYS_unshare)
 SANDBOX (prlimit64, WORKS, WORKS, SYS_prlimit64)
 SANDBOX (getrusage, WORKS, WORKS, SYS_getrusage)
@@ -237,6 +237,72 @@ TEST (without_fcntl)
       struct sandbox sandbox = { .error = errors[i / 2], .has_threads = i % 2 };
       CHECK_EQ (in_fork (refuse_looking, &sandbox), 0);
     }
+}
+
+/* Nothing can be done without these, and the libc's fork runs the handlers before it fails. */
+struct needed {
+  long calls[3];
+  int error;
+  bool has_threads, without_zero;
+};
+
+static void
+refuse_needed (void *needed_)
+{
+  const struct needed *needed = needed_;
+  if (needed->has_threads)
+    start_idle_threads (1);
+  if (needed->without_zero)
+    close (0);
+  for (int i = 0; i < 3; i++)
+    if (needed->calls[i] > 0)
+      refuse_call (needed->calls[i], needed->error);
+  int descriptors = count_descriptors ();
+  const uint64_t mask = mask_now ();
+  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+    {
+      errno = 0;
+      int pidfd = pidfd_fork (flags), error = errno;
+      if (pidfd == 0)
+        _exit (FINE);
+      if (pidfd > 0 && needed->calls[0] == SYS_pidfd_open && flags != 0 && NO_UNDERSCORE_FORK)
+        {
+          CHECK_EXIT (pidfd, FINE);
+          continue;
+        }
+      CHECK_EQ (pidfd, -1);
+      CHECK_EQ (error, ENOSYS);
+      CHECK_EQ (count_descriptors (), descriptors);
+      CHECK_EQ (mask_now (), mask);
+      CHECK_NO_CHILD ();
+    }
+}
+
+static void
+try_needed (struct needed needed)
+{
+  static const int errors[] = { EPERM, ENOSYS, EACCES };
+  for (int i = 0; i < 12; i++)
+    {
+      needed.error = errors[i / 4];
+      needed.has_threads = i % 2;
+      needed.without_zero = i / 2 % 2;
+      CHECK_EQ (in_fork (refuse_needed, &needed), 0);
+    }
+}
+
+TEST (without_any_child)
+{
+#ifdef SYS_fork
+  try_needed ((struct needed) { .calls = { SYS_clone, SYS_clone3, SYS_fork } });
+#else
+  try_needed ((struct needed) { .calls = { SYS_clone, SYS_clone3 } });
+#endif
+}
+
+TEST (without_pidfd_open_and_maybe_descriptor_0)
+{
+  try_needed ((struct needed) { .calls = { SYS_pidfd_open } });
 }
 
 /* The filter knows the child from the parent.  So late a refusal cannot be seen before there is a child, but no code of

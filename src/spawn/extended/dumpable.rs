@@ -33,15 +33,20 @@ impl Kept {
         let own = process::getpid();
         loop {
             let state = STATE.load(Ordering::Acquire);
-            let is_copy = OWNER.load(Ordering::Acquire) != own;
-            let state_of_own = if is_copy { state & !COUNT } else { state };
-            let next = if state_of_own & COUNT == 0 {
-                (state_of_own & !FLAG | process::dumpable()? as usize & FLAG) + ONE
+            if OWNER.load(Ordering::Acquire) != own {
+                // The copy's count ends first: whoever sees a count of this process then sees its owner as well.
+                let none = (state & !COUNT).wrapping_add(ROUND);
+                if STATE.compare_exchange(state, none, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                    OWNER.store(own, Ordering::Release);
+                }
+                continue;
+            }
+            let next = if state & COUNT == 0 {
+                (state & !FLAG | process::dumpable()? as usize & FLAG) + ONE
             } else {
-                state_of_own + ONE
+                state + ONE
             };
             if STATE.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                OWNER.store(own, Ordering::Release);
                 return Ok(Kept { flag: (next & FLAG) as c_int });
             }
         }
@@ -100,5 +105,22 @@ mod tests {
         drop(second);
         assert_eq!(process::dumpable(), Ok(process::DUMPABLE));
         assert_ne!(STATE.load(Ordering::Relaxed), rounds);
+
+        // In a process that was forked during a call, two threads make their first one at once.
+        for _ in 0..2_000 {
+            OWNER.store(-1, Ordering::Release);
+            STATE.fetch_add(ONE, Ordering::AcqRel);
+            let both = std::sync::Barrier::new(2);
+            let call = || {
+                both.wait();
+                drop(Kept::new().unwrap());
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(call);
+                call();
+            });
+            assert_eq!(STATE.load(Ordering::Acquire) & COUNT, 0);
+        }
+        assert_eq!(process::dumpable(), Ok(process::DUMPABLE));
     }
 }

@@ -288,19 +288,19 @@ fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
     };
     let mut watch = Watch::default();
     while change.memory.load(Ordering::Acquire) != 0 {
-        match process::wait_for_change(&change.memory, 1, TICK * 1_000_000) {
-            Err(Errno(libc::ETIMEDOUT)) => {}
+        let milliseconds = match process::wait_for_change(&change.memory, 1, TICK * 1_000_000) {
+            Err(Errno(libc::ETIMEDOUT)) => TICK,
             Ok(_) | Err(Errno(libc::EAGAIN | libc::EINTR)) => continue,
             // Nothing can be waited for in such a sandbox.
             Err(_) => process::nap(),
-        }
+        };
         // Killed before its first step.
         if process::has_ended(pidfd.raw()) {
             return;
         }
         // A change of the IDs that comes before the file actions says nothing of how long those may take.
         if change.exposed.load(Ordering::Relaxed) {
-            watch.look(pidfd, TICK, !change.is_early());
+            watch.look(pidfd, milliseconds, !change.is_early());
         }
     }
 }
