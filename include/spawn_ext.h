@@ -512,8 +512,8 @@ int pidfd_wait(int pidfd,
  *                 SEARCH_ENVP and EXEC_FD.  FILE is NULL without EXEC_FD, or not NULL with it.  KILL_ON_CLOSE with a
  *                 NULL pidfd.  SETCTTY without POSIX_SPAWN_SETSID.  CGROUP beside a POSIX_SPAWN_SETCGROUP of another
  *                 descriptor.  CGROUP_MAY_MOVE without CGROUP.  A negative descriptor, a umask beyond 0777, a death
- *                 signal outside 1 to 64 (mips: 128), an ID of -1, NULL where a count is not 0 or with SETSIGIGNORE, more than
- *                 65,536 groups, a resource that is none, something in a reserved member.
+ *                 signal outside 1 to 64 (mips: 128), an ID of -1, NULL where a count is not 0 or with SETSIGIGNORE,
+ *                 more than 65,536 groups, a resource that is none, something in a reserved member.
  *   EFAULT        ARGS is NULL and SIZE is not 0.
  *   E2BIG         SIZE is beyond 4096, or ARGS has something in members that this library does not know.
  *   EOPNOTSUPP    The kernel, or a sandbox, cannot do what CGROUP (without CGROUP_MAY_MOVE), AUTOREAP or KILL_ON_CLOSE

@@ -136,7 +136,7 @@ const WORD: usize = usize::BITS as usize;
 
 const WORDS: usize = NSIG as usize / WORD;
 
-/// The derived one is a call of the libc's bcmp where a set has more words than two; the child of a spawn compares sets.
+/// The derived one is a call of the libc's bcmp where a set has many words; the child of a spawn compares sets.
 impl PartialEq for SignalSet {
     fn eq(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).fold(0, |differences, (one, another)| differences | (one ^ another)) == 0
