@@ -517,6 +517,8 @@ pub const UNLIMITED: u64 = u64::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[repr(u32)]
+// musl's are signed.
+#[allow(clippy::unnecessary_cast)]
 pub enum Resource {
     /// Processor time, in seconds.
     Cpu = libc::RLIMIT_CPU as u32,
