@@ -290,7 +290,7 @@ ALONE_AND_AMONG_THREADS (a_parent_handler_unblocks_SIGCHLD_whose_handler_reaps)
   for (int pause = 0; reaped == 0 && pause < PROMPT; pause++)
     usleep (1000);
   CHECK_EQ (reaped, 1);
-  CHECK_EQ (pid_of (pidfd), -1);
+  CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
   CHECK (close (pidfd) == 0);
 }
 
