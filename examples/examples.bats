@@ -92,6 +92,13 @@ slept 0.2" '*bad: exit status 7' "$examples/parallel-map" 2 ./worker 0.1 bad 0.2
   expect 0 "$(seq 500)" '' "$examples/parallel-map" 50 echo $(seq 500)
 }
 
+@test "parallel-map: few descriptors, and the first worker is the last to end" {
+  worker
+  # shellcheck disable=SC2016,SC2046 # for the inner shell; numbers
+  expect 0 "$(printf 'slept %s\n' 1 $(yes 0 | head -n 300))" '' \
+    sh -c 'ulimit -n 150; exec "$@"' sh "$examples/parallel-map" 4 ./worker 1 $(yes 0 | head -n 300)
+}
+
 @test "parallel-map: not found" {
   expect 2 '' '*No such file*' "$examples/parallel-map" 2 there-is-no-such-program 1
 }

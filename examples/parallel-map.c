@@ -26,7 +26,7 @@
 
 extern char **environ;
 
-enum { WORKER_FAILED = 1, FAILED = 2, MAX_JOBS = 1000 };
+enum { WORKER_FAILED = 1, FAILED = 2, MAX_JOBS = 1000, MAX_WAITING = 100 /* outputs that wait for an earlier one */ };
 
 struct work
 {
@@ -118,7 +118,7 @@ map (struct work *works, int count, int jobs, char *command)
   int started = 0, running = 0, printed = 0;
   while (printed < count)
     {
-      for (; running < jobs && started < count; running++)
+      for (; running < jobs && started < count && started - printed < jobs + MAX_WAITING; running++)
         start (&works[started++], command);
 
       struct epoll_event events[16];

@@ -152,8 +152,14 @@ fn read_both(mut files: [(Option<File>, &mut Vec<u8>); 2]) -> io::Result<()> {
         if entries.iter().all(|entry| entry.fd < 0) {
             return Ok(());
         }
-        // SAFETY: the libc writes `revents` of two entries.  Where it fails nothing is ready.
-        unsafe { libc::poll(entries.as_mut_ptr(), 2, -1) };
+        // SAFETY: the libc writes `revents` of two entries.
+        if unsafe { libc::poll(entries.as_mut_ptr(), 2, -1) } < 0 {
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+            continue;
+        }
         for (entry, (file, text)) in entries.iter().zip(&mut files) {
             if let (true, Some(open)) = (entry.revents != 0, file.as_mut()) {
                 match open.read(&mut chunk) {

@@ -329,8 +329,10 @@ teardown() {
     [ -z "$left" ] || { echo "left: $left"; exit 1; }' sh "$work" "$make" "$here/client.c"
 }
 
-@test "DESTDIR: make uninstall leaves nothing" {
-  staged uninstall
+@test "DESTDIR: make uninstall leaves nothing, also when the programs that were built are gone" {
+  mv "$build/bin" "$work/bin"
+  staged uninstall || :
+  mv "$work/bin" "$build/bin"
   nothing_left "$stage"
 }
 

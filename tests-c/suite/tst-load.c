@@ -486,9 +486,9 @@ static void
 enter_sandbox (void *preloaded)
 {
   static const int killing[] = {
-    SYS_waitid,   SYS_wait4,   434 /* pidfd_open */, 435 /* clone3 */, 436 /* close_range */, SYS_clone, SYS_unshare,
-    SYS_eventfd2, SYS_pipe2,   SYS_socketpair,       SYS_ppoll,        SYS_getpid,            SYS_kill,  SYS_ioctl,
-    SYS_fstatfs,  SYS_dup,     SYS_dup3,             SYS_getppid,
+    SYS_waitid,   SYS_wait4, SYS_pidfd_open, SYS_clone3, SYS_close_range, SYS_clone, SYS_unshare,
+    SYS_eventfd2, SYS_pipe2, SYS_socketpair, SYS_ppoll,  SYS_getpid,      SYS_kill,  SYS_ioctl,
+    SYS_fstatfs,  SYS_dup,   SYS_dup3,       SYS_getppid,
   };
   enum { COUNT = sizeof killing / sizeof *killing };
   struct filter_rule rules[COUNT];

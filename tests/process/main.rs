@@ -26,6 +26,7 @@ fn main() {
         standard_descriptors,
         standard_descriptors_that_are_closed_here,
         standard_descriptors_that_change_places,
+        output_that_cannot_be_waited_for,
         output_of_both_pipes_at_once,
         exec_fd,
         exec_fd_in_the_place_of_a_standard_descriptor,
@@ -289,6 +290,18 @@ fn standard_descriptors_that_change_places() {
     }
     assert!(status.unwrap().success());
     assert_eq!((&content(out)[..], &content(err)[..]), ("out\n", "err\n"));
+}
+
+/// The kernel lets nobody poll more descriptors than may be open.
+fn output_that_cannot_be_waited_for() {
+    let child = shell("echo through").stdout(Stdio::piped()).spawn().unwrap();
+    unsafe {
+        let mut limit = std::mem::zeroed();
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        limit.rlim_cur = 0;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+    assert_eq!(child.wait_with_output().unwrap_err().raw_os_error(), Some(libc::EINVAL));
 }
 
 fn output_of_both_pipes_at_once() {

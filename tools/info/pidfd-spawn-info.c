@@ -33,12 +33,21 @@
 /* For the structure and the flags of pidfd_spawn_ext. */
 #include <pidfd_spawn.h>
 
-/* What the headers of older systems lack.  The numbers are the same on every architecture of interest. */
+/* What the headers of older systems lack.  The numbers are the same everywhere, but on mips they begin elsewhere. */
+#ifndef __mips__
+# define FIRST_CALL 0
+#elif _MIPS_SIM == 1 /* o32 */
+# define FIRST_CALL 4000
+#elif _MIPS_SIM == 3 /* n64 */
+# define FIRST_CALL 5000
+#else
+# define FIRST_CALL 6000
+#endif
 enum
 {
-  CALL_PIDFD_OPEN = 434,
-  CALL_CLONE3 = 435,
-  CALL_CLOSE_RANGE = 436,
+  CALL_PIDFD_OPEN = FIRST_CALL + 434,
+  CALL_CLONE3 = FIRST_CALL + 435,
+  CALL_CLOSE_RANGE = FIRST_CALL + 436,
 };
 /* Macros or enumerators, and of other types, where the headers have them. */
 #undef P_PIDFD
@@ -146,13 +155,31 @@ end_trial (long pid, int pidfd)
 
 /* The kernel */
 
+/* What the call that makes a child gave: on sparc that is no 0 in the child. */
+static long
+made (long result, pid_t caller)
+{
+  return result > 0 && syscall (SYS_getpid) != caller ? 0 : result;
+}
+
+static long
+clone_with_pidfd (int *pidfd)
+{
+  pid_t caller = (pid_t) syscall (SYS_getpid);
+#ifdef __s390__
+  /* There the stack comes first. */
+  return made (syscall (SYS_clone, 0L, CLONE_PIDFD | SIGCHLD, pidfd, 0L, 0L), caller);
+#else
+  return made (syscall (SYS_clone, CLONE_PIDFD | SIGCHLD, 0L, pidfd, 0L, 0L), caller);
+#endif
+}
+
 /* Makes a child with a pidfd, sees whether that becomes readable, and reaps the child. */
 static int
 try_clone (int *poll_error)
 {
   int pidfd = -1;
-  /* The first three arguments stand in this order on every architecture but s390. */
-  long pid = syscall (SYS_clone, CLONE_PIDFD | SIGCHLD, 0L, &pidfd, 0L, 0L);
+  long pid = clone_with_pidfd (&pidfd);
   if (pid < 0)
     return errno;
   if (pid == 0)
@@ -173,7 +200,8 @@ try_clone3 (uint64_t flags, size_t size)
   /* No such descriptor can be open. */
   struct clone_arguments arguments
     = { .flags = flags, .pidfd = (uintptr_t) &pidfd, .exit_signal = SIGCHLD, .cgroup = INT_MAX };
-  long pid = syscall (CALL_CLONE3, &arguments, size);
+  pid_t caller = (pid_t) syscall (SYS_getpid);
+  long pid = made (syscall (CALL_CLONE3, &arguments, size), caller);
   if (pid < 0)
     return errno;
   if (pid == 0)
@@ -508,7 +536,7 @@ try_getpid (void)
   if (!library.getpid)
     return missing ();
   int pidfd = -1;
-  long pid = syscall (SYS_clone, CLONE_PIDFD | SIGCHLD, 0L, &pidfd, 0L, 0L);
+  long pid = clone_with_pidfd (&pidfd);
   if (pid == 0)
     _exit (STATUS);
   bool own = pidfd < 0;

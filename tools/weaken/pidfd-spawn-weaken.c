@@ -394,6 +394,9 @@ static int
 minor (const char *version)
 {
   int value = -1, length = 0;
+  /* What a loader has to know for relocations packed by ld. */
+  if (strcmp (version, "GLIBC_ABI_DT_RELR") == 0)
+    return 36;
   if (sscanf (version, "GLIBC_2.%4d%n", &value, &length) != 1 || (version[length] != 0 && version[length] != '.'))
     return -1;
   return value;
