@@ -170,7 +170,7 @@ fn kernel_tells(pidfd: c_int) -> bool {
     if matches!(fd::pidfd_info(pidfd, PIDFD_INFO_PID), Err(Errno(libc::ENOTTY | libc::EINVAL | libc::EPERM))) {
         return false;
     }
-    let ended = if probe::would_be_process_1() { None } else { probe::end_one().ok() };
+    let ended = if probe::would_be_process_1() == Some(true) { None } else { probe::end_one().ok() };
     match ended.and_then(|ended| ended.pidfd) {
         Some(pidfd) => {
             let tells = exit_status(pidfd.raw()).is_some();

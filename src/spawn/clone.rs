@@ -15,9 +15,13 @@ use core::sync::atomic::Ordering;
 use libc::{c_void, pid_t};
 
 /// Whether clone3 is unavailable, rather than failing for now: missing (old kernels, emulators), forbidden (seccomp),
-/// without CLONE_CLEAR_SIGHAND, or with a smaller structure than ours.
-pub fn is_refusal(error: Errno) -> bool {
-    matches!(error.0, libc::ENOSYS | libc::EPERM | libc::EINVAL | libc::E2BIG)
+/// without CLONE_CLEAR_SIGHAND, or with a smaller structure than ours.  EACCES is the kernel's word on a cgroup.
+pub fn is_refusal(error: Errno, wants_cgroup: bool) -> bool {
+    match error.0 {
+        libc::ENOSYS | libc::EPERM | libc::EINVAL | libc::E2BIG => true,
+        libc::EACCES => !wants_cgroup,
+        _ => false,
+    }
 }
 
 /// The outer result is clone3's, the inner one the child's.
@@ -116,10 +120,11 @@ mod tests {
     #[test]
     fn refusals_are_told_from_failures() {
         for error in [libc::ENOSYS, libc::EPERM, libc::EINVAL, libc::E2BIG] {
-            assert!(is_refusal(Errno(error)));
+            assert!(is_refusal(Errno(error), true) && is_refusal(Errno(error), false));
         }
         for error in [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE, libc::EBADF] {
-            assert!(!is_refusal(Errno(error)));
+            assert!(!is_refusal(Errno(error), true) && !is_refusal(Errno(error), false));
         }
+        assert!(is_refusal(Errno(libc::EACCES), false) && !is_refusal(Errno(libc::EACCES), true));
     }
 }

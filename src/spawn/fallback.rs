@@ -34,29 +34,47 @@ static HAS_CLONE3: AtomicBool = AtomicBool::new(false);
 pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<Child> {
     let known = SHARES_MEMORY.load(Ordering::Relaxed);
     // It is rarely needed, so failing to make it is not an error yet.
-    let pipe = if known { None } else { Some(ErrorPipe::new()) };
+    let mut pipe = if known { None } else { Some(ErrorPipe::new()) };
     let blocked = signal::Blocked::all();
+    loop {
+        let has_pipe = matches!(pipe, Some(Ok(_)));
+        match attempt(request, extension, &blocked, pipe) {
+            // It may hold what the pidfd needs.
+            Err(error @ Errno(libc::EMFILE | libc::ENFILE)) if has_pipe => pipe = Some(Err(error)),
+            made => return made?,
+        }
+    }
+}
+
+/// The outer result is clone's, the inner one the child's.
+#[inline(always)]
+unsafe fn attempt(
+    request: &Request,
+    extension: Option<&Extension>,
+    blocked: &signal::Blocked,
+    pipe: Option<Result<ErrorPipe>>,
+) -> Result<Result<Child>> {
     let error_pipe = match &pipe {
         Some(Ok(pipe)) => pipe.child_end(),
         _ => ChildEnd::none(),
     };
-    let frame = Frame { extension, ..Frame::new(request, handler_reset(&blocked), error_pipe) };
+    let frame = Frame { extension, ..Frame::new(request, handler_reset(blocked), error_pipe) };
     let entry = if extension.is_some() { extended::child::main } else { child::main };
     let pid = clone(&frame, CLONE_VM | CLONE_VFORK, process::CALLERS_STACK, entry)?;
     let reached = frame.reached.load(Ordering::Relaxed);
-    if reached && !known {
+    if reached && pipe.is_some() {
         SHARES_MEMORY.store(true, Ordering::Relaxed);
     }
     let pidfd = frame.take_pidfd();
     if pidfd.is_none() && request.wants_pidfd {
-        return Err(end(pid, Errno(libc::ENOSYS)));
+        return Ok(Err(end(pid, Errno(libc::ENOSYS))));
     }
     let error = match pipe {
         Some(Ok(pipe)) if !reached => pipe.receive(&pidfd),
-        Some(Err(error)) if !reached => return Err(end(pid, error)),
+        Some(Err(error)) if !reached => return Ok(Err(end(pid, error))),
         _ => frame.error.load(Ordering::Relaxed),
     };
-    outcome(pidfd, pid, error)
+    Ok(outcome(pidfd, pid, error))
 }
 
 /// For a child of clone.  With all signals blocked: a handler could set another one.
@@ -86,7 +104,7 @@ pub fn shares_memory() -> Result<Option<bool>> {
         HAS_CLONE3.store(true, Ordering::Relaxed);
         return Ok(Some(true));
     }
-    if probe::would_be_process_1() {
+    if probe::would_be_process_1() != Some(false) {
         return Ok(None);
     }
     let shares = probe::end_one().map_err(Errno::or_unavailable)?.shared_memory;

@@ -44,7 +44,8 @@ fn close(fd: c_int, error_pipe: &ChildEnd) -> Result<()> {
     if error_pipe.holds(fd) || fd::close(fd).is_ok() {
         return Ok(());
     }
-    if fd < 0 || fd as u64 >= fd::descriptor_limit()?.current {
+    // A sandbox may refuse that question.
+    if fd < 0 || fd::descriptor_limit().map_or(false, |limit| fd as u64 >= limit.current) {
         return Err(Errno(libc::EBADF));
     }
     Ok(())

@@ -150,7 +150,7 @@ pub unsafe fn spawn(request: &Request) -> Result<Child> {
     if wants_cgroup || !CLONE3_IS_REFUSED.load(Ordering::Relaxed) {
         match clone::by_clone3(request, None) {
             Ok(outcome) => return outcome,
-            Err(error) if !clone::is_refusal(error) => return Err(error),
+            Err(error) if !clone::is_refusal(error, wants_cgroup) => return Err(error),
             Err(_) if wants_cgroup => return Err(Errno(libc::EOPNOTSUPP)),
             Err(_) => CLONE3_IS_REFUSED.store(true, Ordering::Relaxed),
         }

@@ -23,21 +23,22 @@ struct Frame {
     pidfd: AtomicI32,
 }
 
-/// Whether the next child would be process 1 of a PID namespace, with whose end no other could start; as far as procfs
-/// tells.
-pub fn would_be_process_1() -> bool {
+/// Whether the next child would be process 1 of a PID namespace, with whose end no other could start; nothing where
+/// procfs does not tell.
+pub fn would_be_process_1() -> Option<bool> {
     const OF_CHILDREN: &[u8] = b"/proc/thread-self/ns/pid_for_children\0";
     let (mut own, mut of_children) = (MaybeUninit::uninit(), MaybeUninit::uninit());
     let own = match fd::short_link(&mut own, b"/proc/thread-self/ns/pid\0") {
         Ok(name) => name,
-        Err(_) => return false,
+        Err(_) => return None,
     };
     match fd::short_link(&mut of_children, OF_CHILDREN) {
         // Before Linux 7.2 there is no name while the namespace has no process.
-        Err(error) => error.0 == libc::ENOENT,
+        Err(Errno(libc::ENOENT)) => Some(true),
+        Err(_) => None,
         // Nearly always: nothing more need be asked, which valgrind takes for a mistake.
-        Ok(name) if name.iter().zip(own).all(|(a, b)| a == b) => false,
-        Ok(_) => fd::open_read_only(OF_CHILDREN).map_or(false, |namespace| fd::is_without_process_1(namespace.raw())),
+        Ok(name) if name.iter().zip(own).all(|(a, b)| a == b) => Some(false),
+        Ok(_) => fd::open_read_only(OF_CHILDREN).ok().map(|namespace| fd::is_without_process_1(namespace.raw())),
     }
 }
 

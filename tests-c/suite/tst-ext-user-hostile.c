@@ -391,6 +391,73 @@ TEST (a_child_without_them_has_a_copy_of_the_memory)
   end_hostile (hostile);
 }
 
+/* The new user can neither trace the copy nor have it dump core, whatever the kernel makes of its flag. */
+static void
+hide_the_copy (void *kind)
+{
+  (*(void (**) (void)) kind) ();
+  struct notified_call hiding;
+  struct call call;
+  int listener = LISTEN ({ .call = SYS_prctl, .argument = 1, .bits = ALL_BITS, .value = 0, .action = FILTER_NOTIFY });
+  begin_call (&call, NULL, NULL, ARGS (TO_THIRD_USER));
+  do
+    CHECK (receive_call (listener, &hiding) && continue_call (listener, &hiding));
+  while (hiding.arguments[0] != PR_SET_DUMPABLE);
+  CHECK (hiding.pid != getpid ());
+  check_status (hiding.pid, "Uid", four (THIRD_USER, THIRD_USER, THIRD_USER));
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+}
+
+TEST (a_copy_of_the_memory_is_hidden)
+{
+  need_users ();
+  CHECK_EQ (in_fork (hide_the_copy, (void *) &kinds[COPIED]), 0);
+}
+
+static void
+set_sysctl (char value)
+{
+  int fd = open ("/proc/sys/fs/suid_dumpable", O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write (fd, &value, 1) != 1)
+    SKIP ("fs.suid_dumpable cannot be set: %s", strerror (errno));
+  close (fd);
+}
+
+/* Such a flag permits core dumps, and nobody but the kernel can give it back. */
+static void
+share_no_memory (void *unused)
+{
+  (void) unused;
+  char before = '0';
+  int fd = open ("/proc/sys/fs/suid_dumpable", O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || read (fd, &before, 1) != 1)
+    SKIP ("fs.suid_dumpable cannot be read: %s", strerror (errno));
+  close (fd);
+  set_sysctl ('2');
+  bool changed = become (0, USER, 0) && become (0, 0, 0);
+  set_sysctl (before);
+  CHECK (changed);
+  CHECK_EQ (dumpable (), 2);
+  struct notified_call exec;
+  struct call call;
+  int listener = LISTEN_FOR_EXEC ();
+  begin_call (&call, NULL, NULL, ARGS (TO_USER));
+  CHECK (receive_call (listener, &exec));
+  long order = syscall (SYS_kcmp, getpid (), exec.pid, 1 /* KCMP_VM */, 0, 0);
+  CHECK (continue_call (listener, &exec));
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+  if (order < 0)
+    SKIP ("no kcmp: %s", strerror (errno));
+  CHECK (order > 0);
+  CHECK_EQ (dumpable (), 2);
+}
+
+TEST (a_flag_that_cannot_be_given_back_is_kept_by_a_copy)
+{
+  need_users ();
+  CHECK_EQ (in_fork (share_no_memory, NULL), 0);
+}
+
 /* The caller becomes a set-user-ID program that has its child give that up first. */
 static void
 reset_ids_to (posix_spawnattr_t *attributes, uid_t user)

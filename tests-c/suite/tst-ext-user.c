@@ -523,6 +523,14 @@ start_in_user_namespace (void *unused)
   CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
                        ARGS (.flags = PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID, .uid = 0, .gid = 0)), 0);
   CHECK_EXIT (pidfd, 0);
+  /* The saved group ID that would protect the caller is unknown as well; that has to be found before any action. */
+  posix_spawn_file_actions_t actions;
+  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, test_path ("once"), O_WRONLY | O_CREAT | O_EXCL, 0600), 0);
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", &actions, NULL, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = 0)), 0);
+  CHECK_EXIT (pidfd, 0);
+  posix_spawn_file_actions_destroy (&actions);
 }
 
 TEST (in_a_user_namespace_an_unknown_id_is_EINVAL)
@@ -558,9 +566,19 @@ start_the_first_in_a_namespace (void *unused)
   CHECK_EXIT (pidfd, 0);
 }
 
+/* Procfs does not tell either that it will be the first. */
+static void
+start_the_first_without_clone3 (void *unused)
+{
+  refuse_call (SYS_clone3, ENOSYS);
+  refuse_call (SYS_readlinkat, EPERM);
+  start_the_first_in_a_namespace (unused);
+}
+
 /* No other child was made before, with whose end the namespace would have ended. */
 TEST (the_first_process_of_a_new_namespace_is_the_program)
 {
   need_users ();
   CHECK_EQ (in_fork (start_the_first_in_a_namespace, NULL), 0);
+  CHECK_EQ (in_fork (start_the_first_without_clone3, NULL), 0);
 }

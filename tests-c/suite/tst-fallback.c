@@ -109,6 +109,29 @@ TEST (clone3_forbidden)
   check_spawn_without_clone3 (EPERM);
 }
 
+TEST (clone3_forbidden_in_another_way)
+{
+  check_spawn_without_clone3 (EACCES);
+}
+
+static void
+start_with_few_descriptors (void *count)
+{
+  without_clone3 (ENOSYS);
+  int first = use_up_descriptors ();
+  limit_descriptors ((rlim_t) (first + 1 + *(int *) count));
+  int pidfd = UNTOUCHED;
+  CHECK_EQ (SPAWN (&pidfd, self_path, NULL, NULL, exit_4 (), environ), 0);
+  CHECK_EXIT (pidfd, 4);
+}
+
+/* The first call makes a pipe besides, which must not take what the pidfd needs. */
+TEST (first_call_with_few_descriptors)
+{
+  for (int count = 1; count < 6; count++)
+    CHECK_EQ (in_fork (start_with_few_descriptors, &count), 0);
+}
+
 TEST (clone3_with_an_unknown_flag)
 {
   check_spawn_without_clone3 (EINVAL);

@@ -126,6 +126,14 @@ TEST (close_a_descriptor_that_is_not_open)
   CHECK_SEES ("20", "closed", "0", describe (0));
 }
 
+TEST_LEAVING (close_where_the_limit_cannot_be_asked_for)
+{
+  begin ();
+  add_close (700);
+  refuse_call (SYS_prlimit64, EPERM);
+  CHECK_SEES ("20", "closed");
+}
+
 TEST_LEAVING (close_beyond_the_limit)
 {
   begin ();

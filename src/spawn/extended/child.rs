@@ -29,6 +29,7 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     if let Some(change) = &extension.user_change {
         // The parent is not suspended: this tells it when the memory is its own again.
         process::set_tid_address(change.memory_is_used())?;
+        change.try_new_group()?;
     }
     if extension.moves.get() {
         cgroup::enter(visible(attributes.cgroup, &frame.error_pipe)?)?;
@@ -54,6 +55,9 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
         }
     }
     child::reset_ids(attributes)?;
+    if attributes.has(flag::RESETIDS) {
+        extension.hide_memory();
+    }
     if args.has(PIDFD_SPAWN_SETUMASK) {
         process::umask(args.umask)?;
     }
@@ -99,9 +103,7 @@ unsafe fn set_credentials(extension: &Extension) -> Result<()> {
     if args.has(PIDFD_SPAWN_SETUID) {
         process::setuid(args.uid)?;
     }
-    if let Some(change) = &extension.user_change {
-        change.hide();
-    }
+    extension.hide_memory();
     if args.has(PIDFD_SPAWN_NO_NEW_PRIVS) {
         process::set_no_new_privs()?;
     }

@@ -34,6 +34,8 @@ pub struct Extension<'a> {
     /// Whether the child moves into its cgroup, rather than being born there.
     moves: Cell<bool>,
     user_change: Option<UserChange>,
+    /// Whether the child's memory, shared or copied, is the caller's and nothing for the new user.
+    hides_memory: bool,
 }
 
 impl Extension<'_> {
@@ -66,6 +68,14 @@ impl Extension<'_> {
         self.args.has(PIDFD_SPAWN_AUTOREAP | PIDFD_SPAWN_KILL_ON_CLOSE)
     }
 
+    /// The child's step when it has new IDs.  The kernel has cleared the memory's flag, or with a sysctl set it to a
+    /// value that still permits a core dump, or a trace.
+    fn hide_memory(&self) {
+        if self.hides_memory {
+            process::set_dumpable(process::NOT_DUMPABLE);
+        }
+    }
+
     pub(super) fn is_born_in_cgroup(&self, attributes: &Attributes) -> bool {
         attributes.has(flag::SETCGROUP) && !self.moves.get()
     }
@@ -84,7 +94,8 @@ pub unsafe fn spawn(request: &Request, args: &pidfd_spawn_args, ignored: SignalS
         return Err(Errno(libc::EINVAL));
     }
     let caller = if args.has(PIDFD_SPAWN_PDEATHSIG) { Some(process::getpid()) } else { None };
-    let mut extension = Extension { args, ignored, caller, moves: Cell::new(false), user_change: None };
+    let moves = Cell::new(false);
+    let mut extension = Extension { args, ignored, caller, moves, user_change: None, hides_memory: false };
     if changes_user(args, attributes) {
         user_change::spawn(request, &mut extension)
     } else {
@@ -117,7 +128,7 @@ fn by_either<T>(
         }
         match by_clone3() {
             Ok(outcome) => return outcome,
-            Err(error) if !clone::is_refusal(error) => return Err(error),
+            Err(error) if !clone::is_refusal(error, wants_cgroup) => return Err(error),
             // What the kernel says of a caller that may not do without no_new_privs; a sandbox refuses every clone3.
             Err(Errno(libc::EPERM)) if extension.args.has(PIDFD_SPAWN_KILL_ON_CLOSE) && process::knows_clone3() => {
                 return Err(Errno(libc::EPERM))

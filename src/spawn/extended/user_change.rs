@@ -13,7 +13,7 @@
 //!    of whose IDs is another than his own.
 //!
 //! Where the child can have no other saved group ID, the memory is copied as by fork: nothing that the kernel tells
-//! comes late enough to give the flag back by.  So it is where the child would be process 1 of a PID namespace, and
+//! comes late enough to give the flag back by.  So it is where the flag has the value that only the kernel gives, where the child would be process 1 of a PID namespace, and
 //! without clone3 nobody knows whether it shares the memory; and where it calls the libc, whose errno would be the
 //! caller's.  Nothing of this is needed under emulators that copy the memory anyway.
 
@@ -47,8 +47,6 @@ pub struct UserChange {
     saved_groups: SavedGroups,
     /// Whether they cannot be those.
     unprotected: AtomicBool,
-    /// Whether the flag can be given back when it was cleared.
-    hides_memory: bool,
 }
 
 /// What the child's saved group ID has to be set to, so that it is not the effective one.
@@ -58,17 +56,24 @@ struct SavedGroups {
     early: Option<gid_t>,
     /// Before the change of the user; with the other group IDs, if they are set.
     late: Option<gid_t>,
+    /// One of these that is none of the caller's, so that the user namespace need not have it.
+    new: Option<gid_t>,
 }
 
 impl UserChange {
-    fn new(saved_groups: SavedGroups, hides_memory: bool) -> Self {
+    fn new(saved_groups: SavedGroups) -> Self {
         let [exposed, early, unprotected] = [AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false)];
-        UserChange { memory: AtomicU32::new(1), exposed, early, saved_groups, unprotected, hides_memory }
+        UserChange { memory: AtomicU32::new(1), exposed, early, saved_groups, unprotected }
     }
 
     /// The word that the kernel clears.
     pub fn memory_is_used(&self) -> &AtomicU32 {
         &self.memory
+    }
+
+    /// The child's step before all that others can notice: whoever may set any group ID can set it again.
+    pub fn try_new_group(&self) -> Result<()> {
+        self.protect(self.saved_groups.new.map_or(Ok(()), process::set_saved_gid))
     }
 
     /// The child's step before it changes any of its IDs.
@@ -89,14 +94,6 @@ impl UserChange {
     fn protect(&self, result: Result<()>) -> Result<()> {
         self.unprotected.store(result == Err(Errno(libc::EINVAL)), Ordering::Relaxed);
         result
-    }
-
-    /// The child's step when it has its new IDs.  The kernel has cleared the memory's flag, or with a sysctl set it to
-    /// a value that still permits a core dump, which would hold the caller's memory.
-    pub fn hide(&self) {
-        if self.hides_memory {
-            process::set_dumpable(process::NOT_DUMPABLE);
-        }
     }
 
     /// The child's step before a change of its IDs; whether the file actions come after.
@@ -173,15 +170,16 @@ pub unsafe fn spawn(request: &Request, extension: &mut Extension) -> Result<Chil
         Protection::Copy if !flag.is_open() => Protection::Unneeded,
         chosen => chosen,
     };
-    if shares_memory.is_none() || arch::CALLS_LIBC {
+    if shares_memory.is_none() || arch::CALLS_LIBC || !flag.can_be_given_back() {
         protection = Protection::Copy;
     }
+    extension.hides_memory = true;
     let saved_groups = match protection {
         Protection::Copy => return copied(request, extension, &blocked, flag),
         Protection::Unneeded => SavedGroups::default(),
         Protection::SavedGroups(groups) => groups,
     };
-    extension.user_change = Some(UserChange::new(saved_groups, flag.can_be_given_back()));
+    extension.user_change = Some(UserChange::new(saved_groups));
     let result = by_either(
         request,
         extension,
@@ -196,7 +194,7 @@ pub unsafe fn spawn(request: &Request, extension: &mut Extension) -> Result<Chil
 }
 
 unsafe fn copied(request: &Request, extension: &Extension, blocked: &signal::Blocked, flag: Kept) -> Result<Child> {
-    // The child clears its own.
+    // The child hides its own.
     drop(flag);
     by_either(
         request,
@@ -314,7 +312,8 @@ enum Protection {
 
 impl Protection {
     fn choose(args: &pidfd_spawn_args, attributes: &Attributes) -> Result<Self> {
-        let [real, mut effective, mut saved] = process::group_ids()?;
+        let own = process::group_ids()?;
+        let [real, mut effective, mut saved] = own;
         let mut groups = SavedGroups::default();
         let mut is_possible = true;
         if attributes.has(flag::RESETIDS) {
@@ -332,6 +331,7 @@ impl Protection {
             is_possible &= groups.late.is_some();
         }
         if is_possible {
+            groups.new = [groups.early, groups.late].into_iter().flatten().find(|group| !own.contains(group));
             return Ok(Protection::SavedGroups(groups));
         }
         // Without capabilities, the only IDs to change to are one's own.

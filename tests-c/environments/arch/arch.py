@@ -167,7 +167,7 @@ class Check:
         (self.work / "lib").mkdir(exist_ok=True)
         places.stage(self.tests, self.work / "lib")
         what, targets = "", ["build-tests"]
-        if self.arguments.where == "user":
+        if self.arguments.where == "user" and self.about.user:
             what, targets = "what qemu-user can be asked, ", [SAMPLE] + [
                 f"build/tests/{mode}/{name}" for mode in self.modes_under_qemu_user() for name in FOR_QEMU_USER]
         status, text = self.make(*targets, log=self.work / "suite.log")
