@@ -36,6 +36,9 @@ const GIVE_UP: [u8; 8] = 1_u64.to_ne_bytes();
 /// Can be written when the child has read the first.
 const ANY: [u8; 8] = GIVE_UP;
 
+/// Means nothing for an eventfd, so that no other has it.
+const MARK: c_int = libc::O_APPEND;
+
 /// How long a side waits before it looks whether the other one is still there, in milliseconds.
 const TICK: usize = 50;
 
@@ -54,23 +57,35 @@ pub struct Handshake {
     spare: OwnedFd,
     /// The end that an exec in the parent closes.
     leash: Option<OwnedFd>,
-    parent: pid_t,
+    /// By which the eventfd is known again: `MARK`, or nothing where a sandbox does not let it be set.
+    mark: c_int,
+    parent: Parent,
     /// What was charged for children whose status was taken.
     accounts: Result<u64>,
+}
+
+/// Who forks.  The descriptors are the thread's: the first one of the process may have ended, which leaves it none, or
+/// may have others.
+#[derive(Clone, Copy)]
+struct Parent {
+    pid: pid_t,
+    tid: pid_t,
 }
 
 impl Handshake {
     /// ENOSYS where a sandbox refuses a part of it, which it may do since a moment ago.
     pub fn new(only_thread: bool) -> Result<Self> {
-        let parent = process::getpid();
-        fd::try_pidfd_open(parent).map_err(refused)?;
+        let pid = process::getpid();
+        let parent = Parent { pid, tid: if only_thread { pid } else { process::gettid() } };
+        fd::try_pidfd_open(pid).map_err(refused)?;
         let question = fd::eventfd().and_then(fd::above_standard).map_err(refused)?;
+        let mark = fd::set_open_flags(question.raw(), libc::O_NONBLOCK | MARK).map_or(0, |()| MARK);
         let leash = if only_thread { None } else { leash() };
         let (spare, leash) = match leash {
             Some((watched, leash)) => (watched, Some(leash)),
             None => (fd::copy_above_standard(&question).map_err(refused)?, None),
         };
-        Ok(Handshake { question, spare, leash, parent, accounts: process::accounts_of_children() })
+        Ok(Handshake { question, spare, leash, mark, parent, accounts: process::accounts_of_children() })
     }
 
     /// The parent's side: gives the child of that number a name above 0 and lets it go, or ends it.
@@ -109,7 +124,7 @@ impl Handshake {
 
     /// The child's side: returns when it has a name, and does not when it is not to have one.
     pub fn wait_for_parent(self) {
-        if !is_question(&self.question) {
+        if !is_question(&self.question, self.mark) {
             return self.without_descriptors();
         }
         let Handshake { question, spare, leash, parent, .. } = self;
@@ -120,11 +135,11 @@ impl Handshake {
 
     /// A handler of pthread_atfork closed all descriptors in the child, as daemons do.  The numbers may be taken again.
     fn without_descriptors(self) {
-        let parent = self.parent;
+        let Handshake { mark, parent, .. } = self;
         let theirs = self.question.raw();
         mem::forget(self);
-        match pidfd_on_parent(parent).and_then(|pidfd| fd::copy_from_process(pidfd.raw(), theirs).ok()) {
-            Some(question) if is_question(&question) => wait_for_go(&question, theirs, -1, parent),
+        match pidfd_on_parent(parent.pid).and_then(|pidfd| fd::copy_from_process(pidfd.raw(), theirs).ok()) {
+            Some(question) if is_question(&question, mark) => wait_for_go(&question, theirs, -1, parent),
             // The kernel does not let us have the copy.  The child goes on without if the parent most likely does not
             // need the answer.
             _ if keeps_statuses() => {}
@@ -134,9 +149,9 @@ impl Handshake {
 }
 
 /// Whether the number is still the eventfd's.
-fn is_question(fd: &OwnedFd) -> bool {
-    const FLAGS: c_int = libc::O_ACCMODE | libc::O_NONBLOCK;
-    let flags = fd::open_flags(fd.raw()).map(|flags| flags & FLAGS == libc::O_RDWR | libc::O_NONBLOCK);
+fn is_question(fd: &OwnedFd, mark: c_int) -> bool {
+    let mask = libc::O_ACCMODE | libc::O_NONBLOCK | mark;
+    let flags = fd::open_flags(fd.raw()).map(|flags| flags & mask == libc::O_RDWR | libc::O_NONBLOCK | mark);
     let kind = fd::file_system(fd.raw()).map(|kind| kind == ANONYMOUS_INODES);
     // A sandbox may refuse either question.
     !matches!((flags, kind), (Ok(false), _) | (_, Ok(false)) | (Err(_), Err(_)))
@@ -177,8 +192,7 @@ pub fn above_zero(fd: OwnedFd) -> Result<OwnedFd> {
     if fd.raw() > 0 {
         return Ok(fd);
     }
-    // SAFETY: the copy is new.
-    fd::fcntl_dupfd(fd.raw(), 1).map(|copy| unsafe { OwnedFd::from_raw(copy) })
+    fd::copy_above(&fd, 0)
 }
 
 fn naming_error(error: Errno) -> Errno {
@@ -254,11 +268,11 @@ fn await_answer(pidfd: &OwnedFd, question: &OwnedFd) -> Answer {
 }
 
 /// `theirs` is the parent's number for the eventfd, `watched` the end of a pipe whose other end the parent has, or -1.
-fn wait_for_go(question: &OwnedFd, theirs: c_int, watched: c_int, parent: pid_t) {
+fn wait_for_go(question: &OwnedFd, theirs: c_int, watched: c_int, parent: Parent) {
     if message(question) == Ok(true) {
         return;
     }
-    let pidfd = pidfd_on_parent(parent);
+    let pidfd = pidfd_on_parent(parent.pid);
     let (mut gone, mut failures) = (false, 0);
     loop {
         gone = gone || parent_is_gone(&pidfd, watched, question, theirs, parent);
@@ -284,7 +298,7 @@ fn message(question: &OwnedFd) -> Result<bool> {
 }
 
 /// Waits until there is something to read or the parent is gone.
-fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, theirs: c_int, parent: pid_t) -> bool {
+fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, theirs: c_int, parent: Parent) -> bool {
     let ends = pidfd.as_ref().map_or(-1, OwnedFd::raw);
     let mut events = [PollFd::new(question.raw(), POLLIN), PollFd::new(ends, POLLIN), PollFd::new(watched, 0)];
     match fd::poll(&mut events, TICK) {
@@ -296,9 +310,9 @@ fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, t
     }
     match process::getppid() {
         // The child is in another PID namespace.
-        0 => is_gone_from_procfs(parent),
+        0 => is_gone_from_procfs(parent.pid),
         // One that executed a program has closed the eventfd.
-        id if id == parent => matches!(process::shares_file(parent, theirs, question.raw()), Ok(false)),
+        id if id == parent.pid => matches!(process::shares_file(parent.tid, theirs, question.raw()), Ok(false)),
         _ => true,
     }
 }

@@ -187,6 +187,46 @@ mod tests {
         assert_eq!(forked.unwrap_err(), Errno(libc::ENOSYS));
     }
 
+    #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+    type SignalHandler = unsafe extern "C" fn(libc::c_int, *mut libc::c_void, *mut libc::c_void);
+
+    /// Whether `check` holds in a process whose clones with a pidfd are made by the handler, but for those that ask not
+    /// to be traced.
+    #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+    fn holds_with_clone_by(handler: SignalHandler, check: impl FnOnce() -> bool) -> bool {
+        const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+        const ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+        const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+        let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+        // The number, then the low half of the first argument.
+        let mut filter = [
+            step(LOAD, 0, 0, 0),
+            step((libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16, 0, 4, libc::SYS_clone as u32),
+            step(LOAD, 0, 0, 16),
+            step(ANY_BIT, 0, 2, libc::CLONE_PIDFD as u32),
+            step(ANY_BIT, 1, 0, libc::CLONE_UNTRACED as u32),
+            step(RETURN, 0, 0, libc::SECCOMP_RET_TRAP),
+            step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+            let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+            action.sa_sigaction = handler as *const () as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
+            let trapped = unsafe {
+                libc::sigaction(libc::SIGSYS, &action, std::ptr::null_mut());
+                libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+                libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) == 0
+            };
+            let holds = trapped && check();
+            let no_child = unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } == -1;
+            process::exit(if holds && no_child { 0 } else { 1 });
+        }
+        let mut status = -1;
+        unsafe { libc::waitpid(child, &mut status, 0) == child && status == 0 }
+    }
+
     /// What some emulators make of the flag that asks for a pidfd: a child without one, which nobody could name.
     #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
     #[test]
@@ -197,36 +237,38 @@ mod tests {
             let tid = registers[libc::REG_R10 as usize];
             registers[libc::REG_RAX as usize] = libc::syscall(libc::SYS_clone, flags, 0, 0, tid, 0);
         }
-        const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-        const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-        let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-        // The number, then the low half of the first argument.
-        let mut filter = [
-            step(LOAD, 0, 0, 0),
-            step((libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16, 0, 3, libc::SYS_clone as u32),
-            step(LOAD, 0, 0, 16),
-            step((libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16, 0, 1, libc::CLONE_PIDFD as u32),
-            step(RETURN, 0, 0, libc::SECCOMP_RET_TRAP),
-            step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-        ];
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-            let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-            action.sa_sigaction = clone_without_pidfd as *const () as usize;
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
-            let refused = unsafe {
-                libc::sigaction(libc::SIGSYS, &action, std::ptr::null_mut());
-                libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-                libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) == 0
-                    && matches!(raw::fork(), Err(Errno(libc::ENOSYS)))
-            };
-            let no_child = unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } == -1;
-            process::exit(if refused && no_child { 0 } else { 1 });
+        assert!(holds_with_clone_by(clone_without_pidfd, || {
+            matches!(unsafe { raw::fork() }, Err(Errno(libc::ENOSYS)))
+        }));
+    }
+
+    /// It was open when the call looked, so that no other number was reserved.
+    #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+    #[test]
+    fn zero_that_another_thread_closes_meanwhile() {
+        unsafe extern "C" fn clone_without_zero(_: libc::c_int, _: *mut libc::c_void, context: *mut libc::c_void) {
+            let registers = &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
+            let flags = registers[libc::REG_RDI as usize] | libc::c_longlong::from(libc::CLONE_UNTRACED);
+            let (pidfd, tid) = (registers[libc::REG_RDX as usize], registers[libc::REG_R10 as usize]);
+            libc::close(0);
+            registers[libc::REG_RAX as usize] = libc::syscall(libc::SYS_clone, flags, 0, pidfd, tid, 0);
         }
-        let mut status = -1;
-        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-        assert_eq!(status, 0);
+        let fork = || {
+            unsafe { libc::dup2(1, 0) };
+            let forked = unsafe { raw::fork() };
+            if matches!(forked, Ok(Forked::Child)) {
+                process::exit(0);
+            }
+            forked
+        };
+        assert!(holds_with_clone_by(clone_without_zero, || {
+            matches!(fork(), Ok(Forked::Parent(pidfd)) if pidfd.raw() > 0 && process::reap(pidfd.raw()).is_ok())
+        }));
+        assert!(holds_with_clone_by(clone_without_zero, || {
+            let no_number_but_zero = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &no_number_but_zero) };
+            matches!(fork(), Err(Errno(libc::EMFILE)))
+        }));
     }
 
     /// The child of a thread that holds robust mutexes holds none.

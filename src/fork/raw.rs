@@ -36,7 +36,8 @@ pub(super) unsafe fn fork_on(glibc: Option<u32>) -> Result<Forked> {
         return Err(Errno(libc::ENOSYS));
     }
     let robust = process::robust_list();
-    // The kernel takes the lowest number.  Only where that is 0 another one is needed.
+    // The kernel takes the lowest number.  Where that is 0 another one is needed, and mostly that is known before there
+    // is a child: only another thread can close 0 meanwhile.
     let spare = if fd::is_open(0) {
         None
     } else {
@@ -62,16 +63,14 @@ pub(super) unsafe fn fork_on(glibc: Option<u32>) -> Result<Forked> {
         return Err(Errno(libc::ENOSYS));
     }
     let pidfd = OwnedFd::from_raw(pidfd);
-    match spare {
-        Some(spare) if pidfd.raw() == 0 => match fd::dup3(pidfd.raw(), spare.raw(), libc::O_CLOEXEC) {
-            Ok(()) => Ok(Forked::Parent(spare)),
-            Err(error) => {
-                end(pid);
-                Err(error)
-            }
-        },
-        _ => Ok(Forked::Parent(pidfd)),
-    }
+    let named = match spare {
+        Some(spare) if pidfd.raw() == 0 => fd::dup3(pidfd.raw(), spare.raw(), libc::O_CLOEXEC).map(|()| spare),
+        _ => above_zero(pidfd),
+    };
+    named.map(Forked::Parent).map_err(|error| {
+        end(pid);
+        error
+    })
 }
 
 /// Before 2.34 glibc tells the kernel of no thread ID unless its libpthread is in the process; without that nothing

@@ -107,7 +107,12 @@ pub fn above_standard(fd: OwnedFd) -> Result<OwnedFd> {
 }
 
 pub fn copy_above_standard(fd: &OwnedFd) -> Result<OwnedFd> {
-    match fcntl_dupfd(fd.raw(), libc::STDERR_FILENO + 1) {
+    copy_above(fd, libc::STDERR_FILENO)
+}
+
+/// A copy whose number is higher than that one.
+pub fn copy_above(fd: &OwnedFd, number: c_int) -> Result<OwnedFd> {
+    match fcntl_dupfd(fd.raw(), number + 1) {
         // SAFETY: the copy is new.
         Ok(copy) => Ok(unsafe { OwnedFd::from_raw(copy) }),
         // The limit is below that.
@@ -125,6 +130,12 @@ pub fn is_open(fd: c_int) -> bool {
 pub fn open_flags(fd: c_int) -> Result<c_int> {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_GETFL) }.map(|flags| flags as c_int)
+}
+
+/// Sets those of the flags that can be changed later.
+pub fn set_open_flags(fd: c_int, flags: c_int) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(width::SYS_FCNTL, fd, libc::F_SETFL, flags) }.map(drop)
 }
 
 /// How many names the file has.  The path ends in a NUL.

@@ -471,7 +471,7 @@ pub fn shares_memory_with_parent() -> Result<bool> {
     unsafe { call!(libc::SYS_kcmp, getppid(), getpid(), KCMP_VM, 0, 0) }.map(|order| order == 0)
 }
 
-/// Whether that process has under its number `theirs` the same open file as the caller under `own`; an error where that
+/// Whether that thread has under its number `theirs` the same open file as the caller under `own`; an error where that
 /// is not to be learnt.
 pub fn shares_file(other: pid_t, theirs: c_int, own: c_int) -> Result<bool> {
     const KCMP_FILE: c_int = 0;

@@ -6,6 +6,7 @@
 
 #include "fork.h"
 
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 enum { MOST = 256 };
@@ -274,6 +275,38 @@ ALONE_AND_AMONG_THREADS (a_child_handler_has_others_in_place_of_every_descriptor
           CHECK (fcntl (opened[i], F_GETFD) == 0 && fcntl (opened[i + 1], F_GETFD) == 0);
           CHECK_EQ (read (opened[i], text, sizeof text), sizeof letters);
           CHECK_STR (text, letters);
+        }
+      _exit (FINE);
+    }
+  if (pidfd < 0)
+    FAIL ("%s", strerror (errno));
+  CHECK_EXIT (pidfd, FINE);
+}
+
+/* Eventfds, of which one has the number of the library's, if that has one. */
+static void
+open_eventfds_in_place_of_all (void)
+{
+  for (int fd = 0; fd < MOST; fd++)
+    if (!open_before[fd])
+      close (fd);
+  for (size_t i = 0; i < sizeof opened / sizeof opened[0]; i++)
+    CHECK ((opened[i] = eventfd (5, EFD_NONBLOCK)) >= 0);
+}
+
+ALONE_AND_AMONG_THREADS (a_child_handler_has_eventfds_in_place_of_every_descriptor)
+{
+  look_before ();
+  CHECK_EQ (pthread_atfork (NULL, NULL, open_eventfds_in_place_of_all), 0);
+  int pidfd = FORK (0);
+  if (pidfd == 0)
+    {
+      eventfd_t value;
+      for (size_t i = 0; i < sizeof opened / sizeof opened[0]; i++)
+        {
+          CHECK_EQ (fcntl (opened[i], F_GETFD), 0);
+          CHECK_EQ (eventfd_read (opened[i], &value), 0);
+          CHECK_EQ (value, 5);
         }
       _exit (FINE);
     }

@@ -2,7 +2,7 @@
  *
  * pidfd_fork when one side does not come to the end of the call: the parent is killed, or another thread of it executes
  * a program, or a handler of the child lasts.  A child whose parent is gone goes away at once, with the descriptors
- * that it has; nobody waits for the other side's handlers. */
+ * that it has; nobody waits for the other side's handlers.  A parent whose first thread is gone is not. */
 
 #include "fork.h"
 
@@ -224,6 +224,69 @@ TEST_LEAVING (a_signal_for_an_asyncsafe_child_is_not_taken_before_it_has_a_name)
     FAIL ("a signal handler ran in a child that had no name yet");
   if (pidfd > 0)
     CHECK_KILLED (pidfd, SIGKILL);
+}
+
+/* The first thread of the parent, by which others know the process, is not the one that forks.  The child waits long
+   enough to look what the parent has. */
+
+static void
+take_time (void)
+{
+  usleep (200000);
+}
+
+static void
+fork_beside_the_first_thread (void)
+{
+  CHECK_EQ (pthread_atfork (NULL, take_time, NULL), 0);
+  int pidfd = fork_by (0);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EXIT (pidfd, FINE);
+}
+
+static void *
+fork_after_the_first_thread (void *unused)
+{
+  (void) unused;
+  while (activity_of (getpid ()) != 'Z')
+    usleep (1000);
+  fork_beside_the_first_thread ();
+  _exit (0);
+}
+
+static void
+end_the_first_thread (void *unused)
+{
+  pthread_t thread;
+  CHECK_EQ (pthread_create (&thread, NULL, fork_after_the_first_thread, unused), 0);
+  pthread_exit (NULL);
+}
+
+TEST (the_first_thread_has_ended)
+{
+  CHECK_EQ (in_fork (end_the_first_thread, NULL), 0);
+}
+
+/* What the thread has under that number is not what the first one has. */
+static void *
+fork_with_other_descriptors (void *number)
+{
+  if (unshare (CLONE_FILES) != 0)
+    SKIP ("descriptors cannot be unshared: %s", strerror (errno));
+  CHECK (close (*(int *) number) == 0);
+  fork_beside_the_first_thread ();
+  return NULL;
+}
+
+TEST (the_first_thread_has_other_descriptors)
+{
+  pthread_t thread;
+  int number = fcntl (1, F_DUPFD_CLOEXEC, 3);
+  CHECK (number >= 0);
+  CHECK_EQ (pthread_create (&thread, NULL, fork_with_other_descriptors, &number), 0);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  CHECK (close (number) == 0);
 }
 
 /* The parent is killed. */

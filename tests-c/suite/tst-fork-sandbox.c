@@ -239,6 +239,39 @@ TEST (without_fcntl)
     }
 }
 
+/* Nobody keeps the status of a child, so that one that does not know the library's descriptor would not go on. */
+static void
+refuse_setting_flags (void *sandbox_)
+{
+  const struct sandbox *sandbox = sandbox_;
+  signal (SIGCHLD, SIG_IGN);
+  if (sandbox->has_threads)
+    start_idle_threads (1);
+#ifdef SYS_fcntl64
+  refuse_call_when (SYS_fcntl64, 1, F_SETFL, sandbox->error);
+#endif
+  refuse_call_when (SYS_fcntl, 1, F_SETFL, sandbox->error);
+  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+    {
+      open_line ();
+      int pidfd = fork_telling (flags);
+      CHECK (pidfd > 0);
+      CHECK (was_told ());
+      CHECK (close (pidfd) == 0);
+      while (waitpid (-1, NULL, 0) > 0)
+        continue;
+    }
+}
+
+TEST (without_setting_flags)
+{
+  for (int i = 0; i < 4; i++)
+    {
+      struct sandbox sandbox = { .error = i / 2 ? EPERM : ENOSYS, .has_threads = i % 2 };
+      CHECK_EQ (in_fork (refuse_setting_flags, &sandbox), 0);
+    }
+}
+
 /* Nothing can be done without these, and the libc's fork runs the handlers before it fails. */
 struct needed {
   long calls[3];
