@@ -13,9 +13,10 @@
 //!    of whose IDs is another than his own.
 //!
 //! Where the child can have no other saved group ID, the memory is copied as by fork: nothing that the kernel tells
-//! comes late enough to give the flag back by.  So it is where the flag has the value that only the kernel gives, where the child would be process 1 of a PID namespace, and
-//! without clone3 nobody knows whether it shares the memory; and where it calls the libc, whose errno would be the
-//! caller's.  Nothing of this is needed under emulators that copy the memory anyway.
+//! comes late enough to give the flag back by.  So it is where the flag has the value that only the kernel gives; where
+//! the child would be process 1 of a PID namespace, and without clone3 nobody knows whether it shares the memory; and
+//! where it calls the libc, whose errno would be the caller's.  Nothing of this is needed under emulators that copy the
+//! memory anyway.
 
 // Sound because: this function does not return before the child has left the memory, so its frame outlives the child's
 // stack and everything that the child refers to.
