@@ -414,12 +414,13 @@ int pidfd_fork(unsigned int flags) PIDFD_SPAWN_NOTHROW_CALLBACK;
  *   EBADF         The descriptor is negative, not open, or not a pidfd.
  *   EREMOTE       The process has no ID in the caller's PID namespace.
  *   ESRCH         The process has ended and was waited for.
- *   Only before Linux 6.13 and in sandboxes, where procfs is needed:
+ *   Only where procfs is needed: before Linux 6.13, before 6.16 for a process whose parent has no ID in the caller's
+ *   PID namespace, and in sandboxes:
  *   ENOENT        procfs is not mounted on /proc.
  *   EMFILE, ENFILE, ENOMEM
  *                 procfs cannot be read without a free descriptor or memory.
  *   EACCES        The process has changed its user and is not dumpable: before Linux 5.14, such a process cannot
- *                 read its own /proc/self/fdinfo.
+ *                 read its own /proc/thread-self/fdinfo.
  *
  * SAFETY
  *   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 2 KiB of
@@ -556,14 +557,16 @@ int pidfd_spawn_ext(int *__restrict pidfd,
 typedef char pidfd_spawn_args_has_its_size[sizeof (struct pidfd_spawn_args) == PIDFD_SPAWN_ARGS_SIZE_VER0 ? 1 : -1];
 typedef char pidfd_spawn_rlimit_has_its_size[sizeof (struct pidfd_spawn_rlimit) == 24 ? 1 : -1];
 
-#if __SIZEOF_LONG__ == 4 && (defined __USE_TIME_BITS64 || defined __USE_TIME64_REDIRECTS || defined _REDIR_TIME64)
+#if __SIZEOF_LONG__ == 4 \
+    && (defined __USE_TIME_BITS64 || defined __USE_TIME64_REDIRECTS || defined _REDIR_TIME64 || defined __riscv)
 /* The times of struct rusage are wider here than those of the kernel, which pidfd_wait stores. */
 static __inline int
 pidfd_wait_time64 (int pidfd, PIDFD_SPAWN_SIGINFO *info, int options, struct rusage *usage)
 {
-  long kernels[18] = { 0 };
+  /* A number of microseconds that no kernel stores: it stays where there is nothing to tell. */
+  long kernels[18] = { 0, -1 };
   int result = pidfd_wait (pidfd, info, options, usage ? (struct rusage *) (void *) kernels : 0);
-  if (usage && result == 0)
+  if (usage && kernels[1] != -1)
     {
       usage->ru_utime.tv_sec = kernels[0];
       usage->ru_utime.tv_usec = kernels[1];

@@ -31,11 +31,12 @@ pub fn getpid(pidfd: c_int) -> Result<pid_t> {
 }
 
 /// The ioctl says ESRCH: reaped, or on the first kernels that had it, to 6.15, also: the process or its parent is in a
-/// foreign PID namespace.  Without procfs there is nobody to ask which.
+/// foreign PID namespace.  A signal that is none tells which, without procfs; who lives here has a number in fdinfo.
 fn without_parent(pidfd: c_int) -> Result<pid_t> {
-    match from_fdinfo(pidfd) {
-        result @ (Ok(_) | Err(Errno(libc::EREMOTE))) => result,
-        _ => Err(Errno(libc::ESRCH)),
+    match process::pidfd_send_signal(pidfd, process::NO_SIGNAL) {
+        Err(reaped @ Errno(libc::ESRCH)) => Err(reaped),
+        Err(Errno(libc::EINVAL)) => Err(Errno(libc::EREMOTE)),
+        _ => from_fdinfo(pidfd),
     }
 }
 
@@ -75,7 +76,8 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
     }
 }
 
-const DIRECTORY: &[u8] = b"/proc/self/fdinfo/";
+/// The caller's own: /proc/self is the first thread, which may have another table of descriptors, or none any more.
+const DIRECTORY: &[u8] = b"/proc/thread-self/fdinfo/";
 
 /// The number on the line `Pid:<tab>N`, if there is such a line.
 pub fn parse(text: &[u8]) -> Option<pid_t> {
@@ -114,7 +116,7 @@ mod tests {
                 .collect::<String>()
         };
         for fd in [0, 7, 10, 19, 1234567890, c_int::MAX] {
-            assert_eq!(text(fd), format!("/proc/self/fdinfo/{fd}"));
+            assert_eq!(text(fd), format!("/proc/thread-self/fdinfo/{fd}"));
             assert_eq!(fd::numbered_path(&mut MaybeUninit::uninit(), DIRECTORY, fd).last(), Some(&0));
         }
     }

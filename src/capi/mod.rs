@@ -208,12 +208,13 @@ pub unsafe extern "C" fn pidfd_fork(flags: c_uint) -> c_int {
 ///   EBADF         The descriptor is negative, not open, or not a pidfd.
 ///   EREMOTE       The process has no ID in the caller's PID namespace.
 ///   ESRCH         The process has ended and was waited for.
-///   Only before Linux 6.13 and in sandboxes, where procfs is needed:
+///   Only where procfs is needed: before Linux 6.13, before 6.16 for a process whose parent has no ID in the caller's
+///   PID namespace, and in sandboxes:
 ///   ENOENT        procfs is not mounted on /proc.
 ///   EMFILE, ENFILE, ENOMEM
 ///                 procfs cannot be read without a free descriptor or memory.
 ///   EACCES        The process has changed its user and is not dumpable: before Linux 5.14, such a process cannot
-///                 read its own /proc/self/fdinfo.
+///                 read its own /proc/thread-self/fdinfo.
 ///
 /// SAFETY
 ///   MT-Safe, async-signal-safe.  No cancellation point: cancellation never acts inside the call.  Needs 2 KiB of

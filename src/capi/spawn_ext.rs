@@ -83,6 +83,10 @@ pub unsafe extern "C" fn pidfd_spawn_ext(
     size: usize,
 ) -> c_int {
     if size == 0 {
+        // There, only the child would notice.
+        if file.is_null() {
+            return or_error_number(|| Err(Errno(libc::EINVAL)));
+        }
         return pidfd_spawn(pidfd, file, facts, attrp, argv, envp);
     }
     let arguments = Arguments { result: pidfd, name: file, actions: facts, attributes: attrp, argv, envp };

@@ -437,8 +437,8 @@ pub fn is_without_process_1(namespace: c_int) -> bool {
     unsafe { call!(libc::SYS_ioctl, namespace, NS_GET_PID_FROM_PIDNS, PROCESS_1) == Err(Errno(libc::ESRCH)) }
 }
 
-/// Room for a path of procfs.
-pub type NumberedPath = Buffer<32>;
+/// Room for a path of procfs: the longest folder, which is /proc/thread-self/fdinfo/, ten digits, and the NUL.
+pub type NumberedPath = Buffer<40>;
 
 /// The folder's path and the number, ended by NUL.
 pub fn numbered_path<'a>(room: &'a mut MaybeUninit<NumberedPath>, folder: &[u8], number: c_int) -> &'a [u8] {

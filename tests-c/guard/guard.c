@@ -49,7 +49,7 @@ static const struct call_name {
   NAME (mmap2),          NAME (fstatfs64),    NAME (fcntl64),        NAME (setgroups32),
   NAME (setresgid32),    NAME (setresuid32),  NAME (getresgid32), { 422, "futex_time64" },
 #endif
-  NAME (getrusage),      NAME (getppid),
+  NAME (getrusage),      NAME (getppid),      { 424, "pidfd_send_signal" },
   { 434, "pidfd_open" }, { 435, "clone3" },   { 436, "close_range" },
 };
 

@@ -241,6 +241,15 @@ TEST (no_program)
     CHECK_EXT_FAILS (spawn_ext (&pidfd, NULL, NULL, NULL, sleep_argv (), ARGS (.flags = flags)), EINVAL);
 }
 
+TEST (no_program_and_no_arguments)
+{
+  tell_of_children ();
+  for (int with = 0; with < 2; with++)
+    CHECK_EXT_FAILS (pidfd_spawn_ext (&pidfd, NULL, NULL, NULL, sleep_argv (), environ,
+                                      with ? ARGS (.flags = PIDFD_SPAWN_SEARCH) : NULL, 0),
+                     EINVAL);
+}
+
 TEST (descriptor_and_a_program)
 {
   tell_of_children ();

@@ -236,6 +236,134 @@ TEST (a_number_that_fdinfo_keeps_is_not_the_answer)
   CHECK (close (pidfd) == 0);
 }
 
+TEST (no_free_descriptor_is_EMFILE_where_the_ioctl_says_ESRCH)
+{
+  int pidfd = sys_pidfd_open (getpid (), 0);
+  CHECK (pidfd >= 0);
+  filter_the_ioctl (FILTER_ERROR (ESRCH));
+  struct rlimit old, none = { 0, 0 };
+  CHECK (getrlimit (RLIMIT_NOFILE, &old) == 0);
+  none.rlim_max = old.rlim_max;
+  CHECK (setrlimit (RLIMIT_NOFILE, &none) == 0);
+  CHECK_ERRNO (pidfd_getpid (pidfd), EMFILE);
+  CHECK (setrlimit (RLIMIT_NOFILE, &old) == 0);
+  CHECK_EQ (pidfd_getpid (pidfd), getpid ());
+  CHECK (close (pidfd) == 0);
+}
+
+/* From here on the directory of the test is the root, where no procfs is. */
+static void
+hide_procfs (void)
+{
+  if (chroot (test_path (".")) != 0)
+    SKIP ("no chroot: %s", strerror (errno));
+}
+
+static void
+ask_about_oneself_and_a_reaped_process (void *reaped)
+{
+  int pidfd = sys_pidfd_open (getpid (), 0);
+  CHECK (pidfd >= 0);
+  hide_procfs ();
+  filter_the_ioctl (FILTER_ERROR (ESRCH));
+  CHECK_ERRNO (pidfd_getpid (pidfd), ENOENT);
+  CHECK_ERRNO (pidfd_getpid (*(int *) reaped), ESRCH);
+}
+
+TEST (without_procfs_is_ENOENT_where_the_ioctl_says_ESRCH)
+{
+  need_root ();
+  pid_t pid = fork ();
+  if (pid == 0)
+    _exit (FINE);
+  int reaped = sys_pidfd_open (pid, 0);
+  CHECK (reaped >= 0);
+  CHECK_EQ (waitpid (pid, NULL, 0), pid);
+  CHECK_EQ (in_fork (ask_about_oneself_and_a_reaped_process, &reaped), 0);
+  CHECK (close (reaped) == 0);
+}
+
+static void
+ask_from_within_without_procfs (void *pidfd)
+{
+  hide_procfs ();
+  filter_the_ioctl (FILTER_ERROR (ESRCH));
+  CHECK_ERRNO (pidfd_getpid (*(int *) pidfd), EREMOTE);
+}
+
+static void
+go_into_a_namespace_without_procfs (void *pidfd)
+{
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  CHECK_EQ (in_fork (ask_from_within_without_procfs, pidfd), 0);
+}
+
+TEST (a_foreign_namespace_is_EREMOTE_without_procfs_where_the_ioctl_says_ESRCH)
+{
+  need_root ();
+  int pidfd = sys_pidfd_open (getpid (), 0);
+  CHECK (pidfd >= 0);
+  CHECK_EQ (in_fork (go_into_a_namespace_without_procfs, &pidfd), 0);
+  CHECK (close (pidfd) == 0);
+}
+
+/* The descriptors that count are those of the calling thread.  /proc/self shows those of the first. */
+
+static void *
+ask_with_a_table_of_its_own (void *pidfd_)
+{
+  int pidfd = *(int *) pidfd_;
+  if (unshare (CLONE_FILES) != 0)
+    SKIP ("no table of its own: %s", strerror (errno));
+  int of_parent = sys_pidfd_open (getppid (), 0);
+  CHECK (of_parent >= 0);
+  CHECK_EQ (dup2 (of_parent, pidfd), pidfd);
+  filter_the_ioctl (FILTER_ERROR (ENOTTY));
+  CHECK_EQ (pidfd_getpid (pidfd), getppid ());
+  return NULL;
+}
+
+TEST (a_thread_with_its_own_table_asks_about_its_own_descriptor)
+{
+  int pidfd = sys_pidfd_open (getpid (), 0);
+  CHECK (pidfd >= 0);
+  pthread_t thread;
+  CHECK_EQ (pthread_create (&thread, NULL, ask_with_a_table_of_its_own, &pidfd), 0);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  CHECK_EQ (pidfd_getpid (pidfd), getpid ());
+  CHECK (close (pidfd) == 0);
+}
+
+static int outliving = -1;
+
+static void *
+ask_when_the_first_is_gone (void *nothing)
+{
+  (void) nothing;
+  while (activity_of (getpid ()) != 'Z')
+    usleep (1000);
+  filter_the_ioctl (FILTER_ERROR (ENOTTY));
+  CHECK_EQ (pidfd_getpid (outliving), getpid ());
+  _exit (FINE);
+}
+
+static void
+leave_it_to_a_thread (void *nothing)
+{
+  pthread_t thread;
+  outliving = sys_pidfd_open (getpid (), 0);
+  CHECK (outliving >= 0);
+  CHECK_EQ (pthread_create (&thread, NULL, ask_when_the_first_is_gone, nothing), 0);
+  pthread_exit (NULL);
+}
+
+TEST (a_thread_that_outlives_the_first_gets_the_answer)
+{
+  int status = in_fork (leave_it_to_a_thread, NULL);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
+}
+
 /* Without the ioctl a descriptor is open for a moment, and a request of cancellation may come then.  The
    caller is met in its read. */
 

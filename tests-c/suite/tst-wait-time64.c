@@ -80,6 +80,23 @@ TEST (without_a_place)
   CHECK (close (pidfd) == 0);
 }
 
+TEST (nothing_to_tell_changes_nothing)
+{
+  struct place place, before;
+  char *argv[] = { (char *) "sleep", (char *) "1000", NULL };
+  int pidfd;
+  CHECK_EQ (SPAWN (&pidfd, "/bin/sleep", NULL, NULL, argv, environ), 0);
+  paint (&place);
+  before = place;
+  CHECK_EQ (pidfd_wait (pidfd, NULL, WEXITED | WNOHANG, &place.usage), 0);
+  CHECK (memcmp (&place, &before, sizeof place) == 0);
+  CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
+  CHECK_EQ (pidfd_wait (pidfd, NULL, WEXITED, &place.usage), 0);
+  CHECK (memcmp (&place.usage, &before.usage, sizeof place.usage) != 0);
+  check_intact (&place);
+  CHECK (close (pidfd) == 0);
+}
+
 TEST (a_failure_changes_nothing)
 {
   struct place place, before;

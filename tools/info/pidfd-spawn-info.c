@@ -248,7 +248,7 @@ static int
 try_procfs (void)
 {
   struct statfs information;
-  if (statfs ("/proc/self/fdinfo", &information) != 0)
+  if (statfs ("/proc/thread-self/fdinfo", &information) != 0)
     return errno;
   return information.f_type == PROCFS ? 0 : ENOENT;
 }

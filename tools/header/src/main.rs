@@ -71,14 +71,16 @@ const TRAILER: &str = "
 typedef char pidfd_spawn_args_has_its_size[sizeof (struct pidfd_spawn_args) == PIDFD_SPAWN_ARGS_SIZE_VER0 ? 1 : -1];
 typedef char pidfd_spawn_rlimit_has_its_size[sizeof (struct pidfd_spawn_rlimit) == 24 ? 1 : -1];
 
-#if __SIZEOF_LONG__ == 4 && (defined __USE_TIME_BITS64 || defined __USE_TIME64_REDIRECTS || defined _REDIR_TIME64)
+#if __SIZEOF_LONG__ == 4 \\
+    && (defined __USE_TIME_BITS64 || defined __USE_TIME64_REDIRECTS || defined _REDIR_TIME64 || defined __riscv)
 /* The times of struct rusage are wider here than those of the kernel, which pidfd_wait stores. */
 static __inline int
 pidfd_wait_time64 (int pidfd, PIDFD_SPAWN_SIGINFO *info, int options, struct rusage *usage)
 {
-  long kernels[18] = { 0 };
+  /* A number of microseconds that no kernel stores: it stays where there is nothing to tell. */
+  long kernels[18] = { 0, -1 };
   int result = pidfd_wait (pidfd, info, options, usage ? (struct rusage *) (void *) kernels : 0);
-  if (usage && result == 0)
+  if (usage && kernels[1] != -1)
     {
       usage->ru_utime.tv_sec = kernels[0];
       usage->ru_utime.tv_usec = kernels[1];
