@@ -166,11 +166,12 @@ static long
 clone_with_pidfd (int *pidfd)
 {
   pid_t caller = (pid_t) syscall (SYS_getpid);
+  long flags = CLONE_PIDFD | SIGCHLD;
 #ifdef __s390__
   /* There the stack comes first. */
-  return made (syscall (SYS_clone, 0L, CLONE_PIDFD | SIGCHLD, pidfd, 0L, 0L), caller);
+  return made (syscall (SYS_clone, 0L, flags, pidfd, 0L, 0L), caller);
 #else
-  return made (syscall (SYS_clone, CLONE_PIDFD | SIGCHLD, 0L, pidfd, 0L, 0L), caller);
+  return made (syscall (SYS_clone, flags, 0L, pidfd, 0L, 0L), caller);
 #endif
 }
 

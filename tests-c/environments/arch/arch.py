@@ -205,12 +205,25 @@ class Check:
         places.suite(self.results, self.name, f"{mode}, {where}", self.root, self.tests, "-", mode, *programs,
                      options=self.options, **options)
 
+    def information(self, where, **options):
+        """What pidfd-spawn-info finds out by system calls of its own, which differ by architecture."""
+        shutil.copytree(TOP / "tools/info", self.tests / "tools/info", dirs_exist_ok=True)
+        label = f"pidfd-spawn-info, {where}"
+        status, text = chroot_run(self.root, self.tests, f"{self.about.gnu}-gcc", "-O1", "-Ibuild/include", "-o",
+                                  "build/info", "tools/info/pidfd-spawn-info.c", "-Lbuild/lib", "-lpidfd_spawn", "-ldl",
+                                  "-Wl,-rpath,$ORIGIN/lib")
+        if status == 0:
+            status, text = chroot_run(self.root, self.tests, "build/info", options=self.options, **options)
+        right = status == 0 and re.search(r"CLONE_PIDFD +yes", text) and text.count("kernel features") == 1
+        self.results.check(self.name, label, bool(right), places.last_line(text))
+
     def natively(self):
         if run("chroot", self.root, "/lib/ld-linux.so.2", "--version")[0]:
             self.results.unavailable(self.name, "natively", f"this kernel does not run programs of {self.arch}")
             return
         for mode in self.arguments.modes:
             self.suite(mode, "natively")
+        self.information("natively")
         self.guard()
 
     def modes_under_qemu_user(self):
@@ -235,6 +248,7 @@ class Check:
                 self.results.unavailable(self.name, f"{mode}, {emulator}", NOT_UNDER_QEMU_USER[mode])
         for mode in self.modes_under_qemu_user():
             self.suite(mode, emulator, *FOR_QEMU_USER, within=within)
+        self.information(emulator, within=within)
         self.results.unavailable(self.name, f"the other programs, {emulator}",
                                  "what they ask for is qemu-user's own: signal masks, limits, threads at a fork")
 
