@@ -126,6 +126,8 @@ TEST (close_a_descriptor_that_is_not_open)
   CHECK_SEES ("20", "closed", "0", describe (0));
 }
 
+#if HAVE_LIBRARY
+
 TEST_LEAVING (close_where_the_limit_cannot_be_asked_for)
 {
   begin ();
@@ -133,6 +135,8 @@ TEST_LEAVING (close_where_the_limit_cannot_be_asked_for)
   refuse_call (SYS_prlimit64, EPERM);
   CHECK_SEES ("20", "closed");
 }
+
+#endif
 
 TEST_LEAVING (close_beyond_the_limit)
 {
