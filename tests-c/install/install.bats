@@ -271,6 +271,8 @@ endif ()
 END
   cp build/include/* "$work/fake/include/"
   cp build/lib/libpidfd_spawn.a "$work/fake/lib/"
+  mkdir -p "$work/fake/bin"
+  cp build/bin/pidfd-spawn-info build/bin/pidfd-spawn-weaken "$work/fake/bin/"
   echo 'int pidfd_fork (void) { return 0; }' >"$work/fake.c"
   local bits compiler
   for bits in 32 64; do
