@@ -31,12 +31,13 @@ fn main() {
     cc::Build::new().file("src/personality.s").flag("-Wa,--noexecstack").compile("pidfd_spawn_personality");
     if calls_memory_functions() {
         println!("cargo:rerun-if-changed=src/memory.c");
-        let mut compiler = cc::Build::new();
-        // After the CFLAGS of whoever builds, which are for other code than this.
-        for flag in ["-fno-builtin", "-fno-lto", "-fno-sanitize=all"] {
-            compiler.flag(flag);
-        }
-        compiler.file("src/memory.c").compile("pidfd_spawn_memory");
+        // What the CFLAGS of whoever builds may ask for is for other code than this.
+        cc::Build::new()
+            .file("src/memory.c")
+            .flag("-fno-builtin")
+            .flag("-fno-lto")
+            .flag("-fno-sanitize=all")
+            .compile("pidfd_spawn_memory");
     }
     // The libc crate asks for the libc only where that is glibc.
     if env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("musl") {

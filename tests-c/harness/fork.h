@@ -19,6 +19,13 @@ enum {
   PROMPT = 5000, /* milliseconds in which a thing has happened that happens at once, on a busy machine too */
 };
 
+/* A handler beside which the other side looks whether this one is still there. */
+SHARED void
+take_time (void)
+{
+  usleep (200000);
+}
+
 /* Threads that only wait. */
 enum { SOME = 7 };
 static pthread_mutex_t idle_until = PTHREAD_MUTEX_INITIALIZER;

@@ -156,12 +156,6 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_in_a_sandbox)
 
 #if HAVE_LIBRARY
 
-static void
-take_time (void)
-{
-  usleep (200000);
-}
-
 ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_beside_a_slow_parent)
 {
   CHECK_EQ (pthread_atfork (NULL, take_time, close_all), 0);

@@ -230,12 +230,6 @@ TEST_LEAVING (a_signal_for_an_asyncsafe_child_is_not_taken_before_it_has_a_name)
    enough to look what the parent has. */
 
 static void
-take_time (void)
-{
-  usleep (200000);
-}
-
-static void
 fork_beside_the_first_thread (void)
 {
   CHECK_EQ (pthread_atfork (NULL, take_time, NULL), 0);

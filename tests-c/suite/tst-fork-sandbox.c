@@ -31,6 +31,9 @@ count_descriptors (void)
   return count;
 }
 
+/* How sandboxes refuse a call. */
+static const int errors[] = { EPERM, ENOSYS, EACCES };
+
 /* What the call may answer. */
 enum answer { WORKS, REFUSED, EITHER };
 
@@ -102,7 +105,6 @@ put_on_and_call (void *sandbox_)
 static void
 try_sandbox (struct sandbox sandbox)
 {
-  static const int errors[] = { EPERM, ENOSYS, EACCES };
   for (int i = 0; i < 3; i++)
     for (int used = 0; used < 2; used++)
       for (int has_threads = 0; has_threads < 2; has_threads++)
@@ -231,7 +233,6 @@ refuse_looking (void *sandbox_)
 
 TEST (without_fcntl)
 {
-  static const int errors[] = { EPERM, ENOSYS, EACCES };
   for (int i = 0; i < 6; i++)
     {
       struct sandbox sandbox = { .error = errors[i / 2], .has_threads = i % 2 };
@@ -314,7 +315,6 @@ refuse_needed (void *needed_)
 static void
 try_needed (struct needed needed)
 {
-  static const int errors[] = { EPERM, ENOSYS, EACCES };
   for (int i = 0; i < 12; i++)
     {
       needed.error = errors[i / 4];

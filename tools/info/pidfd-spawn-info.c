@@ -33,21 +33,13 @@
 /* For the structure and the flags of pidfd_spawn_ext. */
 #include <pidfd_spawn.h>
 
-/* What the headers of older systems lack.  The numbers are the same everywhere, but on mips they begin elsewhere. */
-#ifndef __mips__
-# define FIRST_CALL 0
-#elif _MIPS_SIM == 1 /* o32 */
-# define FIRST_CALL 4000
-#elif _MIPS_SIM == 3 /* n64 */
-# define FIRST_CALL 5000
-#else
-# define FIRST_CALL 6000
-#endif
+/* What the headers of older systems lack, but for the first, which our own header knows.  The numbers go on the same
+   everywhere. */
 enum
 {
-  CALL_PIDFD_OPEN = FIRST_CALL + 434,
-  CALL_CLONE3 = FIRST_CALL + 435,
-  CALL_CLOSE_RANGE = FIRST_CALL + 436,
+  CALL_PIDFD_OPEN = SYS_pidfd_open,
+  CALL_CLONE3,
+  CALL_CLOSE_RANGE,
 };
 /* Macros or enumerators, and of other types, where the headers have them. */
 #undef P_PIDFD
