@@ -195,12 +195,6 @@ TEST (a_kernel_that_reaps_with_asyncsafe)
 }
 
 /* Time enough for a child that does not wait to be named to end, and for the kernel to forget it. */
-static void
-take_time (void)
-{
-  usleep (100000);
-}
-
 /* The same where the parent is slow to come back from fork: whether the child is waited for does not depend on luck. */
 static void
 check_slow_parent (const struct sigaction *forgetting)
