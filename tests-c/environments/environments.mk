@@ -78,10 +78,10 @@ check-newcomer: ## The README's two commands in bare Debian 12 and 13, as root a
 	@$(ENVIRONMENTS) newcomer $(IN)
 
 .PHONY: support
-support: ## Write docs/support.md from what the checks of this group and check-packages left
+support: ## Renew the rows of docs/support.md that the checks of this group and check-packages left
 	@scripts/require-tools python3
 	@mkdir -p build
-	scripts/support build/results >build/support.md.new
+	scripts/support build/results docs/support.md >build/support.md.new
 	mv build/support.md.new docs/support.md
 
 # The programs for the virtual machines of check-kernels, by musl's compiler.

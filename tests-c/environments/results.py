@@ -1,11 +1,12 @@
 """What the checks in other environments found: reads TAP, and writes the tables for scripts/support.
 
-A table is build/results/AREA.tsv: area, environment, mode, passed, failed, skipped, note.
+A table is build/results/AREA.tsv: area, environment, mode, passed, failed, skipped, note, day.
 """
 
 import collections
 import pathlib
 import re
+import time
 
 TEST = re.compile(r"(not )?ok\b(?: +(\d+))?(?: +-)?(?: +(.*))?$")
 SKIP = re.compile(r"\s# SKIP\S*\s*(.*)$", re.IGNORECASE)
@@ -77,7 +78,8 @@ class Results:
         self.total = Tally()
 
     def record(self, environment, mode, tally, note):
-        values = (self.area, environment, mode, tally.passed, tally.failed, tally.skipped, note)
+        values = (self.area, environment, mode, tally.passed, tally.failed, tally.skipped, note,
+                  time.strftime("%Y-%m-%d", time.gmtime()))
         self.rows.append("\t".join(re.sub(r"\s+", " ", str(value)) for value in values))
         self.total.add(tally)
 

@@ -304,8 +304,8 @@ class Check:
             self.root, folder, "timeout", "-k", "5", limit, command[0], "-accel", "tcg", "-smp", "2", "-m", "1024",
             *command[1:], "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "file:console", "-net",
             "none", "-kernel", "kernel", "-initrd", "initramfs", "-append",
-            f"console={about.console} panic=-1 RESULTS=5:1 TEST_TIME_LIMIT=300 PROGRAM_TIME_LIMIT=1800 "
-            f"MODES={','.join(modes)}", log=folder / "qemu")
+            f"console={about.console} panic=-1 RESULTS=5:1 TEST_QUICK=1 TEST_TIME_LIMIT=300 "
+            f"PROGRAM_TIME_LIMIT=1800 MODES={','.join(modes)}", log=folder / "qemu")
         found = console.read_text(errors="replace").replace("\r", "") if console.exists() else ""
         words = machine.last_words(found)
         booted = re.search(r"^kernel (.*)$", found, re.MULTILINE)
