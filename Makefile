@@ -22,16 +22,19 @@ RUST_SOURCES := $(shell find src packaging build.rs Cargo.toml Cargo.lock \
 
 ##@ Building
 .PHONY: all
-all: $(SO) $(ARCHIVE) $(HEADERS) ## Build the libraries and the headers into build/ (the default)
+all: $(SO) $(ARCHIVE) $(HEADERS) tools ## Build the libraries, headers and programs into build/ (the default)
 
 build/include/%: include/%
 	@mkdir -p $(@D)
 	cp $< $@
 
-build/rust/libpidfd_spawn_c.so build/rust/libpidfd_spawn_c.a &: $(RUST_SOURCES)
+# One recipe makes both; RHEL 8's make has no grouped targets.
+build/rust/libpidfd_spawn_c.so build/rust/libpidfd_spawn_c.a: build/rust/built ;
+build/rust/built: $(RUST_SOURCES)
 	@scripts/require-tools cargo cc ar objcopy
 	scripts/cargo build --release --locked -p libpidfd_spawn
 	@mkdir -p build/rust
+	@touch $@
 	@cd "target/$$(scripts/cargo --host)/release" && cp libpidfd_spawn_c.so libpidfd_spawn_c.a "$(CURDIR)/build/rust/"
 
 $(SO): build/rust/libpidfd_spawn_c.so

@@ -114,7 +114,7 @@ main (int argc, char **argv)
   if (available)
     print_provider ();
   else
-    printf ("not available: falling back to fork; run with LD_PRELOAD=libpidfd_spawn.so\n");
+    printf ("not available: falling back to fork; run with LD_PRELOAD=libpidfd_spawn.so.0\n");
 
   int pidfd;
   int error = available ? start_by_spawn (&pidfd) : start_by_fork (&pidfd);

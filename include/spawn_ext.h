@@ -384,7 +384,8 @@ int pidfd_spawnp(int *__restrict pidfd,
  *   ENOMEM        Not enough memory.
  *   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or a sandbox refuses a part of it; or, with
  *                 PIDFDFORK_ASYNCSAFE, the C library has no _Fork and keeps records that only its fork renews (glibc
- *                 before 2.25, musl before 1.2.2).
+ *                 before 2.25, musl before 1.2.2), or may keep some, as in a fully static program of
+ *                 glibc before 2.34.
  *   ESRCH         The child was killed before the parent had its pidfd, or gave no answer within ten seconds where
  *                 the parent needed one.
  *
@@ -604,9 +605,11 @@ pidfd_wait_time64 (int pidfd, PIDFD_SPAWN_SIGINFO *info, int options, struct rus
 # ifdef __cplusplus
 extern "C" {
 # endif
-/* Stores in *CGROUP the descriptor of the cgroup v2 directory that ATTR holds.  Gives 0. */
+/* Stores in *CGROUP the descriptor of the cgroup v2 directory that ATTR holds.  Gives 0, or
+ * ENOSYS where the library does not know the C library, and that has no such function. */
 extern int posix_spawnattr_getcgroup_np (const posix_spawnattr_t *attr, int *cgroup) PIDFD_SPAWN_LIBC_NOTHROW;
-/* Has ATTR hold the descriptor CGROUP, which counts if the flag POSIX_SPAWN_SETCGROUP is set.  Gives 0. */
+/* Has ATTR hold the descriptor CGROUP, which counts if the flag POSIX_SPAWN_SETCGROUP is set.  Gives
+ * the same. */
 extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *attr, int cgroup) PIDFD_SPAWN_LIBC_NOTHROW;
 # ifdef __cplusplus
 }

@@ -2,8 +2,8 @@
 //!
 //! For a child, waitid tells.  It is asked twice: the first time it waits and leaves the status where it is, which is
 //! the cancellation point; the second time it takes the status, which cannot be cancelled, so that nothing is lost.
-//! Where the process is no child, or no longer one, Linux 6.15 tells the exit status through the pidfd, once the parent
-//! has taken it.
+//! If somebody takes it in between, the first answer counts.  Where the process is no child, or no longer one, Linux 6.15
+//! tells the exit status through the pidfd, once the parent has taken it.
 
 // Sound because: the structures that the kernel and the libc write are borrowed for the call; the caller's own are what
 // its documentation asks for.
@@ -45,6 +45,8 @@ pub unsafe fn wait(pidfd: c_int, info: *mut SigInfo, options: c_int, usage: *mut
     // Whatever signal its end sends.
     let options = options | libc::WEXITED | libc::__WALL;
     let mut name = None;
+    // The exit status, once it was seen.
+    let mut seen = None;
     let mut patience = libc::WNOHANG;
     loop {
         let news = match look(pidfd, options | patience) {
@@ -63,6 +65,9 @@ pub unsafe fn wait(pidfd: c_int, info: *mut SigInfo, options: c_int, usage: *mut
             continue;
         }
         name = Some(Name { pid: news.pid, user: news.user });
+        if news.is_of_exit() {
+            seen = Some(news);
+        }
         match take(pidfd, info, options, usage) {
             Ok(true) => return Ok(()),
             // Another thread was faster.
@@ -71,10 +76,9 @@ pub unsafe fn wait(pidfd: c_int, info: *mut SigInfo, options: c_int, usage: *mut
             Err(error) => return Err(error),
         }
     }
-    let name = name.or_else(|| name_of(pidfd)).unwrap_or(Name { pid: 0, user: 0 });
-    let news = match status_of_other(pidfd, options & libc::WNOHANG != 0)? {
-        Some(status) => SigInfo::of_exit(name.pid, name.user, status),
-        None => SigInfo::new(),
+    let news = match seen {
+        Some(news) => news,
+        None => news_of_other(pidfd, name, options & libc::WNOHANG != 0)?,
     };
     if news.signal != 0 && !usage.is_null() {
         Usage::clear(usage);
@@ -121,6 +125,15 @@ fn name_of(pidfd: c_int) -> Option<Name> {
     }
     let info = fd::pidfd_info(pidfd, PIDFD_INFO_PID | PIDFD_INFO_CREDS).ok()?;
     Some(Name { pid: info.pid as c_int, user: info.ruid })
+}
+
+/// What a process that is not ours to wait for has to tell.
+fn news_of_other(pidfd: c_int, name: Option<Name>, at_once: bool) -> Result<SigInfo> {
+    let name = name.or_else(|| name_of(pidfd)).unwrap_or(Name { pid: 0, user: 0 });
+    Ok(match status_of_other(pidfd, at_once)? {
+        Some(status) => SigInfo::of_exit(name.pid, name.user, status),
+        None => SigInfo::new(),
+    })
 }
 
 /// The exit status of a process that is not ours to wait for: None while its parent has not taken it.

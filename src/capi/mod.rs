@@ -172,7 +172,8 @@ pub unsafe extern "C" fn pidfd_spawnp(
 ///   ENOMEM        Not enough memory.
 ///   ENOSYS        The kernel has no complete pidfd interface (Linux 5.4), or a sandbox refuses a part of it; or, with
 ///                 PIDFDFORK_ASYNCSAFE, the C library has no _Fork and keeps records that only its fork renews (glibc
-///                 before 2.25, musl before 1.2.2).
+///                 before 2.25, musl before 1.2.2), or may keep some, as in a fully static program of
+///                 glibc before 2.34.
 ///   ESRCH         The child was killed before the parent had its pidfd, or gave no answer within ten seconds where
 ///                 the parent needed one.
 ///

@@ -285,10 +285,9 @@ pub fn table_reaches(number: c_int) -> Result<bool> {
         // SAFETY: there is room for that number.
         return unsafe { select_refuses(number, set.0.as_mut_ptr().cast()) };
     }
-    // SAFETY: a mapping of its own, which is zeroes, for so large a set.
+    let set = width::map(size)?;
+    // SAFETY: so large is it.
     unsafe {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        let set = call!(width::SYS_MMAP, 0, size, libc::PROT_READ | libc::PROT_WRITE, flags, -1_isize, 0)?;
         let result = select_refuses(number, set as *mut usize);
         let _ = call!(libc::SYS_munmap, set, size);
         result

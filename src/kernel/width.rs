@@ -11,11 +11,11 @@ use core::sync::atomic::AtomicU32;
 use libc::c_int;
 
 #[cfg(not(calls_twice))]
-pub use libc::{SYS_fcntl as SYS_FCNTL, SYS_mmap as SYS_MMAP};
+pub use libc::SYS_fcntl as SYS_FCNTL;
 /// What the descriptor commands of fcntl64 do does not differ, but sandboxes of 32-bit programs know that one alone,
 /// for it is what the libcs call.
 #[cfg(calls_twice)]
-pub use libc::{SYS_fcntl64 as SYS_FCNTL, SYS_mmap2 as SYS_MMAP};
+pub use libc::SYS_fcntl64 as SYS_FCNTL;
 #[cfg(not(short_ids))]
 pub use libc::{
     SYS_getegid as SYS_GETEGID, SYS_geteuid as SYS_GETEUID, SYS_getgid as SYS_GETGID, SYS_getresgid as SYS_GETRESGID,
@@ -72,6 +72,25 @@ pub unsafe fn fstatfs(fd: c_int, status: &mut Statfs) -> Result<()> {
         88
     };
     call!(NUMBER, fd, SIZE, status as *mut Statfs).map(drop)
+}
+
+/// A mapping of its own, of zeroes.
+pub fn map(size: usize) -> Result<usize> {
+    #[cfg(not(calls_twice))]
+    use libc::SYS_mmap as NUMBER;
+    #[cfg(calls_twice)]
+    use libc::SYS_mmap2 as NUMBER;
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: nothing is there yet.
+    unsafe {
+        if cfg!(target_arch = "s390x") {
+            // The call has one argument: where these are.
+            let arguments = [0, size, protection as usize, flags as usize, usize::MAX, 0];
+            return call!(NUMBER, arguments.as_ptr());
+        }
+        call!(NUMBER, 0, size, protection, flags, -1_isize, 0)
+    }
 }
 
 /// Sets where the next read begins.

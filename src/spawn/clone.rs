@@ -15,11 +15,12 @@ use core::sync::atomic::Ordering;
 use libc::{c_void, pid_t};
 
 /// Whether clone3 is unavailable, rather than failing for now: missing (old kernels, emulators), forbidden (seccomp),
-/// without CLONE_CLEAR_SIGHAND, or with a smaller structure than ours.  EACCES is the kernel's word on a cgroup.
+/// without CLONE_CLEAR_SIGHAND, or with a smaller structure than ours.  EACCES can be the
+/// kernel's word on a cgroup.
 pub fn is_refusal(error: Errno, wants_cgroup: bool) -> bool {
     match error.0 {
         libc::ENOSYS | libc::EPERM | libc::EINVAL | libc::E2BIG => true,
-        libc::EACCES => !wants_cgroup,
+        libc::EACCES => !wants_cgroup || !process::knows_clone3(),
         _ => false,
     }
 }
@@ -125,6 +126,7 @@ mod tests {
         for error in [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE, libc::EBADF] {
             assert!(!is_refusal(Errno(error), true) && !is_refusal(Errno(error), false));
         }
-        assert!(is_refusal(Errno(libc::EACCES), false) && !is_refusal(Errno(libc::EACCES), true));
+        assert!(is_refusal(Errno(libc::EACCES), false));
+        assert_eq!(is_refusal(Errno(libc::EACCES), true), !process::knows_clone3());
     }
 }

@@ -54,8 +54,9 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
             change.expose(true);
         }
     }
-    child::reset_ids(attributes)?;
     if attributes.has(flag::RESETIDS) {
+        extension.hide_memory();
+        child::reset_ids(attributes)?;
         extension.hide_memory();
     }
     if args.has(PIDFD_SPAWN_SETUMASK) {
@@ -96,6 +97,7 @@ unsafe fn set_credentials(extension: &Extension) -> Result<()> {
     if let Some(change) = &extension.user_change {
         change.expose(false);
     }
+    extension.hide_memory();
     if args.has(PIDFD_SPAWN_SETGROUPS) {
         process::setgroups(args.group_count as usize, args.groups)?;
     }

@@ -68,8 +68,9 @@ impl Extension<'_> {
         self.args.has(PIDFD_SPAWN_AUTOREAP | PIDFD_SPAWN_KILL_ON_CLOSE)
     }
 
-    /// The child's step when it has new IDs.  The kernel has cleared the memory's flag, or with a sysctl set it to a
-    /// value that still permits a core dump, or a trace.
+    /// The child's step before it gets new IDs, for the kernel clears the memory's flag only if its effective ones
+    /// change; and when it has them, for by a sysctl the kernel can then set a value that still permits a core dump, or
+    /// a trace.
     fn hide_memory(&self) {
         if self.hides_memory {
             process::set_dumpable(process::NOT_DUMPABLE);

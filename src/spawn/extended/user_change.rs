@@ -74,26 +74,31 @@ impl UserChange {
 
     /// The child's step before all that others can notice: whoever may set any group ID can set it again.
     pub fn try_new_group(&self) -> Result<()> {
-        self.protect(self.saved_groups.new.map_or(Ok(()), process::set_saved_gid))
+        self.protect(self.saved_groups.new)
     }
 
     /// The child's step before it changes any of its IDs.
     pub fn begin(&self) -> Result<()> {
-        self.protect(self.saved_groups.early.map_or(Ok(()), process::set_saved_gid))
+        self.protect(self.saved_groups.early)
     }
 
     /// The child's step to its group IDs, if they are to be set, before its user IDs.
     pub fn setgid(&self, group: Option<gid_t>) -> Result<()> {
         match (group, self.saved_groups.late) {
-            (None, None) => Ok(()),
             (Some(group), None) => process::setgid(group),
-            (None, Some(saved)) => self.protect(process::set_saved_gid(saved)),
-            (Some(group), Some(saved)) => self.protect(process::setresgid(group, group, saved)),
+            (None, saved) => self.protect(saved),
+            (Some(group), Some(saved)) => match process::setresgid(group, group, saved) {
+                // One of the two is none of the user namespace.
+                Err(error @ Errno(libc::EINVAL)) => self.protect(Some(saved)).and(Err(error)),
+                result => result,
+            },
         }
     }
 
-    fn protect(&self, result: Result<()>) -> Result<()> {
-        self.unprotected.store(result == Err(Errno(libc::EINVAL)), Ordering::Relaxed);
+    /// Nobody asked for that ID, so the call does not fail for it.
+    fn protect(&self, saved: Option<gid_t>) -> Result<()> {
+        let result = saved.map_or(Ok(()), process::set_saved_gid);
+        self.unprotected.store(result.is_err(), Ordering::Relaxed);
         result
     }
 
@@ -188,7 +193,7 @@ pub unsafe fn spawn(request: &Request, extension: &mut Extension) -> Result<Chil
         || beside_caller(request, extension, &blocked, false)?,
     );
     match extension.user_change.take() {
-        // An ID that the user namespace does not have.  If it was asked for, the copy finds that as well.
+        // An ID that the user namespace does not have, or a sandbox that refuses it.
         Some(change) if change.unprotected.load(Ordering::Relaxed) => copied(request, extension, &blocked, flag),
         _ => result,
     }
@@ -315,20 +320,22 @@ impl Protection {
     fn choose(args: &pidfd_spawn_args, attributes: &Attributes) -> Result<Self> {
         let own = process::group_ids()?;
         let [real, mut effective, mut saved] = own;
+        let sets = args.has(PIDFD_SPAWN_SETGID);
         let mut groups = SavedGroups::default();
         let mut is_possible = true;
         if attributes.has(flag::RESETIDS) {
             if saved == real {
-                groups.early = other_than(real, [effective, real, saved])?;
+                // One that may then be set is none that the caller may not have, either.
+                let asked_for = if sets { args.gid } else { real };
+                groups.early = other_than([real, asked_for], own)?;
                 is_possible = groups.early.is_some();
                 saved = groups.early.unwrap_or(saved);
             }
             effective = real;
         }
-        let sets = args.has(PIDFD_SPAWN_SETGID);
         let last = if sets { args.gid } else { effective };
         if sets || saved == last {
-            groups.late = other_than(last, [saved, effective, real])?;
+            groups.late = other_than([last, last], [saved, effective, real])?;
             is_possible &= groups.late.is_some();
         }
         if is_possible {
@@ -343,12 +350,12 @@ impl Protection {
     }
 }
 
-/// A group ID that the process may have and that is not this one: one of its own, for which it needs no privilege.
-fn other_than(group: gid_t, own: [gid_t; 3]) -> Result<Option<gid_t>> {
-    let is_other = |&other: &gid_t| other != group;
+/// A group ID that the process may have and that is none of these: one of its own, for which it needs no privilege.
+fn other_than(groups: [gid_t; 2], own: [gid_t; 3]) -> Result<Option<gid_t>> {
+    let is_other = |other: &gid_t| !groups.contains(other);
     if let Some(other) = own.into_iter().find(is_other) {
         return Ok(Some(other));
     }
     let (_, may_set_any) = process::capabilities()?;
-    Ok([0, 1].into_iter().find(is_other).filter(|_| may_set_any))
+    Ok([0, 1, 2].into_iter().find(is_other).filter(|_| may_set_any))
 }

@@ -118,9 +118,11 @@ pidfd_wait_time64 (int pidfd, PIDFD_SPAWN_SIGINFO *info, int options, struct rus
 # ifdef __cplusplus
 extern \"C\" {
 # endif
-/* Stores in *CGROUP the descriptor of the cgroup v2 directory that ATTR holds.  Gives 0. */
+/* Stores in *CGROUP the descriptor of the cgroup v2 directory that ATTR holds.  Gives 0, or
+ * ENOSYS where the library does not know the C library, and that has no such function. */
 extern int posix_spawnattr_getcgroup_np (const posix_spawnattr_t *attr, int *cgroup) PIDFD_SPAWN_LIBC_NOTHROW;
-/* Has ATTR hold the descriptor CGROUP, which counts if the flag POSIX_SPAWN_SETCGROUP is set.  Gives 0. */
+/* Has ATTR hold the descriptor CGROUP, which counts if the flag POSIX_SPAWN_SETCGROUP is set.  Gives
+ * the same. */
 extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *attr, int cgroup) PIDFD_SPAWN_LIBC_NOTHROW;
 # ifdef __cplusplus
 }
