@@ -2,8 +2,8 @@
 //!
 //! For a child, waitid tells.  It is asked twice: the first time it waits and leaves the status where it is, which is
 //! the cancellation point; the second time it takes the status, which cannot be cancelled, so that nothing is lost.
-//! If somebody takes it in between, the first answer counts.  Where the process is no child, or no longer one, Linux 6.15
-//! tells the exit status through the pidfd, once the parent has taken it.
+//! If somebody takes it in between, the first answer counts.  Where the process is no child, or no longer one, Linux
+//! 6.15 tells the exit status through the pidfd, once the parent has taken it.
 
 // Sound because: the structures that the kernel and the libc write are borrowed for the call; the caller's own are what
 // its documentation asks for.
