@@ -5,6 +5,7 @@ use std::env;
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/libc_abi/weak.s");
+    println!("cargo:rerun-if-changed=src/libc_abi/weak-private.s");
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
     // Off Linux, which alone has pidfds, the crate is empty.
     if target("OS") != "linux" {
@@ -25,6 +26,9 @@ fn main() {
     };
     let mut assembler = cc::Build::new();
     assembler.flag("-Wa,--noexecstack").file("src/libc_abi/weak.s");
+    if env::var_os("CARGO_FEATURE_C_LIBRARY").is_some() {
+        assembler.file("src/libc_abi/weak-private.s");
+    }
     match instructions {
         Some(name) => {
             let file = format!("src/kernel/arch/{name}");

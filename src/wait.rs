@@ -183,6 +183,8 @@ fn kernel_tells(pidfd: c_int) -> bool {
     if matches!(fd::pidfd_info(pidfd, PIDFD_INFO_PID), Err(Errno(libc::ENOTTY | libc::EINVAL | libc::EPERM))) {
         return false;
     }
+    // Its descriptor has no owner if this thread is cancelled at any place.
+    let _no_cancellation = cancel::Deferred::new();
     let ended = if probe::would_be_process_1() == Some(true) { None } else { probe::end_one().ok() };
     match ended.and_then(|ended| ended.pidfd) {
         Some(pidfd) => {

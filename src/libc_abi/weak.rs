@@ -8,14 +8,16 @@
 // is the one written here.
 #![allow(unsafe_code)]
 
-use core::mem::transmute;
+use core::mem::{transmute, MaybeUninit};
 use core::ptr;
-use libc::{c_char, c_int, c_void, pid_t, sched_param};
+use libc::{c_char, c_int, c_void, pid_t, sched_param, Dl_info};
 use libc::{posix_spawn_file_actions_t as Actions, posix_spawnattr_t as Attr};
 
 // Where the compiler has no inline assembly, build.rs has the file assembled.
 #[cfg(inline_assembly)]
 core::arch::global_asm!(include_str!("weak.s"));
+#[cfg(all(inline_assembly, feature = "c-library"))]
+core::arch::global_asm!(include_str!("weak-private.s"));
 
 /// Each with its place in the table.
 macro_rules! weak_functions {
@@ -50,10 +52,9 @@ weak_functions! {
     5 posix_spawn_file_actions_addclosefrom_np: fn(*mut Actions, c_int) -> c_int;
     6 posix_spawnattr_setschedparam: fn(*mut Attr, *const sched_param) -> c_int;
     7 posix_spawnattr_setschedpolicy: fn(*mut Attr, c_int) -> c_int;
-    /// Before glibc 2.34 dlsym was in a library of its own, which not every process has.  The libc had these.
-    8 __libc_dlopen_mode: fn(*const c_char, c_int) -> *mut c_void;
-    9 __libc_dlsym: fn(*mut c_void, *const c_char) -> *mut c_void;
-    10 dlvsym: fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
+    8 dlvsym: fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
+    9 dladdr: fn(*const c_void, *mut Dl_info) -> c_int;
+    10 dlopen: fn(*const c_char, c_int) -> *mut c_void;
 }
 
 /// Not by a reference: in a Rust program or a C program with the archive that would carry the function's version, and
@@ -76,22 +77,83 @@ pub fn looks_up_at_load() -> bool {
 /// The definition after ours in the search order, which is the libc's if no other library is in between.  Null where
 /// there is none, or no way to find it.
 pub fn next_definition(name: &'static [u8]) -> *mut c_void {
+    let dlsym = match dlsym() {
+        Some(dlsym) => dlsym,
+        #[cfg(feature = "c-library")]
+        None => return libcs_definition(name, private::dlopen_mode(), private::dlsym()),
+        #[cfg(not(feature = "c-library"))]
+        None => return ptr::null_mut(),
+    };
+    // SAFETY: the name ends in a NUL.
+    let found = unsafe { dlsym(libc::RTLD_NEXT, name.as_ptr().cast()) };
+    // Next is counted from the caller, which is another library that defines dlsym and passes the call on.
+    if is_ours(found) {
+        return libcs_definition(name, dlopen(), Some(dlsym));
+    }
+    found
+}
+
+type Open = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
+type Find = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
+
+fn libcs_definition(name: &'static [u8], open: Option<Open>, find: Option<Find>) -> *mut c_void {
+    let (open, find) = match (open, find) {
+        (Some(open), Some(find)) => (open, find),
+        _ => return ptr::null_mut(),
+    };
     // SAFETY: the names end in a NUL.
     unsafe {
-        if let Some(dlsym) = dlsym() {
-            return dlsym(libc::RTLD_NEXT, name.as_ptr().cast());
+        let libc = open(b"libc.so.6\0".as_ptr().cast(), libc::RTLD_LAZY | libc::RTLD_NOLOAD);
+        if libc.is_null() {
+            libc
+        } else {
+            find(libc, name.as_ptr().cast())
         }
-        match (__libc_dlopen_mode(), __libc_dlsym()) {
-            (Some(open), Some(find)) => {
-                let libc = open(b"libc.so.6\0".as_ptr().cast(), libc::RTLD_LAZY | libc::RTLD_NOLOAD);
-                if libc.is_null() {
-                    libc
-                } else {
-                    find(libc, name.as_ptr().cast())
-                }
+    }
+}
+
+/// Whether it is a function of the library that this one is in.
+fn is_ours(function: *const c_void) -> bool {
+    /// Larger than the library.
+    const FAR: usize = 1 << 17;
+    let own = is_ours as *const c_void;
+    let distance = (own as usize).wrapping_sub(function as usize) as isize;
+    // To ask the loader takes long.
+    let dladdr = match dladdr() {
+        Some(dladdr) if distance.unsigned_abs() < FAR => dladdr,
+        _ => return false,
+    };
+    let base = |address| {
+        let mut information = MaybeUninit::<Dl_info>::uninit();
+        // SAFETY: written where the result is not 0.
+        unsafe {
+            if dladdr(address, information.as_mut_ptr()) == 0 {
+                return ptr::null_mut();
             }
-            _ => ptr::null_mut(),
+            (*information.as_ptr()).dli_fbase
         }
+    };
+    base(own) == base(function)
+}
+
+/// Before glibc 2.34 dlsym was in a library of its own, which not every process has.  The libc had these.
+#[cfg(feature = "c-library")]
+mod private {
+    use super::{transmute, Find, Open};
+    use libc::c_void;
+
+    extern "C" {
+        static libpidfd_spawn_weak_private: [*const c_void; 2];
+    }
+
+    pub fn dlopen_mode() -> Option<Open> {
+        // SAFETY: null or a function of this signature.
+        unsafe { transmute(libpidfd_spawn_weak_private[0]) }
+    }
+
+    pub fn dlsym() -> Option<Find> {
+        // SAFETY: as above.
+        unsafe { transmute(libpidfd_spawn_weak_private[1]) }
     }
 }
 

@@ -27,10 +27,10 @@ libpidfd_spawn_weak:
 	.dc.a libpidfd_spawn_weak_posix_spawnattr_setschedparam
 	.weakref libpidfd_spawn_weak_posix_spawnattr_setschedpolicy, posix_spawnattr_setschedpolicy
 	.dc.a libpidfd_spawn_weak_posix_spawnattr_setschedpolicy
-	.weakref libpidfd_spawn_weak___libc_dlopen_mode, __libc_dlopen_mode
-	.dc.a libpidfd_spawn_weak___libc_dlopen_mode
-	.weakref libpidfd_spawn_weak___libc_dlsym, __libc_dlsym
-	.dc.a libpidfd_spawn_weak___libc_dlsym
 	.weakref libpidfd_spawn_weak_dlvsym, dlvsym
 	.dc.a libpidfd_spawn_weak_dlvsym
+	.weakref libpidfd_spawn_weak_dladdr, dladdr
+	.dc.a libpidfd_spawn_weak_dladdr
+	.weakref libpidfd_spawn_weak_dlopen, dlopen
+	.dc.a libpidfd_spawn_weak_dlopen
 	.popsection

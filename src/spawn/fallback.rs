@@ -36,11 +36,17 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
     // It is rarely needed, so failing to make it is not an error yet.
     let mut pipe = if known { None } else { Some(ErrorPipe::new()) };
     let blocked = signal::Blocked::all();
+    let mut sharing = CLONE_VM;
     loop {
         let has_pipe = matches!(pipe, Some(Ok(_)));
-        match attempt(request, extension, &blocked, pipe) {
+        match attempt(request, extension, &blocked, pipe, sharing) {
             // It may hold what the pidfd needs.
             Err(error @ Errno(libc::EMFILE | libc::ENFILE)) if has_pipe => pipe = Some(Err(error)),
+            // Older kernels do not let children share the memory that are to be in another time namespace.
+            Err(Errno(libc::ENOSYS)) if sharing != 0 => {
+                sharing = 0;
+                pipe = Some(ErrorPipe::new());
+            }
             made => return made?,
         }
     }
@@ -53,6 +59,7 @@ unsafe fn attempt(
     extension: Option<&Extension>,
     blocked: &signal::Blocked,
     pipe: Option<Result<ErrorPipe>>,
+    sharing: u64,
 ) -> Result<Result<Child>> {
     let error_pipe = match &pipe {
         Some(Ok(pipe)) => pipe.child_end(),
@@ -60,7 +67,7 @@ unsafe fn attempt(
     };
     let frame = Frame { extension, ..Frame::new(request, handler_reset(blocked), error_pipe) };
     let entry = if extension.is_some() { extended::child::main } else { child::main };
-    let pid = clone(&frame, CLONE_VM | CLONE_VFORK, process::CALLERS_STACK, entry)?;
+    let pid = clone(&frame, sharing | CLONE_VFORK, process::CALLERS_STACK, entry)?;
     let reached = frame.reached.load(Ordering::Relaxed);
     if reached && pipe.is_some() {
         SHARES_MEMORY.store(true, Ordering::Relaxed);
@@ -107,7 +114,12 @@ pub fn shares_memory() -> Result<Option<bool>> {
     if probe::would_be_process_1() != Some(false) {
         return Ok(None);
     }
-    let shares = probe::end_one().map_err(Errno::or_unavailable)?.shared_memory;
+    let shares = match probe::end_one().map_err(Errno::or_unavailable) {
+        Ok(ended) => ended.shared_memory,
+        // Such a child cannot be had; a copy may be.
+        Err(Errno(libc::ENOSYS)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     SHARES_MEMORY.store(shares, Ordering::Relaxed);
     Ok(Some(shares))
 }

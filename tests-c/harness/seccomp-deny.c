@@ -103,11 +103,9 @@ value_of (const char *text, const struct name *names)
 static void
 add_rule (struct filter_rule rule)
 {
-#ifdef __s390x__
-  /* Here the stack comes before the flags. */
-  if (rule.call == SYS_clone && rule.bits && rule.argument < 2)
-    rule.argument = 1 - rule.argument;
-#endif
+  /* The first is meant for the flags. */
+  if (rule.call == SYS_clone && rule.bits && rule.argument == 0)
+    rule.argument = CLONE_ARGUMENT;
   if (count == MOST)
     usage ("too many rules");
   rules[count++] = rule;

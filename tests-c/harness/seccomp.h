@@ -32,6 +32,13 @@ struct filter_rule {
 
 #define ALL_BITS 0xffffffffU
 
+/* Where clone has its flags. */
+#ifdef __s390x__
+enum { CLONE_ARGUMENT = 1 };
+#else
+enum { CLONE_ARGUMENT = 0 };
+#endif
+
 /* From now on the first rule that fits decides, in this thread and all that it starts; other calls are allowed.  Gives
    0, the listener's descriptor with FILTER_LISTENER, or -1 and errno. */
 int install_filter (const struct filter_rule rules[], size_t count, enum filter_flags flags);

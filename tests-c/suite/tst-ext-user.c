@@ -566,6 +566,39 @@ start_the_first_in_a_namespace (void *unused)
   CHECK_EXIT (pidfd, 0);
 }
 
+static void
+start_without_sharing (void *error)
+{
+  if (error)
+    {
+      refuse_call (SYS_clone3, *(int *) error);
+      SET_FILTER ({ .call = SYS_clone, .argument = CLONE_ARGUMENT, .bits = CLONE_VM, .value = CLONE_VM,
+                    .action = FILTER_ERROR (EINVAL) });
+    }
+  else if (unshare (0x80 /* CLONE_NEWTIME */) != 0)
+    SKIP ("no time namespace can be made: %s", strerror (errno));
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), ARGS (TO_USER)), 0);
+  CHECK_EXIT (pidfd, 0);
+  CHECK_ERROR (spawn_ext (&pidfd, "/nonexistent/program", NULL, NULL, sleep_argv (), ARGS (TO_USER)), ENOENT);
+  CHECK_NO_CHILD ();
+  CHECK_EQ (dumpable (), 1);
+}
+
+/* Before Linux 6.2 those of a caller that left its time namespace. */
+TEST (children_that_may_not_share_the_memory_get_a_copy)
+{
+  need_users ();
+  CHECK_EQ (in_fork (start_without_sharing, &(int){ EINVAL }), 0);
+  CHECK_EQ (in_fork (start_without_sharing, &(int){ ENOSYS }), 0);
+}
+
+TEST (children_in_another_time_namespace)
+{
+  need_users ();
+  CHECK_EQ (in_fork (start_without_sharing, NULL), 0);
+}
+
 /* Procfs does not tell either that it will be the first. */
 static void
 start_the_first_without_clone3 (void *unused)

@@ -175,6 +175,16 @@ TEST (clone_does_not_know_a_flag)
   CHECK_FAILS (self_path, NULL, NULL, ENOSYS);
 }
 
+/* As kernels before 6.2 do for a caller whose children are to be in another time namespace. */
+TEST (no_child_may_share_the_memory)
+{
+  without_clone3 (EINVAL);
+  SET_FILTER ({ .call = SYS_clone, .argument = CLONE_ARGUMENT, .bits = CLONE_VM, .value = CLONE_VM,
+                .action = FILTER_ERROR (EINVAL) });
+  CHECK_WORKS (NULL, NULL);
+  CHECK_FAILS (test_path ("none"), NULL, NULL, ENOENT);
+}
+
 /* No process can be made: no reason to try another way, and no harm. */
 TEST (clone3_fails_for_good)
 {

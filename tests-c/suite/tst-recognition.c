@@ -100,6 +100,7 @@ TEST (with_a_limit_that_is_raised)
 OBJECT (version)
 OBJECT (liar)
 OBJECT (native)
+OBJECT (forwarder)
 
 
 /* ---- What other libraries say ---- */
@@ -121,6 +122,31 @@ TEST (another_library_has_glibcs_function)
       setenv ("TST_VERSION", versions[i], 1);
       CHECK_STARTED (versions[i], with, child_argv ("spawn", NULL), 4);
     }
+}
+
+CHILD (spawn_by_the_libc)
+{
+  unsetenv ("LD_PRELOAD");
+  posix_spawnattr_t attributes;
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK), 0);
+  pid_t pid;
+  CHECK_EQ (posix_spawnp (&pid, self_path, NULL, &attributes, child_argv ("exit_with", "4", NULL), environ), 0);
+  CHECK_EQ (posix_spawnattr_destroy (&attributes), 0);
+  int status;
+  CHECK_EQ (waitpid (pid, &status, 0), pid);
+  CHECK (WIFEXITED (status));
+  return WEXITSTATUS (status);
+}
+
+/* It stands before the library, and finds the library's own functions where the libc's are asked for. */
+TEST (another_library_has_a_dlsym)
+{
+  if (!dlsym (RTLD_DEFAULT, "gnu_get_libc_version"))
+    SKIP ("the C library has no dlvsym for the other library to find its dlsym by");
+  char *both = format ("%s %s", object_forwarder (), library_path ());
+  CHECK_STARTED ("posix_spawn", both, child_argv ("spawn_by_the_libc", NULL), 4);
+  CHECK_STARTED ("pidfd_spawn", both, child_argv ("spawn", NULL), 4);
 }
 
 /* ---- Layouts that are not what they should be ---- */

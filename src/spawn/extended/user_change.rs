@@ -32,6 +32,7 @@ use crate::kernel::{arch, process, signal};
 use crate::libc_abi::{flag, Attributes};
 use crate::spawn::error_pipe::{ChildEnd, ErrorPipe};
 use crate::spawn::{clone, fallback, outcome, Child, Frame, HandlerReset, Request};
+use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::ptr::addr_of_mut;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -186,15 +187,22 @@ pub unsafe fn spawn(request: &Request, extension: &mut Extension) -> Result<Chil
         Protection::SavedGroups(groups) => groups,
     };
     extension.user_change = Some(UserChange::new(saved_groups));
+    let is_refused = Cell::new(false);
     let result = by_either(
         request,
         extension,
         || beside_caller(request, extension, &blocked, true),
-        || beside_caller(request, extension, &blocked, false)?,
+        || {
+            let made = beside_caller(request, extension, &blocked, false);
+            is_refused.set(matches!(made, Err(Errno(libc::ENOSYS))));
+            made?
+        },
     );
     match extension.user_change.take() {
         // An ID that the user namespace does not have, or a sandbox that refuses it.
         Some(change) if change.unprotected.load(Ordering::Relaxed) => copied(request, extension, &blocked, flag),
+        // The children are to be in another time namespace: they share no memory, unless the caller is suspended.
+        _ if is_refused.get() => copied(request, extension, &blocked, flag),
         _ => result,
     }
 }
