@@ -445,7 +445,8 @@ pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
  * For a child of the caller it is waitid with P_PIDFD.  Where the process is no child, where its status was taken by
  * a wait for any child, where SIGCHLD is ignored or PIDFD_SPAWN_AUTOREAP was given, it waits on the pidfd and gets the
  * exit status from the kernel (Linux 6.15).  The kernel tells it when the process's parent has waited for it, so a
- * zombie of another process counts as not yet ended for as long as its parent lets it lie.
+ * zombie of another process counts as not yet ended for as long as its parent lets it lie.  Of a process whose first
+ * thread ended before the others the kernel then tells the status of that thread.
  *
  * PARAMETERS
  *   pidfd    A pidfd, from whatever source.
@@ -454,18 +455,20 @@ pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
  *   options  WNOHANG: do not wait.  WNOWAIT: leave a child's status where it is.  WSTOPPED, WCONTINUED: tell as well
  *            of a child that was stopped or continued; of another process that is not told.  WEXITED is implied.
  *   usage    What the process has used, where waitid has news of a child; zeroes where nobody knows that any more;
- *            unchanged where there is nothing to tell.  May be NULL.
+ *            unchanged where there is nothing to tell.  May be NULL.  It is written as the kernel does, in machine
+ *            words; the header converts it for C programs with wider times, and nothing does so for Rust.
  *
  * RETURN VALUE
  *   0, and errno as it was; with WNOHANG also if the process has not ended, and then si_signo and si_pid are 0.
  *   On failure -1 with errno set, and *info and *usage are unchanged.
  *
  * ERRORS
- *   EINVAL        An option is unknown; looked at before the descriptor.
+ *   EINVAL        An option is unknown; looked at before the descriptor.  Or the process is no child, and the limit on
+ *                 descriptors is 0.
  *   EBADF         The descriptor is negative, not open, or not a pidfd.
  *   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it: before Linux
  *                 6.15, or because the process is out of sight in another PID namespace.
- *   EINTR         A signal handler ran.
+ *   EINTR         A signal handler ran; with SA_RESTART only where the process is no child.
  *   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK, the process has not ended, and WNOHANG is not given.
  *   ENOSYS        The kernel cannot wait for pidfds: before Linux 5.4.
  *
@@ -493,8 +496,9 @@ int pidfd_wait(int pidfd,
  *
  * A child that gets another user endangers the caller in no way: the caller stays as dumpable as it was, and a process
  * of the new user can read nothing of it.  If the caller has CAP_KILL, such a process can delay the call by a second
- * of stops that are seen, and the last steps by ten seconds whatever is seen.  Ambient capabilities of a caller that
- * is not root stay.
+ * of stops that are seen, and the last steps by ten seconds whatever is seen; but without limit in the file actions
+ * after POSIX_SPAWN_RESETIDS, if another thread takes the news of stops.  Ambient capabilities of a caller that is not
+ * root stay.
  *
  * PARAMETERS
  *   pidfd  As for pidfd_spawn; with PIDFD_SPAWN_KILL_ON_CLOSE not NULL.
@@ -522,8 +526,9 @@ int pidfd_wait(int pidfd,
  *                 asks for.
  *   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
  *   EMFILE, ENFILE
- *                 A change of the user by a dumpable caller, all of whose group IDs are the program's and which may
- *                 set no others, takes three descriptors more for a moment.
+ *                 A change of the user takes three descriptors more for a moment where the caller's memory has to be
+ *                 copied: for a dumpable caller, all of whose group IDs are the program's and which may set no others
+ *                 or whose user namespace has no others, and in a few sandboxes.
  *   From the child, with the number that the system call gave:
  *   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
  *                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing
@@ -535,7 +540,8 @@ int pidfd_wait(int pidfd,
  *   As pidfd_spawn.  Needs 12 KiB of stack (16 KiB on s390x, sparc64 and powerpc64 with big-endian numbers; 4 KiB
  *   more where the library has no instructions for the architecture; without optimisation 24 KiB).
  *   For as long as a call that changes the user lasts, other threads see the process as not dumpable, and a process
- *   that one of them forks stays so.
+ *   that one of them forks stays so.  Two copies of the library in one process (the archive or the crate in plugins)
+ *   do not know of each other's calls: of those that change the user, only one copy's may run at a time.
  *
  * ORIGIN
  *   This library's own.

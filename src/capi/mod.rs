@@ -233,7 +233,8 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 /// For a child of the caller it is waitid with P_PIDFD.  Where the process is no child, where its status was taken by
 /// a wait for any child, where SIGCHLD is ignored or PIDFD_SPAWN_AUTOREAP was given, it waits on the pidfd and gets the
 /// exit status from the kernel (Linux 6.15).  The kernel tells it when the process's parent has waited for it, so a
-/// zombie of another process counts as not yet ended for as long as its parent lets it lie.
+/// zombie of another process counts as not yet ended for as long as its parent lets it lie.  Of a process whose first
+/// thread ended before the others the kernel then tells the status of that thread.
 ///
 /// PARAMETERS
 ///   pidfd    A pidfd, from whatever source.
@@ -242,18 +243,20 @@ pub extern "C" fn pidfd_getpid(fd: c_int) -> pid_t {
 ///   options  WNOHANG: do not wait.  WNOWAIT: leave a child's status where it is.  WSTOPPED, WCONTINUED: tell as well
 ///            of a child that was stopped or continued; of another process that is not told.  WEXITED is implied.
 ///   usage    What the process has used, where waitid has news of a child; zeroes where nobody knows that any more;
-///            unchanged where there is nothing to tell.  May be NULL.
+///            unchanged where there is nothing to tell.  May be NULL.  It is written as the kernel does, in machine
+///            words; the header converts it for C programs with wider times, and nothing does so for Rust.
 ///
 /// RETURN VALUE
 ///   0, and errno as it was; with WNOHANG also if the process has not ended, and then si_signo and si_pid are 0.
 ///   On failure -1 with errno set, and *info and *usage are unchanged.
 ///
 /// ERRORS
-///   EINVAL        An option is unknown; looked at before the descriptor.
+///   EINVAL        An option is unknown; looked at before the descriptor.  Or the process is no child, and the limit on
+///                 descriptors is 0.
 ///   EBADF         The descriptor is negative, not open, or not a pidfd.
 ///   ECHILD        The process is no child, or its status was taken, and the kernel does not tell it: before Linux
 ///                 6.15, or because the process is out of sight in another PID namespace.
-///   EINTR         A signal handler ran.
+///   EINTR         A signal handler ran; with SA_RESTART only where the process is no child.
 ///   EAGAIN        The pidfd was opened with PIDFD_NONBLOCK, the process has not ended, and WNOHANG is not given.
 ///   ENOSYS        The kernel cannot wait for pidfds: before Linux 5.4.
 ///

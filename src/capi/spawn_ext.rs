@@ -8,12 +8,12 @@ use super::{or_error_number, pidfd_spawn, Arguments, Name};
 use crate::cancel;
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::SignalSet;
-use crate::libc_abi::{self, flag, Libc};
+use crate::libc_abi::{self, flag, Attributes, Libc};
 use crate::runtime::Runtime;
 use crate::spawn::extended;
 use crate::spawn::extended::args::*;
 use crate::spawn::{Program, SearchBuffer};
-use core::mem::MaybeUninit;
+use core::mem::{size_of, MaybeUninit};
 use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 
 /// Starts a program as pidfd_spawn does, and does before what programs otherwise fork for.
@@ -25,8 +25,9 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 ///
 /// A child that gets another user endangers the caller in no way: the caller stays as dumpable as it was, and a process
 /// of the new user can read nothing of it.  If the caller has CAP_KILL, such a process can delay the call by a second
-/// of stops that are seen, and the last steps by ten seconds whatever is seen.  Ambient capabilities of a caller that
-/// is not root stay.
+/// of stops that are seen, and the last steps by ten seconds whatever is seen; but without limit in the file actions
+/// after POSIX_SPAWN_RESETIDS, if another thread takes the news of stops.  Ambient capabilities of a caller that is not
+/// root stay.
 ///
 /// PARAMETERS
 ///   pidfd  As for pidfd_spawn; with PIDFD_SPAWN_KILL_ON_CLOSE not NULL.
@@ -54,8 +55,9 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 ///                 asks for.
 ///   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
 ///   EMFILE, ENFILE
-///                 A change of the user by a dumpable caller, all of whose group IDs are the program's and which may
-///                 set no others, takes three descriptors more for a moment.
+///                 A change of the user takes three descriptors more for a moment where the caller's memory has to be
+///                 copied: for a dumpable caller, all of whose group IDs are the program's and which may set no others
+///                 or whose user namespace has no others, and in a few sandboxes.
 ///   From the child, with the number that the system call gave:
 ///   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
 ///                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing
@@ -67,7 +69,8 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 ///   As pidfd_spawn.  Needs 12 KiB of stack (16 KiB on s390x, sparc64 and powerpc64 with big-endian numbers; 4 KiB
 ///   more where the library has no instructions for the architecture; without optimisation 24 KiB).
 ///   For as long as a call that changes the user lasts, other threads see the process as not dumpable, and a process
-///   that one of them forks stays so.
+///   that one of them forks stays so.  Two copies of the library in one process (the archive or the crate in plugins)
+///   do not know of each other's calls: of those that change the user, only one copy's may run at a time.
 ///
 /// ORIGIN
 ///   This library's own.
@@ -87,7 +90,13 @@ pub unsafe extern "C" fn pidfd_spawn_ext(
         if file.is_null() {
             return or_error_number(|| Err(Errno(libc::EINVAL)));
         }
-        return pidfd_spawn(pidfd, file, facts, attrp, argv, envp);
+        if attrp.is_null() || !Attributes::may_have(attrp.cast(), flag::RESETIDS) {
+            return pidfd_spawn(pidfd, file, facts, attrp, argv, envp);
+        }
+        // A change of the user.
+        let no_flags = 0_u64;
+        let args = (&no_flags as *const u64).cast();
+        return pidfd_spawn_ext(pidfd, file, facts, attrp, argv, envp, args, size_of::<u64>());
     }
     let arguments = Arguments { result: pidfd, name: file, actions: facts, attributes: attrp, argv, envp };
     or_error_number(|| {

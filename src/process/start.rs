@@ -40,6 +40,12 @@ impl Command {
             Prepared::new(self.stdout.as_ref().unwrap_or(stdout), libc::STDOUT_FILENO)?,
             Prepared::new(self.stderr.as_ref().unwrap_or(stderr), libc::STDERR_FILENO)?,
         ];
+        let is_replaced =
+            |fd: &OwnedFd| standard.get(fd.as_raw_fd() as usize).map_or(false, |own| own.action.is_some());
+        if self.inherited.iter().any(is_replaced) {
+            let complaint = "a descriptor to inherit has the number of a standard one that is said to be another";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, complaint));
+        }
         let exec_fd = self.exec_fd.as_ref().map(above_standard).transpose()?;
         let actions = self.actions(&standard);
         let args = self.additions(exec_fd.as_ref().map_or(-1, Held::number));
