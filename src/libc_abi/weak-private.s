@@ -1,5 +1,5 @@
-/* As weak.s, for the shared library alone: what these functions have in the libc is the version GLIBC_PRIVATE, which the
- * packages of programs must not ask for. */
+/* As weak.s, for the shared library alone: in the libc these functions have the version GLIBC_PRIVATE, which packages
+ * of programs must not ask for. */
 
 	.pushsection .data.rel.ro.libpidfd_spawn,"aw",%progbits
 	.balign 8

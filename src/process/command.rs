@@ -252,8 +252,8 @@ impl Command {
         self
     }
 
-    /// The child inherits this descriptor under its number, though it is close-on-exec here.  If that is the number of a
-    /// standard descriptor which is to be another, the start fails with `InvalidInput`.
+    /// The child inherits this descriptor under its number, though it is close-on-exec here.  If that is the number of
+    /// a standard descriptor which is to be another, the start fails with `InvalidInput`.
     ///
     /// ```
     /// # use pidfd_spawn::process::{Command, Stdio};

@@ -391,8 +391,8 @@ TEST (a_child_without_them_has_a_copy_of_the_memory)
   end_hostile (hostile);
 }
 
-/* The new user can neither trace the copy nor have it dump core, whatever the kernel makes of its flag: not when its IDs
-   are the copy's, and not for a moment before, for the effective one can be so from the beginning. */
+/* The new user can neither trace the copy nor have it dump core, whatever the kernel makes of its flag: not when its
+   IDs are the copy's, and not for a moment before, for the effective one can be so from the beginning. */
 static void
 hide_the_copy (void *kind)
 {

@@ -26,7 +26,7 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
 /// Everything that is asked for before the program is executed, in the order that the contract gives.
 unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     let (args, attributes) = (extension.args, &frame.request.attributes);
-    if let Some(change) = &extension.user_change {
+    if let Some(change) = extension.user_change {
         // The parent is not suspended: this tells it when the memory is its own again.
         process::set_tid_address(change.memory_is_used())?;
         change.try_new_group()?;
@@ -48,7 +48,7 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     if args.has(PIDFD_SPAWN_SETCTTY) {
         fd::set_controlling_terminal(visible(args.terminal, &frame.error_pipe)?)?;
     }
-    if let Some(change) = &extension.user_change {
+    if let Some(change) = extension.user_change {
         change.begin()?;
         if attributes.has(flag::RESETIDS) {
             change.expose(true);
@@ -94,7 +94,7 @@ const FLAGS_WITHOUT_STEPS: u64 = PIDFD_SPAWN_SEARCH
 
 unsafe fn set_credentials(extension: &Extension) -> Result<()> {
     let args = extension.args;
-    if let Some(change) = &extension.user_change {
+    if let Some(change) = extension.user_change {
         change.expose(false);
     }
     extension.hide_memory();
@@ -115,7 +115,7 @@ unsafe fn set_credentials(extension: &Extension) -> Result<()> {
 fn set_group_ids(extension: &Extension) -> Result<()> {
     let args = extension.args;
     let group = if args.has(PIDFD_SPAWN_SETGID) { Some(args.gid) } else { None };
-    match (&extension.user_change, group) {
+    match (extension.user_change, group) {
         (Some(change), group) => change.setgid(group),
         (None, Some(group)) => process::setgid(group),
         (None, None) => Ok(()),

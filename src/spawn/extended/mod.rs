@@ -33,7 +33,7 @@ pub struct Extension<'a> {
     caller: Option<pid_t>,
     /// Whether the child moves into its cgroup, rather than being born there.
     moves: Cell<bool>,
-    user_change: Option<UserChange>,
+    user_change: Option<&'a UserChange>,
     /// Whether the child's memory, shared or copied, is the caller's and nothing for the new user.
     hides_memory: bool,
 }
@@ -96,9 +96,9 @@ pub unsafe fn spawn(request: &Request, args: &pidfd_spawn_args, ignored: SignalS
     }
     let caller = if args.has(PIDFD_SPAWN_PDEATHSIG) { Some(process::getpid()) } else { None };
     let moves = Cell::new(false);
-    let mut extension = Extension { args, ignored, caller, moves, user_change: None, hides_memory: false };
+    let extension = Extension { args, ignored, caller, moves, user_change: None, hides_memory: false };
     if changes_user(args, attributes) {
-        user_change::spawn(request, &mut extension)
+        user_change::spawn(request, extension)
     } else {
         suspended(request, &extension)
     }

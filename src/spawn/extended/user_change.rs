@@ -165,10 +165,10 @@ struct Stack([u8; STACK_SIZE]);
 /// As `super::spawn`.
 #[cold]
 #[inline(never)]
-pub unsafe fn spawn(request: &Request, extension: &mut Extension) -> Result<Child> {
+pub unsafe fn spawn(request: &Request, extension: Extension) -> Result<Child> {
     let shares_memory = fallback::shares_memory()?;
     if shares_memory == Some(false) {
-        return super::suspended(request, extension);
+        return super::suspended(request, &extension);
     }
     // Given back last: a handler of the caller need not return.
     let blocked = signal::Blocked::all();
@@ -180,31 +180,31 @@ pub unsafe fn spawn(request: &Request, extension: &mut Extension) -> Result<Chil
     if shares_memory.is_none() || arch::CALLS_LIBC || !flag.can_be_given_back() {
         protection = Protection::Copy;
     }
-    extension.hides_memory = true;
+    let extension = Extension { hides_memory: true, ..extension };
     let saved_groups = match protection {
-        Protection::Copy => return copied(request, extension, &blocked, flag),
+        Protection::Copy => return copied(request, &extension, &blocked, flag),
         Protection::Unneeded => SavedGroups::default(),
         Protection::SavedGroups(groups) => groups,
     };
-    extension.user_change = Some(UserChange::new(saved_groups));
+    let change = UserChange::new(saved_groups);
+    let extension = Extension { user_change: Some(&change), ..extension };
     let is_refused = Cell::new(false);
     let result = by_either(
         request,
-        extension,
-        || beside_caller(request, extension, &blocked, true),
+        &extension,
+        || beside_caller(request, &extension, &blocked, true),
         || {
-            let made = beside_caller(request, extension, &blocked, false);
+            let made = beside_caller(request, &extension, &blocked, false);
             is_refused.set(matches!(made, Err(Errno(libc::ENOSYS))));
             made?
         },
     );
-    match extension.user_change.take() {
-        // An ID that the user namespace does not have, or a sandbox that refuses it.
-        Some(change) if change.unprotected.load(Ordering::Relaxed) => copied(request, extension, &blocked, flag),
-        // The children are to be in another time namespace: they share no memory, unless the caller is suspended.
-        _ if is_refused.get() => copied(request, extension, &blocked, flag),
-        _ => result,
+    // An ID that the user namespace does not have, or a sandbox that refuses it; or the children are to be in another
+    // time namespace: they share no memory, unless the caller is suspended.
+    if change.unprotected.load(Ordering::Relaxed) || is_refused.get() {
+        return copied(request, &Extension { user_change: None, ..extension }, &blocked, flag);
     }
+    result
 }
 
 unsafe fn copied(request: &Request, extension: &Extension, blocked: &signal::Blocked, flag: Kept) -> Result<Child> {
@@ -294,7 +294,7 @@ unsafe fn beside_caller(
 
 /// Waits until the child has left the memory, by its exec or its end.
 fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
-    let change = match &extension.user_change {
+    let change = match extension.user_change {
         Some(change) => change,
         None => return,
     };
