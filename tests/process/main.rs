@@ -367,6 +367,9 @@ fn descriptors_that_are_inherited() {
     assert_eq!(inherited(list().inherit(given(50))), [0, 1, 2, 20, 21, 40, 50]);
     assert_eq!(inherited(list().close_on_exec_from(21)), [0, 1, 2, 20]);
     assert_eq!(inherited(list().close_on_exec_from(3).inherit(given(50)).inherit(given(60))), [0, 1, 2, 50, 60]);
+    // One that has the number of another is not lost.
+    let standard = unsafe { OwnedFd::from_raw_fd(0) };
+    assert_eq!(error(list().stdin(Stdio::null()).inherit(standard)).kind(), ErrorKind::InvalidInput);
     // The standard descriptors are what was said.
     assert!(shell(": <&0 && : >&1 && : >&2").close_on_exec_from(0).status().unwrap().success());
     assert_eq!(error(list().close_on_exec_from(-1)).kind(), ErrorKind::InvalidInput);
