@@ -65,9 +65,7 @@ pub unsafe fn wait(pidfd: c_int, info: *mut SigInfo, options: c_int, usage: *mut
             continue;
         }
         name = Some(Name { pid: news.pid, user: news.user });
-        if news.is_of_exit() {
-            seen = Some(news);
-        }
+        seen = news.exit_status();
         match take(pidfd, info, options, usage) {
             Ok(true) => return Ok(()),
             // Another thread was faster.
@@ -76,10 +74,12 @@ pub unsafe fn wait(pidfd: c_int, info: *mut SigInfo, options: c_int, usage: *mut
             Err(error) => return Err(error),
         }
     }
-    let news = match seen {
-        Some(news) => news,
-        None => news_of_other(pidfd, name, options & libc::WNOHANG != 0)?,
+    let name = name.or_else(|| name_of(pidfd)).unwrap_or(Name { pid: 0, user: 0 });
+    let status = match seen {
+        None => status_of_other(pidfd, options & libc::WNOHANG != 0)?,
+        seen => seen,
     };
+    let news = status.map_or_else(SigInfo::new, |status| SigInfo::of_exit(name.pid, name.user, status));
     if news.signal != 0 && !usage.is_null() {
         Usage::clear(usage);
     }
@@ -125,15 +125,6 @@ fn name_of(pidfd: c_int) -> Option<Name> {
     }
     let info = fd::pidfd_info(pidfd, PIDFD_INFO_PID | PIDFD_INFO_CREDS).ok()?;
     Some(Name { pid: info.pid as c_int, user: info.ruid })
-}
-
-/// What a process that is not ours to wait for has to tell.
-fn news_of_other(pidfd: c_int, name: Option<Name>, at_once: bool) -> Result<SigInfo> {
-    let name = name.or_else(|| name_of(pidfd)).unwrap_or(Name { pid: 0, user: 0 });
-    Ok(match status_of_other(pidfd, at_once)? {
-        Some(status) => SigInfo::of_exit(name.pid, name.user, status),
-        None => SigInfo::new(),
-    })
 }
 
 /// The exit status of a process that is not ours to wait for: None while its parent has not taken it.

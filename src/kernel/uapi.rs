@@ -95,12 +95,7 @@ impl SigInfo {
         SigInfo { signal: libc::SIGCHLD, code, pid, user, status, ..Self::new() }
     }
 
-    pub fn is_of_exit(&self) -> bool {
-        matches!(self.code, libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED)
-    }
-
     /// The status as wait gives it, of a process that has ended.
-    #[cfg(feature = "std")]
     pub const fn exit_status(&self) -> Option<c_int> {
         match self.code {
             libc::CLD_EXITED => Some((self.status & 0xff) << 8),
