@@ -127,7 +127,7 @@ static void
 without_select (void)
 {
   refuse_call (SYS_pselect6, EPERM);
-  refuse_call (413 /* pselect6_time64 */, EPERM);
+  refuse_call (FIRST_CALL + 413 /* pselect6_time64 */, EPERM);
 }
 
 static void

@@ -504,7 +504,7 @@ TEST (the_stack_that_a_spawn_needs_without_clone3)
 TEST (the_stack_that_a_spawn_needs_without_close_range)
 {
   prepare ();
-  refuse_call (436 /* close_range */, ENOSYS);
+  refuse_call (SYS_close_range, ENOSYS);
   each_spawn (check_spawn_need);
   each_spawn_ext (check_spawn_need, true);
 }
