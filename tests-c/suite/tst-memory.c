@@ -164,8 +164,10 @@ thread_pointer (void)
 
 /* What a called function may write of its caller's frame: there it saves registers, by the rules
    of the architecture. */
-#if defined __powerpc64__
+#if defined __powerpc64__ && _CALL_ELF == 2
 enum { CALLEES_PART = 32 };
+#elif defined __powerpc64__
+enum { CALLEES_PART = 112 };
 #elif defined __powerpc__
 enum { CALLEES_PART = 8 };
 #elif defined __s390x__
