@@ -314,6 +314,9 @@ TEST_LEAVING (high_numbers_below_a_limit_of_very_many)
    are quickly done. */
 TEST_LEAVING (high_numbers_without_memory)
 {
+# ifdef __s390x__
+  SKIP ("a filter cannot tell one mmap from another here, where it has one argument, a pointer");
+# endif
   allow_high_numbers ();
   CHECK_EQ (dup2 (0, 3000), 3000);
   limit_to (1024, 4096);
