@@ -4,6 +4,7 @@
  * and what takes its time without anybody's ill will is left in peace. */
 
 #include "credentials.h"
+#include "sysctl.h"
 
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -414,13 +415,10 @@ TEST (a_copy_of_the_memory_is_hidden)
   CHECK_EQ (in_fork (hide_the_copy, (void *) &kinds[COPIED]), 0);
 }
 
-static void
-set_sysctl (char value)
+static bool
+change_users (void)
 {
-  int fd = open ("/proc/sys/fs/suid_dumpable", O_WRONLY | O_CLOEXEC);
-  if (fd < 0 || write (fd, &value, 1) != 1)
-    SKIP ("fs.suid_dumpable cannot be set: %s", strerror (errno));
-  close (fd);
+  return become (0, USER, 0) && become (0, 0, 0);
 }
 
 /* Such a flag permits core dumps, and nobody but the kernel can give it back. */
@@ -428,15 +426,8 @@ static void
 share_no_memory (void *unused)
 {
   (void) unused;
-  char before = '0';
-  int fd = open ("/proc/sys/fs/suid_dumpable", O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || read (fd, &before, 1) != 1)
-    SKIP ("fs.suid_dumpable cannot be read: %s", strerror (errno));
-  close (fd);
-  set_sysctl ('2');
-  bool changed = become (0, USER, 0) && become (0, 0, 0);
-  set_sysctl (before);
-  CHECK (changed);
+  if (!with_setting ("/proc/sys/fs/suid_dumpable", "2", change_users))
+    SKIP ("fs.suid_dumpable cannot be set: %s", strerror (errno));
   CHECK_EQ (dumpable (), 2);
   struct notified_call exec;
   struct call call;
