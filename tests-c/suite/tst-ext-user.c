@@ -547,10 +547,15 @@ start_in_user_namespace (void *unused)
   CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
                        ARGS (.flags = PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID, .uid = 0, .gid = 0)), 0);
   CHECK_EXIT (pidfd, 0);
-  /* The saved group ID that would protect the caller is unknown as well; that has to be found before any action. */
+  /* An unknown one that is asked for is not tried a second time, after actions that were done already. */
   posix_spawn_file_actions_t actions;
+  char *once = test_path ("once");
   CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
-  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, test_path ("once"), O_WRONLY | O_CREAT | O_EXCL, 0600), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, once, O_WRONLY | O_CREAT | O_EXCL, 0600), 0);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", &actions, NULL, sleep_argv (),
+                              ARGS (.flags = PIDFD_SPAWN_SETGID, .gid = GROUP)), EINVAL);
+  CHECK (unlink (once) == 0 || errno == ENOENT);
+  /* The saved group ID that would protect the caller is unknown as well; that has to be found before any action. */
   CHECK_EQ (spawn_ext (&pidfd, "/bin/true", &actions, NULL, sleep_argv (),
                        ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = 0)), 0);
   CHECK_EXIT (pidfd, 0);
