@@ -414,15 +414,21 @@ static void
 hide_the_copy (void *kind)
 {
   (*(void (**) (void)) kind) ();
-  struct notified_call hiding;
+  struct notified_call step;
   struct call call;
-  int listener = LISTEN ({ .call = SYS_prctl, .argument = 1, .bits = ALL_BITS, .value = 0, .action = FILTER_NOTIFY });
+  int listener = LISTEN ({ SYS_prctl, 1, ALL_BITS, 0, FILTER_NOTIFY },
+                         { .call = SYS_execve, .action = FILTER_NOTIFY });
   begin_call (&call, NULL, NULL, ARGS (TO_THIRD_USER));
-  do
-    CHECK (receive_call (listener, &hiding) && continue_call (listener, &hiding));
-  while (hiding.arguments[0] != PR_SET_DUMPABLE);
-  CHECK (hiding.pid != getpid ());
-  check_status (hiding.pid, "Uid", four (THIRD_USER, THIRD_USER, THIRD_USER));
+  for (int changed = 0; changed < 2; changed++)
+    {
+      while (receive_call (listener, &step) && step.arguments[0] == PR_GET_DUMPABLE)
+        CHECK (continue_call (listener, &step));
+      CHECK_EQ (step.arguments[0], PR_SET_DUMPABLE);
+      check_status (step.pid, "Uid", changed ? four (THIRD_USER, THIRD_USER, THIRD_USER)
+                                             : four (USER, OTHER_USER, THIRD_USER));
+      CHECK (continue_call (listener, &step));
+    }
+  CHECK (receive_call (listener, &step) && continue_call (listener, &step));
   CHECK_EXIT (pidfd_of_call (&call), 0);
 }
 
@@ -430,6 +436,37 @@ TEST (a_copy_of_the_memory_is_hidden)
 {
   need_users ();
   CHECK_EQ (in_fork (hide_the_copy, (void *) &kinds[COPIED]), 0);
+}
+
+/* The kernel leaves the flag, because the effective user stays. */
+static void
+hide_from_the_effective_user (void *unused)
+{
+  (void) unused;
+  CHECK (become (0, USER, 0) && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  struct notified_call step;
+  struct call call;
+  int listener = LISTEN ({ .call = SETRESUID, .action = FILTER_NOTIFY },
+                         { .call = SYS_execve, .action = FILTER_NOTIFY });
+  begin_call (&call, NULL, NULL, ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER));
+  for (int changed = 0; changed < 2; changed++)
+    {
+      /* Root's are the files there of a process that is not dumpable. */
+      struct stat status;
+      CHECK (receive_call (listener, &step));
+      CHECK (stat (format ("/proc/%d/status", (int) step.pid), &status) == 0);
+      CHECK_EQ (status.st_uid, 0);
+      check_status (step.pid, "Uid", changed ? four (USER, USER, USER) : four (0, USER, 0));
+      CHECK_EQ (dumpable (), 1);
+      CHECK (continue_call (listener, &step));
+    }
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+}
+
+TEST (a_copy_of_the_memory_is_hidden_before_its_user_changes)
+{
+  need_users ();
+  CHECK_EQ (in_fork (hide_from_the_effective_user, NULL), 0);
 }
 
 static bool
