@@ -88,12 +88,7 @@ pub unsafe fn posix_spawn(arguments: &Arguments) -> c_int {
 /// posix_spawnp.
 pub unsafe fn posix_spawnp(arguments: &Arguments) -> c_int {
     match arguments.takes(&runtime::POSIX_SPAWNP) {
-        Ok(abi) => {
-            let mut room = MaybeUninit::uninit();
-            let buffer = SearchBuffer::in_place(&mut room);
-            let path = abi.search_path();
-            arguments.spawn_in_cgroup(abi, Program::Search { name: arguments.name, path, buffer })
-        }
+        Ok(abi) => arguments.search_in_cgroup(abi),
         Err(result) => result,
     }
 }
@@ -113,6 +108,15 @@ impl Arguments {
                 (None, None) => Err(libc::ENOSYS),
             },
         }
+    }
+
+    /// Not inlined, so that what is passed on does not take the buffer's room on the stack.
+    #[inline(never)]
+    unsafe fn search_in_cgroup(&self, abi: Libc) -> c_int {
+        let mut room = MaybeUninit::uninit();
+        let buffer = SearchBuffer::in_place(&mut room);
+        let path = abi.search_path();
+        self.spawn_in_cgroup(abi, Program::Search { name: self.name, path, buffer })
     }
 
     unsafe fn spawn_in_cgroup(&self, abi: Libc, program: Program) -> c_int {
