@@ -4,6 +4,7 @@
  * and sends back the result in which the numbers that must differ (process IDs, inodes, folders) have names. */
 
 #include "differential.h"
+#include "numbers.h"
 #include "procfs.h"
 #include "seccomp.h"
 
@@ -14,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -352,7 +352,7 @@ serve (enum implementation implementation, const char *library, const char *fold
   if (shared == MAP_FAILED)
     die ("mmap");
   int cgroup = open_cgroup ();
-  const struct filter_rule rule = { .call = 435 /* clone3 */, .action = FILTER_ERROR (ENOSYS) };
+  const struct filter_rule rule = { .call = SYS_clone3, .action = FILTER_ERROR (ENOSYS) };
   if (!find_functions (implementation, library) || (without_clone3 && install_filter (&rule, 1, FILTER_PLAIN) != 0))
     return 1;
   if (implementation == EXTENDED)

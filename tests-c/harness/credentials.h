@@ -138,7 +138,7 @@ stay_root (void)
 }
 
 __attribute__ ((unused)) static void (*const kinds[]) (void) = { stay_root, become_several_groups, become_several };
-enum { KINDS = sizeof kinds / sizeof *kinds, COPIED = KINDS - 1 /* whose memory is */ };
+enum { ROOT, SEVERAL_GROUPS, COPIED /* whose memory is */, KINDS };
 
 /* Root whose memory is copied all the same, and who may send the child signals. */
 static inline void

@@ -233,7 +233,7 @@ sigset_t signal_set (const int signals[]);
 #define SIGNALS(...) signal_set ((const int[]) { __VA_ARGS__, 0 })
 
 /* What the running thread may do, by the numbers of capabilities(7). */
-enum { HAVE_SETGID = 6, HAVE_NET_RAW = 13 };
+enum { HAVE_SETGID = 6, HAVE_NET_RAW = 13, HAVE_SYS_RESOURCE = 24 };
 bool has_capability (int number);
 
 /* Skips the test unless it runs as root, and as one that may become another user. */

@@ -7,6 +7,8 @@
 
 #if HAVE_LIBRARY && !defined NO_CLOSEFROM
 
+# include "sysctl.h"
+
 # include <sys/uio.h>
 
 /* The numbers below the first argument are open, the others are not. */
@@ -127,7 +129,7 @@ static void
 without_select (void)
 {
   refuse_call (SYS_pselect6, EPERM);
-  refuse_call (413 /* pselect6_time64 */, EPERM);
+  refuse_call (FIRST_CALL + 413 /* pselect6_time64 */, EPERM);
 }
 
 static void
@@ -176,34 +178,22 @@ TEST_LEAVING (by_trying_the_numbers_without_the_limits)
 
 /* ---- A limit of a thousand million ---- */
 
-# define NR_OPEN "/proc/sys/fs/nr_open"
 enum { VERY_MANY = 1000000000 };
+
+static bool
+limit_to_very_many (void)
+{
+  struct rlimit limit = { 20000, VERY_MANY };
+  return setrlimit (RLIMIT_NOFILE, &limit) == 0;
+}
 
 /* Where the system allows less, it is made to allow it for the one call: the limit stays. */
 static bool
 really_limit_to_very_many (void)
 {
-  struct rlimit limit;
-  CHECK (getrlimit (RLIMIT_NOFILE, &limit) == 0);
-  limit.rlim_max++;
-  char *before = read_file (NR_OPEN);
-  if (limit.rlim_max <= (rlim_t) atol (before) && setrlimit (RLIMIT_NOFILE, &limit) != 0)
-    return false;
-  limit = (struct rlimit) { 20000, VERY_MANY };
-  int fd = -1;
-  if (atol (before) < VERY_MANY)
-    {
-      fd = open (NR_OPEN, O_WRONLY | O_CLOEXEC);
-      if (fd >= 0)
-        (void) !write (fd, "1073741816", 10);
-    }
-  bool done = setrlimit (RLIMIT_NOFILE, &limit) == 0;
-  if (fd >= 0)
-    {
-      CHECK_EQ (pwrite (fd, before, strlen (before), 0), (long long) strlen (before));
-      CHECK (close (fd) == 0);
-    }
-  return done;
+  return limit_to_very_many ()
+         || (has_capability (HAVE_SYS_RESOURCE)
+             && with_setting ("/proc/sys/fs/nr_open", "1073741816", limit_to_very_many));
 }
 
 static volatile int listener = -1;
@@ -314,6 +304,9 @@ TEST_LEAVING (high_numbers_below_a_limit_of_very_many)
    are quickly done. */
 TEST_LEAVING (high_numbers_without_memory)
 {
+# ifdef __s390x__
+  SKIP ("a filter cannot tell one mmap from another here, where it has one argument, a pointer");
+# endif
   allow_high_numbers ();
   CHECK_EQ (dup2 (0, 3000), 3000);
   limit_to (1024, 4096);

@@ -255,7 +255,7 @@ static void
 without_poll (void)
 {
   refuse_call (SYS_ppoll, EPERM);
-  refuse_call (414 /* ppoll_time64 */, EPERM);
+  refuse_call (FIRST_CALL + 414 /* ppoll_time64 */, EPERM);
 #ifdef SYS_poll
   refuse_call (SYS_poll, EPERM);
 #endif
@@ -265,7 +265,7 @@ static void
 without_select (void)
 {
   refuse_call (SYS_pselect6, EPERM);
-  refuse_call (413 /* pselect6_time64 */, EPERM);
+  refuse_call (FIRST_CALL + 413 /* pselect6_time64 */, EPERM);
 }
 
 static void

@@ -331,6 +331,30 @@ TEST (resetids_with_another_user_or_group_alone)
     CHECK_EQ (in_fork (reset_one_kind, &(bool) { kind }), 0);
 }
 
+static void
+ask_for_groups (void *flag)
+{
+  posix_spawnattr_t attributes;
+  set_reset_ids (&attributes);
+  CHECK (syscall (SETGROUPS, 0, NULL) == 0 && become_group (GROUP, GROUP, GROUP) && become (USER, 0, 0));
+  CHECK (prctl (PR_SET_DUMPABLE, *(int *) flag, 0, 0, 0) == 0);
+  for (gid_t gid = 0; gid < 3; gid++)
+    CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, &attributes, sleep_argv (),
+                                ARGS (.flags = PIDFD_SPAWN_SETGID, .gid = gid)), EPERM);
+  struct program program = start (&attributes, ARGS (.flags = PIDFD_SPAWN_SETGID, .gid = GROUP));
+  check_status (program.pid, "Gid", four (GROUP, GROUP, GROUP));
+  end_of (&program);
+  CHECK_EQ (dumpable (), *(int *) flag);
+}
+
+/* The real user may not have them, whatever saved group ID protects the caller. */
+TEST (after_resetids_another_group_is_EPERM)
+{
+  need_users ();
+  for (int flag = 0; flag < 2; flag++)
+    CHECK_EQ (in_fork (ask_for_groups, &flag), 0);
+}
+
 /* Programs that give more than their caller has: with the set-user-ID bit, or with capabilities. */
 
 static char *
@@ -523,10 +547,15 @@ start_in_user_namespace (void *unused)
   CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
                        ARGS (.flags = PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID, .uid = 0, .gid = 0)), 0);
   CHECK_EXIT (pidfd, 0);
-  /* The saved group ID that would protect the caller is unknown as well; that has to be found before any action. */
+  /* An unknown one that is asked for is not tried a second time, after actions that were done already. */
   posix_spawn_file_actions_t actions;
+  char *once = test_path ("once");
   CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
-  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, test_path ("once"), O_WRONLY | O_CREAT | O_EXCL, 0600), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, once, O_WRONLY | O_CREAT | O_EXCL, 0600), 0);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", &actions, NULL, sleep_argv (),
+                              ARGS (.flags = PIDFD_SPAWN_SETGID, .gid = GROUP)), EINVAL);
+  CHECK (unlink (once) == 0 || errno == ENOENT);
+  /* The saved group ID that would protect the caller is unknown as well; that has to be found before any action. */
   CHECK_EQ (spawn_ext (&pidfd, "/bin/true", &actions, NULL, sleep_argv (),
                        ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = 0)), 0);
   CHECK_EXIT (pidfd, 0);

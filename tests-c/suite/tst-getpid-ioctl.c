@@ -230,9 +230,9 @@ TEST (a_number_that_fdinfo_keeps_is_not_the_answer)
   CHECK (pidfd >= 0);
   filter_the_ioctl (FILTER_ERROR (ENOTTY));
   CHECK_EQ (pidfd_getpid (pidfd), getpid ());
-  refuse_call (424 /* pidfd_send_signal */, EPERM);
+  refuse_call (SYS_pidfd_send_signal, EPERM);
   CHECK_EQ (pidfd_getpid (pidfd), getpid ());
-  refuse_call (424, ESRCH);
+  refuse_call (SYS_pidfd_send_signal, ESRCH);
   CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
   CHECK (close (pidfd) == 0);
 }

@@ -23,6 +23,8 @@ enum { NEED_SPAWN = 3072, NEED_SPAWN_EXT = 16384 };
 enum { NEED_SPAWN = 2048, NEED_SPAWN_EXT = 12288 };
 #endif
 enum { NEED_SPAWNP = NEED_SPAWN + 4096, NEED_FORK = 2048, NEED_GETPID = 2048, NEED_BESIDES = 4096 };
+/* The need of a call that is passed on to the libc, besides the libc's own. */
+enum { NEED_PASSED_ON = NEED_SPAWN / 4 };
 
 enum {
   STACK = 256 * 1024,
@@ -164,8 +166,10 @@ thread_pointer (void)
 
 /* What a called function may write of its caller's frame: there it saves registers, by the rules
    of the architecture. */
-#if defined __powerpc64__
+#if defined __powerpc64__ && _CALL_ELF == 2
 enum { CALLEES_PART = 32 };
+#elif defined __powerpc64__
+enum { CALLEES_PART = 112 };
 #elif defined __powerpc__
 enum { CALLEES_PART = 8 };
 #elif defined __s390x__
@@ -504,9 +508,36 @@ TEST (the_stack_that_a_spawn_needs_without_clone3)
 TEST (the_stack_that_a_spawn_needs_without_close_range)
 {
   prepare ();
-  refuse_call (436 /* close_range */, ENOSYS);
+  refuse_call (SYS_close_range, ENOSYS);
   each_spawn (check_spawn_need);
   each_spawn_ext (check_spawn_need, true);
+}
+
+static __typeof__ (posix_spawnp) *spawnp;
+
+static void
+call_posix_spawnp (void)
+{
+  pid_t pid;
+  books->result = spawnp (&pid, name, actions, attributes, argv_4, environ);
+}
+
+/* Whose place the shared library takes, also in programs that know nothing of it. */
+TEST (the_stack_that_posix_spawnp_needs)
+{
+  prepare ();
+  void *libc = dlopen ("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+  if (!libc || !(*(void **) &spawnp = dlsym (libc, "posix_spawnp")))
+    SKIP ("the libc's own posix_spawnp is not found");
+  name = "no-such-program";
+  make_twice (false, call_posix_spawnp, ENOENT);
+  long libcs = books->need;
+  spawnp = posix_spawnp;
+  make_twice (false, call_posix_spawnp, ENOENT);
+  print_need ("posix_spawnp, besides the libc's", books->need - libcs, NEED_PASSED_ON);
+  CHECK (libcs > UNPAINTED / 2);
+  if (books->need > libcs + NEED_PASSED_ON)
+    FAIL ("posix_spawnp needs %ld bytes of stack, the libc's own %ld", books->need, libcs);
 }
 
 TEST (the_stack_that_a_fork_needs)

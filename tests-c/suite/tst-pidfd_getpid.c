@@ -629,6 +629,18 @@ TEST (without_the_ioctl_no_free_descriptor_is_EMFILE)
   stop_idler (idler);
 }
 
+/* What the kernel says when the whole system has no file left, or no memory. */
+TEST (without_the_ioctl_no_free_file_is_ENFILE)
+{
+  refuse_ioctl (ENOTTY);
+  struct idler idler = start_idler ();
+  refuse_call (SYS_openat, ENOMEM);
+  CHECK_ERRNO (pidfd_getpid (idler.pidfd), ENOMEM);
+  refuse_call (SYS_openat, ENFILE);
+  CHECK_ERRNO (pidfd_getpid (idler.pidfd), ENFILE);
+  stop_idler (idler);
+}
+
 static void
 ask_in_vain (void)
 {

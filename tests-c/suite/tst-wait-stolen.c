@@ -58,6 +58,35 @@ TEST (a_nonblocking_pidfd_tells_it_too)
   end_of (&child);
 }
 
+/* As if somebody else took it after it was seen, when the call is about to. */
+TEST (a_status_that_was_seen_is_told)
+{
+  uid_t user = getuid ();
+  if (user == 0)
+    {
+      need_users ();
+      user = USER;
+    }
+  struct process exits = start_as (7, user, user), dies = start_as (-SIGTERM, user, user);
+  struct told exit = { CLD_EXITED, 7, exits.pid, user, UNUSED };
+  struct told death = { CLD_KILLED, SIGTERM, dies.pid, user, UNUSED };
+  let_go (&exits);
+  let_go (&dies);
+  await_end (exits.pidfd);
+  await_end (dies.pidfd);
+  SET_FILTER ({ SYS_waitid, 3, WNOWAIT, 0, FILTER_ERROR (ECHILD) });
+  check_told (exits.pidfd, WNOHANG, &exit);
+  check_told (dies.pidfd, WNOHANG, &death);
+  /* Nor is the kernel asked what it knows of a process that is gone. */
+  filter_the_ioctl (FILTER_ERROR (ENOTTY));
+  check_told (exits.pidfd, 0, &exit);
+  check_told (dies.pidfd, 0, &death);
+  CHECK_EQ (waitpid (exits.pid, NULL, 0), exits.pid);
+  CHECK_EQ (waitpid (dies.pid, NULL, 0), dies.pid);
+  end_of (&exits);
+  end_of (&dies);
+}
+
 /* Threads that take whatever status there is. */
 
 static volatile bool enough;
