@@ -51,7 +51,8 @@ program() {
   cat man?/* | sed -n "/^\\.\\\\\" SRC BEGIN ($name\\.c)/,/^\\.\\\\\" SRC END/p" |
     sed -e '/^\./d' -e 's/^\\&//' -e 's/\\\[aq\]/'\''/g; s/\\\[ha\]/^/g; s/\\\[ti\]/~/g; s/\\\[ga\]/`/g' \
       -e 's/\\-/-/g' -e 's/\\e/\\/g' >"$name.c"
-  "${CC:-cc}" -std=gnu11 -O2 -fPIE -pie -Wall -Wextra -Werror -I"$build/include" \
+  # shellcheck disable=SC2086 # CC may have arguments
+  ${CC:-cc} -std=gnu11 -O2 -fPIE -pie -Wall -Wextra -Werror -I"$build/include" \
     -o "$name" "$name.c" "$@"
 }
 

@@ -14,7 +14,7 @@ from results import Results, Tally
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
-CARGO = os.environ.get("CARGO") or "cargo"
+CARGO = (os.environ.get("CARGO") or "cargo").split()
 VERSION = re.search(r"^VERSION := (.*)$", (TOP / "Makefile").read_text(), re.MULTILINE)[1]
 
 
@@ -148,7 +148,7 @@ def vendored(folder, manifest="Cargo.toml", core=None):
     library those too that cargo looks for to build core.
     """
     (folder / ".cargo").mkdir(parents=True, exist_ok=True)
-    command = ["env", "RUSTC_BOOTSTRAP=1", CARGO] if core else [CARGO]
+    command = ["env", "RUSTC_BOOTSTRAP=1", *CARGO] if core else CARGO
     status, text = run(*command, "vendor", "--locked", "--manifest-path", manifest, *(["--sync", core] if core else []),
                        folder / "vendor", log=f"{folder}.log")
     if status:
