@@ -116,7 +116,7 @@ run_program() {
   linked_program pidfd_spawn
   run_program 'Exit status 3' 0 ./pidfd_spawn 20 output sh -c 'echo out; exit 3'
   run_program out 0 cat output
-  run_program 'Time is over
+  run_program 'Time is over, or a signal has arrived
 Killed by signal 9' 0 ./pidfd_spawn 1 output sleep 60
   run_program '*no-such-program: No such file*' 1 ./pidfd_spawn 1 output no-such-program
 }
