@@ -178,7 +178,7 @@ class Check:
     def guard(self):
         """What the calls cost, as tests-c/guard writes it down."""
         log = self.tests / "guard.log"
-        status, text = self.make("build/guard/guard", "build/guard/driver", log=log)
+        status, text = self.make("build/guard/guard", "build/guard/driver", "build/tests/has-clone3", log=log)
         if status == 0:
             _, text = chroot_run(self.root, self.tests, "env", f"GUARD_ARCH={self.arch}", "scripts/tap",
                                  "tests-c/guard/run", "build/guard", self.arguments.guards, log=log)
