@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-from results import Results, Tally
+from results import Results, Tally, last_line
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
@@ -56,10 +56,6 @@ def said(*command, **options):
         return (run(*command, **options)[1].splitlines() or [""])[0].strip()
     except OSError:
         return ""
-
-
-def last_line(text):
-    return (text.strip().splitlines() or [""])[-1]
 
 
 def complaint(text):
@@ -179,13 +175,13 @@ def suite(results, environment, label, place, folder, compiler, mode, *programs,
     command = ("scripts/tap", "tests-c/environments/matrix/suite", compiler, mode, *programs)
     log = folder / f"{label.split(',')[0].replace(' ', '-')}.log"
     if place is None:
-        _, text = run(*command, cwd=folder, log=log, **options)
+        status, text = run(*command, cwd=folder, log=log, **options)
     else:
         # Nothing of the environment gets there by itself.
-        _, text = chroot_run(place, folder, "env", "TEST_QUICK=1", *command, log=log, **options)
+        status, text = chroot_run(place, folder, "env", "TEST_QUICK=1", *command, log=log, **options)
     for line in re.findall(r"^# bound: .*$", text, re.MULTILINE):
         print(line)
-    results.counted(environment, label, Tally(text))
+    results.counted(environment, label, Tally(text, status))
 
 
 def side_by_side(area, names, check, jobs):

@@ -175,7 +175,8 @@ def natively(results, modes):
         programs = [PROGRAM[mode]] if mode in PROGRAM else [
             source.stem for source in sorted((TOP / "tests-c/suite").glob("tst-*.c"))]
         programs = [folder_of(mode) / program for program in programs if (folder_of(mode) / program).exists()]
-        tally.add(Tally(run("tests-c/suite/run", BUILD / "lib/libpidfd_spawn.so", *programs)[1]))
+        status, text = run("tests-c/suite/run", BUILD / "lib/libpidfd_spawn.so", *programs)
+        tally.add(Tally(text, status))
         results.counted(name, label, tally)
 
 
