@@ -163,7 +163,8 @@ def machines(modes, limit, patterns):
         if said("uname", "-m") != "x86_64":
             raise Unavailable(f"not on {said('uname', '-m')} yet")
         places.require("qemu-system-x86_64", "busybox", "cpio")
-    except Unavailable as why:
+    except Unavailable as error:
+        why = str(error)
         return lambda results, name: [results.unavailable(f"Linux {name}", label, why) for label in labels.values()]
     make_initramfs(modes, patterns)
     return lambda results, name: in_machine(results, name, labels, limit)
