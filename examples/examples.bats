@@ -262,7 +262,7 @@ is_gone() {
 @test "run-as: killed, and the program with it" {
   local runner as=()
   [ "$(id -u)" != 0 ] || as=(-u nobody)
-  : >program && chmod 666 program
+  : >program && chmod 666 program && chmod 755 .
   # shellcheck disable=SC2016 # for the inner shell
   started "$examples/run-as" "${as[@]}" sh -c 'echo $$ >program; exec sleep 300'
   kill -KILL "$runner"
