@@ -10,6 +10,11 @@ export WERROR
 # What is loaded of the shared library, in bytes.  Empty: what our compilers need for that architecture.
 SIZE_LIMIT ?=
 
+OTHER_TMPDIR := $(shell scripts/tmpdir)
+ifneq ($(OTHER_TMPDIR),)
+export TMPDIR := $(OTHER_TMPDIR)
+endif
+
 LIB := build/lib
 SO := $(LIB)/libpidfd_spawn.so
 ARCHIVE := $(LIB)/libpidfd_spawn.a

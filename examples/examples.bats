@@ -61,7 +61,6 @@ in_time() {
   expect 3 '' '' sh -c "trap '' CHLD; exec \"\$@\"" sh "$examples/run-with-timeout" 20 sh -c 'exit 3'
 }
 
-# The first ends last, and comes first all the same.
 worker() {
   cat >worker <<'END'
 #!/bin/sh
@@ -73,12 +72,22 @@ END
 }
 
 @test "parallel-map: the results are in order, the workers run at the same time" {
-  worker
-  in_time 9 24 expect 0 "slept 0.9
+  cat >together <<'END'
+#!/bin/sh
+echo start >>log
+while [ -e log ] && [ "$(grep -c start log)" -lt 4 ]; do sleep 0.05; done
+sleep "$1"
+echo "slept $1"
+echo end >>log
+END
+  chmod +x together
+  # The first ends last, and comes first all the same.
+  expect 0 "slept 0.9
 slept 0.6
 slept 0.3
 slept 0.1
-slept 0.8" '' "$examples/parallel-map" 4 ./worker 0.9 0.6 0.3 0.1 0.8
+slept 0.8" '' "$examples/parallel-map" 4 ./together 0.9 0.6 0.3 0.1 0.8
+  diff <(printf '%s\n' start start start start end) <(head -n 5 log)
 }
 
 @test "parallel-map: a worker that fails is reported" {
@@ -253,7 +262,7 @@ is_gone() {
 @test "run-as: killed, and the program with it" {
   local runner as=()
   [ "$(id -u)" != 0 ] || as=(-u nobody)
-  : >program && chmod 666 program
+  : >program && chmod 666 program && chmod 755 .
   # shellcheck disable=SC2016 # for the inner shell
   started "$examples/run-as" "${as[@]}" sh -c 'echo $$ >program; exec sleep 300'
   kill -KILL "$runner"
@@ -296,8 +305,20 @@ rust_event_loop() {
 }
 
 @test "rust-event-loop: in the order in which they end" {
-  rust_event_loop 0 'sleep 0.1: status 0
-sleep 0.4: status 0' 'sleep 0.4' 'sleep 0.1'
+  # The one ends when the other has been waited for, however long that takes.
+  cat >early <<'END'
+#!/bin/sh
+trap '' TERM
+echo $$ >pid
+END
+  cat >late <<'END'
+#!/bin/sh
+trap '' TERM
+while [ -e late ] && { [ ! -s pid ] || kill -0 "$(cat pid)"; }; do sleep 0.05; done 2>/dev/null
+END
+  chmod +x early late
+  rust_event_loop 0 './early: status 0
+./late: status 0' ./late ./early
 }
 
 @test "rust-event-loop: one that fails, one that runs for too long" {

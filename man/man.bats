@@ -51,7 +51,8 @@ program() {
   cat man?/* | sed -n "/^\\.\\\\\" SRC BEGIN ($name\\.c)/,/^\\.\\\\\" SRC END/p" |
     sed -e '/^\./d' -e 's/^\\&//' -e 's/\\\[aq\]/'\''/g; s/\\\[ha\]/^/g; s/\\\[ti\]/~/g; s/\\\[ga\]/`/g' \
       -e 's/\\-/-/g' -e 's/\\e/\\/g' >"$name.c"
-  "${CC:-cc}" -std=gnu11 -O2 -fPIE -pie -Wall -Wextra -Werror -I"$build/include" \
+  # shellcheck disable=SC2086 # CC may have arguments
+  ${CC:-cc} -std=gnu11 -O2 -fPIE -pie -Wall -Wextra -Werror -I"$build/include" \
     -o "$name" "$name.c" "$@"
 }
 
@@ -115,7 +116,7 @@ run_program() {
   linked_program pidfd_spawn
   run_program 'Exit status 3' 0 ./pidfd_spawn 20 output sh -c 'echo out; exit 3'
   run_program out 0 cat output
-  run_program 'Time is over
+  run_program 'Time is over, or a signal has arrived
 Killed by signal 9' 0 ./pidfd_spawn 1 output sleep 60
   run_program '*no-such-program: No such file*' 1 ./pidfd_spawn 1 output no-such-program
 }

@@ -347,6 +347,9 @@ summary (double seconds, const char *skipped)
   printf ("# seed %llu: %ld cases in %.1f s, %ld of them started a program, %ld took over %d s once\n",
           (unsigned long long) options.seed, options.cases, seconds, (long) counts->started, (long) counts->late,
           TIME_LIMIT);
+  /* One case may well be an error; if all are, what is equal shows little. */
+  if (!options.single && !options.file && counts->started == 0)
+    tap_report (TAP_FAILED, "no case started a program", "differential cases");
   for (int family = 0; family < FAMILIES; family++)
     {
       if (!takes_part (family) && options.extended)

@@ -45,11 +45,11 @@ def account(results, environments, text, ended):
     """Records what init wrote: for each mode, by its name, an environment and a label.  `ended` says how the virtual
     machine ended, in words, with what it said last; it is no news if all tests were run.
     """
+    done = re.search(r"^done .*$", text, re.MULTILINE)
     parts = re.split(r"^start (\S+) (.*)$", text, flags=re.MULTILINE)[1:]
     tallies = {}
     for mode, part in zip(parts[::3], parts[2::3]):
-        tallies.setdefault(mode, Tally()).add(Tally(part))
-    done = re.search(r"^done .*$", text, re.MULTILINE)
+        tallies.setdefault(mode, Tally()).add(Tally(part, 0 if done else None))
     place = f"in {parts[-2]}" if parts else "before the tests"
     for mode, (environment, label, extra) in environments.items():
         tally = tallies.get(mode, Tally())

@@ -10,11 +10,11 @@ import shutil
 import subprocess
 import sys
 
-from results import Results, Tally
+from results import Results, Tally, last_line
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
-CARGO = os.environ.get("CARGO") or "cargo"
+CARGO = (os.environ.get("CARGO") or "cargo").split()
 VERSION = re.search(r"^VERSION := (.*)$", (TOP / "Makefile").read_text(), re.MULTILINE)[1]
 
 
@@ -56,10 +56,6 @@ def said(*command, **options):
         return (run(*command, **options)[1].splitlines() or [""])[0].strip()
     except OSError:
         return ""
-
-
-def last_line(text):
-    return (text.strip().splitlines() or [""])[-1]
 
 
 def complaint(text):
@@ -148,7 +144,7 @@ def vendored(folder, manifest="Cargo.toml", core=None):
     library those too that cargo looks for to build core.
     """
     (folder / ".cargo").mkdir(parents=True, exist_ok=True)
-    command = ["env", "RUSTC_BOOTSTRAP=1", CARGO] if core else [CARGO]
+    command = ["env", "RUSTC_BOOTSTRAP=1", *CARGO] if core else CARGO
     status, text = run(*command, "vendor", "--locked", "--manifest-path", manifest, *(["--sync", core] if core else []),
                        folder / "vendor", log=f"{folder}.log")
     if status:
@@ -179,13 +175,13 @@ def suite(results, environment, label, place, folder, compiler, mode, *programs,
     command = ("scripts/tap", "tests-c/environments/matrix/suite", compiler, mode, *programs)
     log = folder / f"{label.split(',')[0].replace(' ', '-')}.log"
     if place is None:
-        _, text = run(*command, cwd=folder, log=log, **options)
+        status, text = run(*command, cwd=folder, log=log, **options)
     else:
         # Nothing of the environment gets there by itself.
-        _, text = chroot_run(place, folder, "env", "TEST_QUICK=1", *command, log=log, **options)
+        status, text = chroot_run(place, folder, "env", "TEST_QUICK=1", *command, log=log, **options)
     for line in re.findall(r"^# bound: .*$", text, re.MULTILINE):
         print(line)
-    results.counted(environment, label, Tally(text))
+    results.counted(environment, label, Tally(text, status))
 
 
 def side_by_side(area, names, check, jobs):

@@ -12,10 +12,16 @@ TEST = re.compile(r"(not )?ok\b(?: +(\d+))?(?: +-)?(?: +(.*))?$")
 SKIP = re.compile(r"\s# SKIP\S*\s*(.*)$", re.IGNORECASE)
 
 
-class Tally:
-    """The tests of one or several streams of TAP."""
+def last_line(text):
+    return (text.strip().splitlines() or [""])[-1]
 
-    def __init__(self, text=""):
+
+class Tally:
+    """The tests of one or several streams of TAP.  With the exit status of `program`, which wrote them, they are whole:
+    they have a plan, and a status that says so has its failure.
+    """
+
+    def __init__(self, text="", status=None, program="it"):
         self.passed = self.failed = self.skipped = 0
         self.failures = []
         self.reasons = collections.Counter()
@@ -23,6 +29,12 @@ class Tally:
         self.read(text)
         if self.numbered < self.planned:
             self.fail(f"only {self.numbered} of {self.planned} tests that were planned were run")
+        if status == 77 and not self.numbered:
+            self.skip(last_line(text))
+        elif status not in (None, 0, 77) and not self.failed:
+            self.fail(f"{program} ended with status {status}: {last_line(text)}")
+        elif status is not None and not re.search(r"^1\.\.\d", text, re.MULTILINE):
+            self.fail(f"{program} has no plan: {last_line(text)}")
 
     def read(self, text):
         failing = False

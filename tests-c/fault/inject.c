@@ -186,7 +186,11 @@ at_system_call (struct task *task, pid_t main)
   struct __ptrace_syscall_info info;
   memset (&info, 0, sizeof info);
   if (ptrace (PTRACE_GET_SYSCALL_INFO, task->tid, sizeof info, &info) <= 0)
-    return;
+    {
+      /* Or the task was killed meanwhile. */
+      outcome.blind |= errno != ESRCH;
+      return;
+    }
   if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
     {
       at_entry (task, main, (long) info.entry.nr, (const uint64_t *) info.entry.args);

@@ -20,6 +20,7 @@ struct fault {
 
 struct outcome {
   long number; /* Of the system call that failed, -1 if there were fewer than nth. */
+  bool blind;  /* The kernel does not say which system calls are made. */
   bool hung;
   int strays;  /* Processes that outlived the function. */
   int status;  /* How the function's process ended, as waitpid tells it. */

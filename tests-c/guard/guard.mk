@@ -3,12 +3,14 @@
 GUARD := build/guard
 
 ##@ Tests of the library
+check-guards update-guards: $(GUARD)/guard $(GUARD)/driver build/tests/has-clone3
+
 .PHONY: check-guards
-check-guards: $(GUARD)/guard $(GUARD)/driver ## System calls and instructions of each call, against what is written down
+check-guards: ## System calls and instructions of each call, against what is written down
 	tests-c/guard/run $(GUARD) compare
 
 .PHONY: update-guards
-update-guards: $(GUARD)/guard $(GUARD)/driver ## Write them down anew
+update-guards: ## Write them down anew
 	tests-c/guard/run $(GUARD) update
 
 $(GUARD)/guard: tests-c/guard/guard.c tests-c/guard/guard.h

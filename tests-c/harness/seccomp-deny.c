@@ -56,10 +56,12 @@ static const struct name calls[] = {
 #ifdef SYS_ppoll_time64
   { "ppoll", SYS_ppoll_time64 }, { "futex", SYS_futex_time64 },
 #endif
+/* Some architectures of 64 bits have both, of which it is not the wide one that is used. */
+#ifdef SYS_fstatfs
+  CALL (fstatfs),
+#endif
 #ifdef SYS_fstatfs64
   { "fstatfs", SYS_fstatfs64 },
-#else
-  CALL (fstatfs),
 #endif
   { NULL, 0 },
 };

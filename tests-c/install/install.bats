@@ -17,6 +17,7 @@ if [ -n "$multiarch" ]; then libdir=$prefix/lib/$multiarch; else libdir=$prefix/
 warnings="-Wall -Wextra -pedantic ${WERROR:-}"
 make=${MAKE:-make}
 narrow=i686-linux-gnu-gcc
+making='cargo build\|static-archive\|^cp \| -o build/'
 # What was said to the make that runs this is not meant for those that are started here.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES PREFIX BINDIR LIBDIR INCLUDEDIR MANDIR DESTDIR STRIP
 unset CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR LD_LIBRARY_PATH CMAKE_PREFIX_PATH
@@ -107,22 +108,32 @@ compiled() {
   "$@" && runs "$linkage" "$work/program"
 }
 
+# by_c_compiler COMPILER LINKAGE...
 by_c_compiler() {
-  require pkg-config "$1"
-  local linkage
-  for linkage in shared archive full; do
-    compiled $linkage client.c pidfd_spawn "$1" -std=c89
-    compiled $linkage overlay.c pidfd_spawn-overlay "$1" -std=c99
+  local compiler=$1 linkage
+  shift
+  require pkg-config "$compiler"
+  for linkage; do
+    can_link "$linkage" "$compiler"
+    compiled "$linkage" client.c pidfd_spawn "$compiler" -std=c89
+    compiled "$linkage" overlay.c pidfd_spawn-overlay "$compiler" -std=c99
   done
 }
 
+# by_cxx_compiler COMPILER LINKAGE
 by_cxx_compiler() {
   require pkg-config "$1"
-  local linkage
-  for linkage in shared full; do
-    compiled $linkage client.c pidfd_spawn "$1" -x c++ -std=c++98
-    compiled $linkage overlay.c pidfd_spawn-overlay "$1" -x c++
-  done
+  can_link "$2" "$1" -x c++
+  compiled "$2" client.c pidfd_spawn "$1" -x c++ -std=c++98
+  compiled "$2" overlay.c pidfd_spawn-overlay "$1" -x c++
+}
+
+# can_link LINKAGE COMPILER...: many systems have the static libraries in packages of their own, or not at all.
+can_link() {
+  [ "$1" = full ] || return 0
+  shift
+  echo 'int main () { return 0; }' >"$work/main.c"
+  "$@" -static -o "$work/program" "$work/main.c" 2>/dev/null || skip "$1 finds no static libraries of the system"
 }
 
 # with_musl LINKAGE SOURCE MODULE...: musl-gcc looks for nothing in the system's folders, and must not be made to: where
@@ -202,7 +213,13 @@ found_as() {
 # By whoever installs, who may be root.
 @test "what is up to date is not made again" {
   "$make" -n install DESTDIR="$stage" >"$work/commands"
-  run ! grep -n 'cargo build\|static-archive\|^cp ' "$work/commands"
+  run ! grep -n -- "$making" "$work/commands"
+}
+
+# Also of a tree in which nothing is up to date.
+@test "a plain make makes all that is installed" {
+  "$make" -Bn | grep -- "$making" >"$work/made"
+  "$make" -Bn install DESTDIR="$stage" | grep -- "$making" | diff "$work/made" -
 }
 
 @test "a relative PREFIX is refused" {
@@ -224,19 +241,35 @@ found_as() {
 }
 
 @test "pkg-config: gcc" {
-  by_c_compiler gcc
+  by_c_compiler gcc shared archive
+}
+
+@test "pkg-config: gcc, all static" {
+  by_c_compiler gcc full
 }
 
 @test "pkg-config: clang" {
-  by_c_compiler clang
+  by_c_compiler clang shared archive
+}
+
+@test "pkg-config: clang, all static" {
+  by_c_compiler clang full
 }
 
 @test "pkg-config: g++" {
-  by_cxx_compiler g++
+  by_cxx_compiler g++ shared
+}
+
+@test "pkg-config: g++, all static" {
+  by_cxx_compiler g++ full
 }
 
 @test "pkg-config: clang++" {
-  by_cxx_compiler clang++
+  by_cxx_compiler clang++ shared
+}
+
+@test "pkg-config: clang++, all static" {
+  by_cxx_compiler clang++ full
 }
 
 @test "pkg-config: musl-gcc" {
@@ -252,6 +285,12 @@ found_as() {
 @test "CMake" {
   require cmake make
   with_cmake "$prefix"
+}
+
+@test "CMake, all static" {
+  require cmake make
+  can_link full cc
+  with_cmake "$prefix" -DFULL_STATIC=ON
 }
 
 @test "CMake: found with 32 and with 64 bits, and not one for the other" {

@@ -104,6 +104,10 @@ build/tests/seccomp-deny: tests-c/harness/seccomp-deny.c tests-c/harness/seccomp
 	@mkdir -p $(@D)
 	$(CC) $(TEST_FLAGS) -o $@ $(filter %.c,$^)
 
+build/tests/has-clone3: tests-c/harness/has-clone3.c tests-c/harness/numbers.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -o $@ $<
+
 # musl comes without the kernel's headers.  They are offered last, and in a folder of their own: beside them are
 # glibc's.
 MUSL_TEST_FLAGS := -Ibuild/include -idirafter build/tests/musl/kernel

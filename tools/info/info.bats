@@ -79,6 +79,7 @@ denied() {
 }
 
 @test "info: clone3 allowed" {
+  "$build/tests/has-clone3" || skip 'clone3 is refused here'
   says 0 "$linked" -- '^  clone3 +yes$' '^way of a spawn +plain: clone3 '
 }
 

@@ -22,5 +22,6 @@ build/info/linked: tools/info/pidfd-spawn-info.c $(SO) $(HEADERS)
 	  -Wl,-rpath,'$$ORIGIN/../lib'
 
 .PHONY: check-info
-check-info: $(INFO) build/info/linked build/tests/seccomp-deny $(SO) ## pidfd-spawn-info: all modes of use, sandboxes
+check-info: build/tests/seccomp-deny build/tests/has-clone3
+check-info: $(INFO) build/info/linked $(SO) ## pidfd-spawn-info: all modes of use, sandboxes
 	@scripts/bats tools/info/info.bats

@@ -178,11 +178,12 @@ class Check:
     def guard(self):
         """What the calls cost, as tests-c/guard writes it down."""
         log = self.tests / "guard.log"
-        status, text = self.make("build/guard/guard", "build/guard/driver", log=log)
+        status, text = self.make("build/guard/guard", "build/guard/driver", "build/tests/has-clone3", log=log)
+        tally = Tally()
         if status == 0:
-            _, text = chroot_run(self.root, self.tests, "env", f"GUARD_ARCH={self.arch}", "scripts/tap",
-                                 "tests-c/guard/run", "build/guard", self.arguments.guards, log=log)
-        tally = Tally(text)
+            status, text = chroot_run(self.root, self.tests, "env", f"GUARD_ARCH={self.arch}", "scripts/tap",
+                                      "tests-c/guard/run", "build/guard", self.arguments.guards, log=log)
+            tally = Tally(text, status)
         if not tally.passed and not tally.failed:
             tally.fail(places.complaint(text))
         self.results.counted(self.name, "system calls", tally)

@@ -62,13 +62,10 @@ class Container:
 def record(results, label, mode, status, text):
     WORK.mkdir(parents=True, exist_ok=True)
     (WORK / (re.sub(r"[^\w.]+", "-", f"{label} {mode}") + ".log")).write_text(text, encoding="utf-8")
-    tally = Tally(text)
     if "supervisor" in mode:
         results.check(label, mode, status == 0, last_line(text))
-        return
-    if status and not tally.failed:
-        tally.fail(f"it ended with status {status}: {last_line(text)}")
-    results.counted(label, mode, tally)
+    else:
+        results.counted(label, mode, Tally(text, status))
 
 
 DOCKER_ROOT = Container("Docker 25 or newer, imitated", profiles.DOCKER_NOW, DOCKER)
@@ -108,9 +105,7 @@ def process_1(results):
     tally = Tally()
     for program in sorted(path.relative_to(TOP) for path in (BUILD / "tests/linked").glob("tst-*")):
         status, text = DOCKER_ROOT.run(None, program)
-        tally.add(Tally(text))
-        if status > 1 and status != 77:
-            tally.fail(f"{program.name}: the program ended with status {status}: {last_line(text)}")
+        tally.add(Tally(text, status, program.name))
     results.counted("each program as process 1, Docker imitated", "linked", tally)
 
 

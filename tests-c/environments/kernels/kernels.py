@@ -163,7 +163,8 @@ def machines(modes, limit, patterns):
         if said("uname", "-m") != "x86_64":
             raise Unavailable(f"not on {said('uname', '-m')} yet")
         places.require("qemu-system-x86_64", "busybox", "cpio")
-    except Unavailable as why:
+    except Unavailable as error:
+        why = str(error)
         return lambda results, name: [results.unavailable(f"Linux {name}", label, why) for label in labels.values()]
     make_initramfs(modes, patterns)
     return lambda results, name: in_machine(results, name, labels, limit)
@@ -175,7 +176,8 @@ def natively(results, modes):
         programs = [PROGRAM[mode]] if mode in PROGRAM else [
             source.stem for source in sorted((TOP / "tests-c/suite").glob("tst-*.c"))]
         programs = [folder_of(mode) / program for program in programs if (folder_of(mode) / program).exists()]
-        tally.add(Tally(run("tests-c/suite/run", BUILD / "lib/libpidfd_spawn.so", *programs)[1]))
+        status, text = run("tests-c/suite/run", BUILD / "lib/libpidfd_spawn.so", *programs)
+        tally.add(Tally(text, status))
         results.counted(name, label, tally)
 
 

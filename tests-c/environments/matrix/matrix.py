@@ -148,10 +148,10 @@ def musl_target(results):
     name += f", rustc {said('rustc', '--version').split()[1]}, musl {musl_version()}"
     folder = WORK / "target-musl-build"
     lib = places.fresh(WORK / "target-musl-lib")
-    status, text = run(CARGO, "test", "-q", "--locked", "-p", "pidfd_spawn", "--lib", "--target", target,
+    status, text = run(*CARGO, "test", "-q", "--locked", "-p", "pidfd_spawn", "--lib", "--target", target,
                        "--target-dir", folder)
     results.check(name, "unit tests", status == 0, f"cargo test: {cargo_result(text)}")
-    status, text = run(CARGO, "build", "-q", "--release", "--locked", "-p", "libpidfd_spawn", "--target", target,
+    status, text = run(*CARGO, "build", "-q", "--release", "--locked", "-p", "libpidfd_spawn", "--target", target,
                        "--target-dir", folder, env={**os.environ, "RUSTFLAGS": "-C target-feature=-crt-static"})
     if status == 0:
         built = folder / target / "release"

@@ -48,13 +48,14 @@ def dist(results, work):
     # The toolchain may be one that rustup looks up below HOME.
     make = (*offline, "env", "-i", f"PATH={os.environ['PATH']}", f"HOME={os.environ['HOME']}",
             f"CARGO_HOME={work}/cargo", "LC_ALL=C", "make", "-C", work / NAME)
-    text = ""
+    tally = Tally()
     if done_by(results, place, "offline", "make all, no network, an empty CARGO_HOME",
                run(*make, "-j2", "all", log=work / "all.log")) and \
        done_by(results, place, "offline", "make install",
                run(*make, "install", f"DESTDIR={work}/stage", log=work / "install.log")):
-        _, text = run(*make, "check-c", log=work / "check-c.log")
-    results.counted(place, "offline, make check-c", Tally(text))
+        status, text = run(*make, "check-c", log=work / "check-c.log")
+        tally = Tally(text, status)
+    results.counted(place, "offline, make check-c", tally)
 
 
 def trial(results, place, kind, root, work, packages):
@@ -65,9 +66,9 @@ def trial(results, place, kind, root, work, packages):
     for file in ("packaging/try", "packaging/debian/tests/programs"):
         shutil.copy2(TOP / file, folder)
     places.copy(folder, "examples", "tests-c", "scripts")
-    _, text = chroot_run(root, folder, "scripts/tap", "./try", kind, options=("--offline", "--fresh"),
-                         log=work / "try.log")
-    results.counted(place, f"{kind}, installed", Tally(text))
+    status, text = chroot_run(root, folder, "scripts/tap", "./try", kind, options=("--offline", "--fresh"),
+                              log=work / "try.log")
+    results.counted(place, f"{kind}, installed", Tally(text, status))
 
 
 def deb(results, work):
@@ -90,7 +91,7 @@ def deb(results, work):
     status, text = chroot_run(root, build, "sh", "-c", f"cd {NAME} && exec dpkg-buildpackage -us -uc",
                               options=AS_NOBODY, log=work / "build.log")
     built = done_by(results, place, "deb", "dpkg-buildpackage, as an ordinary user, no network", (status, text))
-    results.counted(place, "deb, the C suite at build time", Tally(text))
+    results.counted(place, "deb, the C suite at build time", Tally(text, status))
     if not built:
         return
 
@@ -138,7 +139,7 @@ def rpm(results, work):
     status, text = chroot_run(root, build, "rpmbuild", "-ba", "--nodeps", "--define", "_topdir /mnt",
                               "SOURCES/libpidfd_spawn.spec", options=AS_NOBODY, log=work / "build.log")
     built = done_by(results, place, "rpm", "rpmbuild, as an ordinary user, no network", (status, text))
-    results.counted(place, "rpm, the C suite at build time", Tally(text))
+    results.counted(place, "rpm, the C suite at build time", Tally(text, status))
     if not built:
         return
     status, text = chroot_run(root, build, "sh", "-c", "exec rpmlint --strict --rpmlintrc "
