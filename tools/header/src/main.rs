@@ -80,6 +80,10 @@ pidfd_wait_time64 (int pidfd, PIDFD_SPAWN_SIGINFO *info, int options, struct rus
   /* A number of microseconds that no kernel stores: it stays where there is nothing to tell. */
   long kernels[18] = { 0, -1 };
   int result = pidfd_wait (pidfd, info, options, usage ? (struct rusage *) (void *) kernels : 0);
+# if defined __GNUC__
+  /* So that no compiler warns of what then is uninitialized. */
+  __asm__ (\"\" : : \"r\" (usage) : \"memory\");
+# endif
   if (usage && kernels[1] != -1)
     {
       usage->ru_utime.tv_sec = kernels[0];
