@@ -33,14 +33,15 @@ build/include/%: include/%
 	@mkdir -p $(@D)
 	cp $< $@
 
-# One recipe makes both; RHEL 8's make has no grouped targets.
-build/rust/libpidfd_spawn_c.so build/rust/libpidfd_spawn_c.a: build/rust/built ;
-build/rust/built: $(RUST_SOURCES)
+# Cargo makes both at once; RHEL 8's make has no grouped targets.
+build/rust/libpidfd_spawn_c.so: $(RUST_SOURCES)
 	@scripts/require-tools cargo cc ar objcopy
 	scripts/cargo build --release --locked -p libpidfd_spawn
-	@mkdir -p build/rust
-	@touch $@
-	@cd "target/$$(scripts/cargo --host)/release" && cp libpidfd_spawn_c.so libpidfd_spawn_c.a "$(CURDIR)/build/rust/"
+	@mkdir -p $(@D)
+	@cp "target/$$(scripts/cargo --host)/release/$(@F)" $@
+
+build/rust/libpidfd_spawn_c.a: build/rust/libpidfd_spawn_c.so
+	@cp "target/$$(scripts/cargo --host)/release/$(@F)" $@
 
 $(SO): build/rust/libpidfd_spawn_c.so
 	@mkdir -p $(@D)

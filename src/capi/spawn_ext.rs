@@ -90,7 +90,8 @@ pub unsafe extern "C" fn pidfd_spawn_ext(
         if file.is_null() {
             return or_error_number(|| Err(Errno(libc::EINVAL)));
         }
-        if attrp.is_null() || !Attributes::may_have(attrp.cast(), flag::RESETIDS) {
+        let resets_ids = !attrp.is_null() && Attributes::may_have(attrp.cast(), flag::RESETIDS);
+        if !resets_ids || Runtime::get().abi().is_none() {
             return pidfd_spawn(pidfd, file, facts, attrp, argv, envp);
         }
         // A change of the user.

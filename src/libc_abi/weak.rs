@@ -160,10 +160,16 @@ mod private {
 /// That of a version, both ended by a NUL; null where the libc has no versions.  Of several the plain way gives the
 /// oldest before glibc 2.36.
 pub fn next_definition_of(name: &'static [u8], version: &'static [u8]) -> *mut c_void {
+    let find = match dlvsym() {
+        Some(find) => find,
+        None => return ptr::null_mut(),
+    };
     // SAFETY: they end in a NUL.
-    unsafe {
-        dlvsym().map_or(ptr::null_mut(), |find| find(libc::RTLD_NEXT, name.as_ptr().cast(), version.as_ptr().cast()))
+    let found = unsafe { find(libc::RTLD_NEXT, name.as_ptr().cast(), version.as_ptr().cast()) };
+    if is_ours(found) {
+        return ptr::null_mut();
     }
+    found
 }
 
 /// N of glibc 2.N.

@@ -36,7 +36,7 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
     // It is rarely needed, so failing to make it is not an error yet.
     let mut pipe = if known { None } else { Some(ErrorPipe::new()) };
     let blocked = signal::Blocked::all();
-    let mut sharing = CLONE_VM;
+    let mut sharing = CLONE_VM | CLONE_VFORK;
     loop {
         let has_pipe = matches!(pipe, Some(Ok(_)));
         match attempt(request, extension, &blocked, pipe, sharing) {
@@ -67,7 +67,7 @@ unsafe fn attempt(
     };
     let frame = Frame { extension, ..Frame::new(request, handler_reset(blocked), error_pipe) };
     let entry = if extension.is_some() { extended::child::main } else { child::main };
-    let pid = clone(&frame, sharing | CLONE_VFORK, process::CALLERS_STACK, entry)?;
+    let pid = clone(&frame, sharing, process::CALLERS_STACK, entry)?;
     let reached = frame.reached.load(Ordering::Relaxed);
     if reached && pipe.is_some() {
         SHARES_MEMORY.store(true, Ordering::Relaxed);

@@ -289,6 +289,20 @@ TEST_LEAVING (resetids_gives_back_the_real_ids)
   posix_spawnattr_destroy (&attributes);
 }
 
+/* As pidfd_spawn, but with no more danger for the caller than with arguments. */
+TEST_LEAVING (resetids_without_arguments)
+{
+  need_users ();
+  posix_spawnattr_t attributes;
+  set_reset_ids (&attributes);
+  become_set_user_id_root ();
+  int pidfd;
+  CHECK_EQ (pidfd_spawn_ext (&pidfd, "/bin/true", NULL, &attributes, sleep_argv (), environ, NULL, 0), 0);
+  CHECK_EXIT (pidfd, 0);
+  CHECK_EQ (dumpable (), 1);
+  posix_spawnattr_destroy (&attributes);
+}
+
 /* Before the file actions, unlike the rest. */
 TEST_LEAVING (resetids_comes_before_file_actions)
 {

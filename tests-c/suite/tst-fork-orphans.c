@@ -364,6 +364,42 @@ DEATH (the_parent_is_killed_by_a_filter_asyncsafe, .flags = PIDFDFORK_ASYNCSAFE,
 
 #endif
 
+/* Nor does procfs know it, which is of the namespace outside. */
+
+static void
+rest (void)
+{
+  usleep (300000);
+}
+
+static void
+fork_unknown (void)
+{
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  CHECK_EQ (pthread_atfork (NULL, rest, NULL), 0);
+  int pidfd = FORK (0);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EXIT (pidfd, FINE);
+  _exit (FINE);
+}
+
+TEST (a_slow_parent_that_nobody_knows)
+{
+  if (unshare (CLONE_NEWPID) != 0)
+    SKIP ("no PID namespace: %s", strerror (errno));
+  pid_t parent = fork ();
+  CHECK (parent >= 0);
+  if (parent == 0)
+    fork_unknown ();
+  int status;
+  CHECK_EQ (waitpid (parent, &status, 0), parent);
+  if (WIFEXITED (status) && WEXITSTATUS (status) == 77)
+    _exit (77);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
+}
+
 /* A handler of the child that waits for what the parent does after the call. */
 
 static struct {

@@ -29,7 +29,7 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     if let Some(change) = extension.user_change {
         // The parent is not suspended: this tells it when the memory is its own again.
         process::set_tid_address(change.memory_is_used())?;
-        change.try_new_group()?;
+        change.try_group()?;
     }
     if extension.moves.get() {
         cgroup::enter(visible(attributes.cgroup, &frame.error_pipe)?)?;

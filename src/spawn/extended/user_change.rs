@@ -58,8 +58,9 @@ struct SavedGroups {
     early: Option<gid_t>,
     /// Before the change of the user; with the other group IDs, if they are set.
     late: Option<gid_t>,
-    /// One of these that is none of the caller's, so that the user namespace need not have it.
-    new: Option<gid_t>,
+    /// One of these that is none of the caller's, so that the user namespace need not have it; else the caller's own, if
+    /// the group IDs are not asked for: a sandbox may refuse to set any.
+    tried: Option<gid_t>,
 }
 
 impl UserChange {
@@ -74,8 +75,8 @@ impl UserChange {
     }
 
     /// The child's step before all that others can notice: whoever may set any group ID can set it again.
-    pub fn try_new_group(&self) -> Result<()> {
-        self.protect(self.saved_groups.new)
+    pub fn try_group(&self) -> Result<()> {
+        self.protect(self.saved_groups.tried)
     }
 
     /// The child's step before it changes any of its IDs.
@@ -347,7 +348,8 @@ impl Protection {
             is_possible &= groups.late.is_some();
         }
         if is_possible {
-            groups.new = [groups.early, groups.late].into_iter().flatten().find(|group| !own.contains(group));
+            let mut wanted = [groups.early, groups.late].into_iter().flatten();
+            groups.tried = wanted.find(|group| !own.contains(group)).or(if sets { None } else { Some(own[2]) });
             return Ok(Protection::SavedGroups(groups));
         }
         // Without capabilities, the only IDs to change to are one's own.

@@ -68,6 +68,9 @@ def trial(results, place, kind, root, work, packages):
     places.copy(folder, "examples", "tests-c", "scripts")
     status, text = chroot_run(root, folder, "scripts/tap", "./try", kind, options=("--offline", "--fresh"),
                               log=work / "try.log")
+    if status == 77:
+        results.unavailable(place, f"{kind}, installed", places.last_line(text))
+        return
     results.counted(place, f"{kind}, installed", Tally(text, status))
 
 

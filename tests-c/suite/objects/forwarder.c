@@ -6,6 +6,8 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
+#ifdef __GLIBC__
+
 void *
 dlsym (void *restrict handle, const char *restrict name)
 {
@@ -18,3 +20,5 @@ dlsym (void *restrict handle, const char *restrict name)
   void *volatile found = next ? next (handle, name) : NULL;
   return found;
 }
+
+#endif
