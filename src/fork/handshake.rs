@@ -16,9 +16,9 @@
 //!
 //! Both sides share an eventfd.  What the parent writes makes it unwritable until the child has read it, so its being
 //! writable again is the answer.  The child does not wait for a parent that is gone: it watches a pidfd on the parent,
-//! which the parent opened, for the child may have no number for it, and, where another thread of the parent could execute a program, the end of a pipe whose other end such an exec
-//! closes.  That may come late, for a fork in another thread holds the pipe open; so the child also looks now and then
-//! whether the parent still has the eventfd.
+//! which the parent opened, for the child may have no number for it, and, where another thread of the parent could
+//! execute a program, the end of a pipe whose other end such an exec closes.  That may come late, for a fork in another
+//! thread holds the pipe open; so the child also looks now and then whether the parent still has the eventfd.
 
 // Sound because: a descriptor that is made owned is new.
 #![allow(unsafe_code)]

@@ -58,8 +58,8 @@ struct SavedGroups {
     early: Option<gid_t>,
     /// Before the change of the user; with the other group IDs, if they are set.
     late: Option<gid_t>,
-    /// One of these that is none of the caller's, so that the user namespace need not have it; else the caller's own, if
-    /// the group IDs are not asked for: a sandbox may refuse to set any.
+    /// One of these that is none of the caller's, so that the user namespace need not have it; else the caller's own,
+    /// if the group IDs are not asked for: a sandbox may refuse to set any.
     tried: Option<gid_t>,
 }
 
