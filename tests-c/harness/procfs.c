@@ -47,6 +47,16 @@ value_of (const char *text, const char *name)
   return line ? line + strlen (name) : "";
 }
 
+/* The first 64 signals of such a line; mips has 128. */
+static uint64_t
+signals_of (const char *text, const char *name)
+{
+  const char *digits = value_of (text, name);
+  digits += strspn (digits, "\t");
+  size_t count = strspn (digits, "0123456789abcdef");
+  return strtoull (digits + (count > 16 ? count - 16 : 0), NULL, 16);
+}
+
 /* The fields of /proc/PID/stat from the third on, which comes after the parenthesis around the name. */
 static char *
 read_stat (pid_t pid, char *text, size_t size)
@@ -71,9 +81,10 @@ read_process_state (pid_t pid, struct process_state *state)
   state->pid = pid;
   sscanf (value_of (text, "\nUid:"), "%u %u", &state->uid, &state->euid);
   sscanf (value_of (text, "\nGid:"), "%u %u", &state->gid, &state->egid);
-  state->blocked = strtoull (value_of (text, "\nSigBlk:"), NULL, 16);
-  state->ignored = strtoull (value_of (text, "\nSigIgn:"), NULL, 16);
-  state->caught = strtoull (value_of (text, "\nSigCgt:"), NULL, 16);
+  state->blocked = signals_of (text, "\nSigBlk:");
+  state->pending = signals_of (text, "\nSigPnd:") | signals_of (text, "\nShdPnd:");
+  state->ignored = signals_of (text, "\nSigIgn:");
+  state->caught = signals_of (text, "\nSigCgt:");
 
   char *place, *rest = read_stat (pid, text, sizeof text);
   long fields[42] = { 0 };

@@ -24,7 +24,7 @@ struct process_state {
   uid_t uid, euid;
   gid_t gid, egid;
   int policy, priority; /* priority is that of the real-time policies */
-  uint64_t blocked, ignored, caught;
+  uint64_t blocked, pending, ignored, caught;
 };
 bool read_process_state (pid_t pid, struct process_state *state);
 

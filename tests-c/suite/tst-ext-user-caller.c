@@ -377,7 +377,7 @@ send_to_main_thread (void *fifo)
 {
   (void) sleeping_child ();
   CHECK (syscall (SYS_tgkill, getpid (), getpid (), SIGUSR1) == 0);
-  while (!strstr (status_of (getpid (), "SigPnd"), "200") && !handled)
+  while (!(state_of (getpid ()).pending & 1ULL << (SIGUSR1 - 1)) && !handled)
     usleep (1000);
   CHECK_EQ (handled, 0);
   int fd = open (fifo, O_WRONLY | O_CLOEXEC);
