@@ -16,7 +16,7 @@ static void
 need_stops (void)
 {
   need_users ();
-#ifdef __arm__
+#if defined __arm__ || defined __mips__
   SKIP ("this kernel does not make a call again that a signal has interrupted before it was allowed");
 #endif
 }
@@ -571,7 +571,7 @@ TEST_LEAVING (a_child_that_takes_its_time_is_left_alone)
   begin_long_call (&call, &attributes, ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022), &thread, &opening);
   CHECK (receive_call (listener, &exec));
   usleep (200000);
-  check_status (exec.pid, "ShdPnd", "0000000000000000");
+  CHECK_EQ (state_of (exec.pid).pending, 0);
   CHECK (continue_call (listener, &exec));
   CHECK_EXIT (pidfd_of_call (&call), 0);
   CHECK_EQ (pthread_join (thread, NULL), 0);
