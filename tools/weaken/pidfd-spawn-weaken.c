@@ -285,7 +285,7 @@ read_dynamic (void)
     refuse ("is damaged: its dynamic segment lies outside the file");
 
   uint64_t symbols = 0, numbers = 0, needs = 0, strings = 0, strings_size = 0, symbol_size = 0, libraries = 0;
-  dynamic.need_count = 0;
+  memset (&dynamic, 0, sizeof dynamic);
   uint64_t size = SIZE_OF (Dyn), end = list.offset + list.size - list.size % size;
   for (uint64_t entry = list.offset; entry < end && MEMBER (entry, Dyn, d_tag) != DT_NULL; entry += size)
     {
@@ -307,6 +307,8 @@ read_dynamic (void)
       say ("needs no library, so that no version can be missing; nothing to change");
       return false;
     }
+  if (needs == 0 && dynamic.need_count != 0)
+    refuse ("is damaged: it asks for versions without a list of them");
   if (needs == 0)
     return true;
   if (symbols == 0 || numbers == 0 || strings == 0 || symbol_size != SIZE_OF (Sym))
