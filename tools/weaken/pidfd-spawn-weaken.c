@@ -41,13 +41,14 @@ static struct
 static struct
 {
   const char *name;
+  int descriptor;
   unsigned char *bytes;
   uint64_t size;
   mode_t mode;
   bool wide, big_endian;
   uint64_t segments, segment_count, segment_size;
   jmp_buf give_up;
-} file;
+} file = { .descriptor = -1 };
 
 /* Part of the file, within its bounds. */
 struct part
@@ -170,34 +171,37 @@ string (uint64_t place)
   return start;
 }
 
+static int
+close_file (void)
+{
+  int descriptor = file.descriptor;
+  file.descriptor = -1;
+  return descriptor >= 0 ? close (descriptor) : 0;
+}
+
+/* It stays open until the next one: what is written to must be what was looked at, whatever has its name by then. */
 static void
 read_file (void)
 {
-  int descriptor = open (file.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  close_file ();
+  bool writes = options.in_place && !options.dry_run;
+  file.descriptor = open (file.name, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
   struct stat status;
-  if (descriptor < 0 || fstat (descriptor, &status) != 0)
-    refuse ("%s", strerror (errno));
+  if (file.descriptor < 0 || fstat (file.descriptor, &status) != 0)
+    refuse ("%s%s", strerror (errno), errno == ETXTBSY ? ": it is running" : "");
   if (!S_ISREG (status.st_mode))
-    {
-      close (descriptor);
-      refuse ("is no regular file");
-    }
+    refuse ("is no regular file");
   if ((uint64_t) status.st_size >= SIZE_MAX / 2)
-    {
-      close (descriptor);
-      refuse ("%s", strerror (EFBIG));
-    }
+    refuse ("%s", strerror (EFBIG));
   file.mode = status.st_mode;
   file.size = 0;
   file.bytes = memory (file.bytes, (size_t) status.st_size + 1);
   ssize_t count = 0;
   while (file.size < (uint64_t) status.st_size
-         && (count = read (descriptor, file.bytes + file.size, (size_t) status.st_size - file.size)) > 0)
+         && (count = read (file.descriptor, file.bytes + file.size, (size_t) status.st_size - file.size)) > 0)
     file.size += (uint64_t) count;
-  int error = count < 0 ? errno : 0;
-  close (descriptor);
-  if (error != 0)
-    refuse ("%s", strerror (error));
+  if (count < 0)
+    refuse ("%s", strerror (errno));
 }
 
 static void
@@ -542,14 +546,11 @@ write_copy (const char *name)
 static void
 write_in_place (void)
 {
-  int descriptor = open (file.name, O_WRONLY | O_CLOEXEC);
-  if (descriptor < 0)
-    refuse ("%s%s", strerror (errno), errno == ETXTBSY ? ": it is running" : "");
   errno = 0;
   for (size_t i = 0; i < change_count && errno == 0; i++)
-    write_all (descriptor, changes[i].bytes, changes[i].size, changes[i].offset);
+    write_all (file.descriptor, changes[i].bytes, changes[i].size, changes[i].offset);
   int error = errno;
-  if (close (descriptor) != 0 && error == 0)
+  if (close_file () != 0 && error == 0)
     error = errno;
   if (error != 0)
     refuse ("%s", strerror (error));
