@@ -491,16 +491,33 @@ look (void)
   return change_count != 0;
 }
 
-/* What the file asks for besides. */
+static bool
+stays (const struct need *need)
+{
+  return strcmp (need->name, options.version) != 0 && need->flags == 0;
+}
+
+/* What the file asks for besides.  What it asks other libraries for has nothing to do with glibc's releases. */
 static void
 say_what_stays (void)
 {
   const struct need *newest = NULL;
   for (size_t i = 0; i < need_count; i++)
-    if (strcmp (needs[i].name, options.version) != 0 && needs[i].flags == 0
-        && minor (needs[i].name) > (newest != NULL ? minor (newest->name) : -1))
+    if (stays (&needs[i]) && minor (needs[i].name) > (newest != NULL ? minor (newest->name) : -1))
       newest = &needs[i];
-  if (newest != NULL)
+  bool all_tell = true;
+  for (size_t i = 0; i < need_count; i++)
+    {
+      const struct need *need = &needs[i];
+      bool is_glibcs = strncmp (need->name, "GLIBC_", strlen ("GLIBC_")) == 0
+                       || (newest != NULL && strcmp (need->library, newest->library) == 0);
+      if (stays (need) && is_glibcs && minor (need->name) < 0)
+        {
+          say ("%s of %s stays; its name does not tell which releases have it", need->name, need->library);
+          all_tell = false;
+        }
+    }
+  if (newest != NULL && all_tell)
     say ("%s of %s stays, so it starts with glibc 2.%d and newer", newest->name, newest->library, minor (newest->name));
 }
 
