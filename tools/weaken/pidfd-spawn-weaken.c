@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { ENTRY_SIZE = 16 /* of Elf32_Vernaux and Elf64_Vernaux alike; so is the record above it */ };
@@ -45,6 +46,7 @@ static struct
   unsigned char *bytes;
   uint64_t size;
   mode_t mode;
+  bool has_capabilities;
   bool wide, big_endian;
   uint64_t segments, segment_count, segment_size;
   jmp_buf give_up;
@@ -179,6 +181,12 @@ close_file (void)
   return descriptor >= 0 ? close (descriptor) : 0;
 }
 
+static bool
+has_capabilities (int descriptor)
+{
+  return fgetxattr (descriptor, "security.capability", NULL, 0) > 0;
+}
+
 /* It stays open until the next one: what is written to must be what was looked at, whatever has its name by then. */
 static void
 read_file (void)
@@ -194,6 +202,7 @@ read_file (void)
   if ((uint64_t) status.st_size >= SIZE_MAX / 2)
     refuse ("%s", strerror (EFBIG));
   file.mode = status.st_mode;
+  file.has_capabilities = has_capabilities (file.descriptor);
   file.size = 0;
   file.bytes = memory (file.bytes, (size_t) status.st_size + 1);
   ssize_t count = 0;
@@ -535,6 +544,21 @@ write_all (int descriptor, const unsigned char *bytes, uint64_t size, uint64_t o
     }
 }
 
+/* A copy gets no privileges, and the kernel takes them from what is written to. */
+static void
+say_what_is_lost (int descriptor)
+{
+  struct stat status;
+  if (fstat (descriptor, &status) != 0)
+    status.st_mode = 0;
+  if ((file.mode & ~status.st_mode & S_ISUID) != 0)
+    say ("the set-user-ID bit is not kept");
+  if ((file.mode & ~status.st_mode & S_ISGID) != 0)
+    say ("the set-group-ID bit is not kept");
+  if (file.has_capabilities && !has_capabilities (descriptor))
+    say ("the capabilities are not kept");
+}
+
 /* A file that is there already is not written to, and half a copy is not left. */
 static void
 write_copy (const char *name)
@@ -549,6 +573,8 @@ write_copy (const char *name)
   int error = errno;
   if (error == 0 && fchmod (descriptor, file.mode & 0777) != 0)
     error = errno;
+  if (error == 0)
+    say_what_is_lost (descriptor);
   if (close (descriptor) != 0 && error == 0)
     error = errno;
   if (error != 0)
@@ -567,6 +593,7 @@ write_in_place (void)
   for (size_t i = 0; i < change_count && errno == 0; i++)
     write_all (file.descriptor, changes[i].bytes, changes[i].size, changes[i].offset);
   int error = errno;
+  say_what_is_lost (file.descriptor);
   if (close_file () != 0 && error == 0)
     error = errno;
   if (error != 0)
