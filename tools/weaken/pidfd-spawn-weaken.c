@@ -75,14 +75,33 @@ struct change
 static struct change *changes;
 static size_t change_count;
 
+static void
+print_visibly (FILE *to, const char *text)
+{
+  for (; *text != 0; text++)
+    fprintf (to, *text >= ' ' && *text <= '~' ? "%c" : "\\%03o", (unsigned char) *text);
+}
+
+/* Names in a file are whatever its author likes: they must be nothing that a terminal obeys. */
+static void __attribute__ ((format (printf, 2, 0)))
+print_line (FILE *to, const char *format, va_list arguments)
+{
+  char *text;
+  if (vasprintf (&text, format, arguments) < 0)
+    text = NULL;
+  print_visibly (to, file.name);
+  fputs (": ", to);
+  print_visibly (to, text != NULL ? text : strerror (ENOMEM));
+  fputc ('\n', to);
+  free (text);
+}
+
 static void __attribute__ ((format (printf, 1, 2)))
 say (const char *format, ...)
 {
   va_list arguments;
   va_start (arguments, format);
-  printf ("%s: ", file.name);
-  vprintf (format, arguments);
-  putchar ('\n');
+  print_line (stdout, format, arguments);
   va_end (arguments);
   fflush (stdout);
 }
@@ -93,9 +112,8 @@ refuse (const char *format, ...)
 {
   va_list arguments;
   va_start (arguments, format);
-  fprintf (stderr, "pidfd-spawn-weaken: %s: ", file.name);
-  vfprintf (stderr, format, arguments);
-  fputc ('\n', stderr);
+  fputs ("pidfd-spawn-weaken: ", stderr);
+  print_line (stderr, format, arguments);
   va_end (arguments);
   longjmp (file.give_up, 1);
 }
@@ -660,6 +678,8 @@ main (int argc, char **argv)
     { "version-name", required_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
   };
+  /* Each line in one go, though it is made character by character. */
+  setvbuf (stderr, NULL, _IOLBF, BUFSIZ);
   for (int option; (option = getopt_long (argc, argv, "ino:sv:h", names, NULL)) != -1;)
     switch (option)
       {
