@@ -45,7 +45,8 @@
 //! The functions can be called as well, by their C signatures.
 //!
 //! ```
-//! use std::os::unix::io::{FromRawFd, OwnedFd};
+//! use pidfd_spawn::capi::{pidfd_spawn, pidfd_wait};
+//! use std::os::unix::io::{AsRawFd, FromRawFd, OwnedFd};
 //! use std::ptr;
 //!
 //! let argv = [b"true\0".as_ptr() as *mut _, ptr::null_mut()];
@@ -54,13 +55,14 @@
 //! // SAFETY: strings that end in NUL, in arrays that end in NULL; the descriptor is new.
 //! let child = unsafe {
 //!     let path = b"/bin/true\0".as_ptr().cast();
-//!     let error = pidfd_spawn::capi::pidfd_spawn(
-//!         &mut pidfd, path, ptr::null(), ptr::null(), argv.as_ptr(), envp.as_ptr(),
-//!     );
+//!     let error = pidfd_spawn(&mut pidfd, path, ptr::null(), ptr::null(), argv.as_ptr(), envp.as_ptr());
 //!     assert_eq!(error, 0);
 //!     OwnedFd::from_raw_fd(pidfd)
 //! };
-//! # drop(child);
+//! // SAFETY: it need not store anything.
+//! let result = unsafe { pidfd_wait(child.as_raw_fd(), ptr::null_mut(), 0, ptr::null_mut()) };
+//! assert_eq!(result, 0);
+//! drop(child); // Closes the pidfd.
 //! ```
 //!
 //! # The modules, from the outside in

@@ -452,8 +452,7 @@ mod tests {
         check("pidfd_spawn", 2, 8, &mut |fd| unsafe { pidfd_spawn(fd, path, actions, attributes, argv, envp) == 0 });
         check("pidfd_spawnp", 6, 12, &mut |fd| unsafe { pidfd_spawnp(fd, name, actions, attributes, argv, envp) == 0 });
         let ext = |flags, text| {
-            let mut args: pidfd_spawn_args = unsafe { std::mem::zeroed() };
-            (args.flags, args.uid) = (flags, process::getuid());
+            let args = pidfd_spawn_args { flags, uid: process::getuid(), ..Default::default() };
             let size = std::mem::size_of_val(&args);
             check("pidfd_spawn_ext", 12, 24, &mut |fd| unsafe {
                 pidfd_spawn_ext(fd, text, actions, attributes, argv, envp, &args, size) == 0

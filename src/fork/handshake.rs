@@ -193,7 +193,7 @@ pub fn above_zero(fd: OwnedFd) -> Result<OwnedFd> {
     if fd.raw() > 0 {
         return Ok(fd);
     }
-    fd::copy_above(&fd, 0)
+    fd::copy_above(fd.raw(), 0)
 }
 
 fn naming_error(error: Errno) -> Errno {

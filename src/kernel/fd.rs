@@ -107,12 +107,12 @@ pub fn above_standard(fd: OwnedFd) -> Result<OwnedFd> {
 }
 
 pub fn copy_above_standard(fd: &OwnedFd) -> Result<OwnedFd> {
-    copy_above(fd, libc::STDERR_FILENO)
+    copy_above(fd.raw(), libc::STDERR_FILENO)
 }
 
 /// A copy whose number is higher than that one.
-pub fn copy_above(fd: &OwnedFd, number: c_int) -> Result<OwnedFd> {
-    match fcntl_dupfd(fd.raw(), number + 1) {
+pub fn copy_above(fd: c_int, number: c_int) -> Result<OwnedFd> {
+    match fcntl_dupfd(fd, number + 1) {
         // SAFETY: the copy is new.
         Ok(copy) => Ok(unsafe { OwnedFd::from_raw(copy) }),
         // The limit is below that.

@@ -3,7 +3,7 @@
 // Sound because: the descriptors of a new pipe, and a new copy, belong to nobody else.
 #![allow(unsafe_code)]
 
-use crate::kernel::fd::fcntl_dupfd;
+use crate::kernel::fd::copy_above;
 use crate::libc_abi::FileAction;
 use libc::{c_char, c_int};
 use std::fs::File;
@@ -106,9 +106,9 @@ pub fn is_standard(fd: &OwnedFd) -> bool {
 }
 
 pub fn copy_above_standard(fd: &OwnedFd) -> io::Result<OwnedFd> {
-    let copy = fcntl_dupfd(fd.as_raw_fd(), libc::STDERR_FILENO + 1)?;
-    // SAFETY: it is new.
-    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+    let copy = copy_above(fd.as_raw_fd(), libc::STDERR_FILENO)?;
+    // SAFETY: it is given away.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy.into_raw()) })
 }
 
 /// The reading and the writing end, both close-on-exec.

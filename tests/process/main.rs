@@ -26,6 +26,7 @@ fn main() {
         standard_descriptors,
         standard_descriptors_that_are_closed_here,
         standard_descriptors_that_change_places,
+        standard_descriptors_that_cannot_be_moved,
         output_that_cannot_be_waited_for,
         output_of_both_pipes_at_once,
         exec_fd,
@@ -292,15 +293,26 @@ fn standard_descriptors_that_change_places() {
     assert_eq!((&content(out)[..], &content(err)[..]), ("out\n", "err\n"));
 }
 
-/// The kernel lets nobody poll more descriptors than may be open.
-fn output_that_cannot_be_waited_for() {
-    let child = shell("echo through").stdout(Stdio::piped()).spawn().unwrap();
+fn limit_descriptors(count: libc::rlim_t) {
     unsafe {
         let mut limit = std::mem::zeroed();
         assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
-        limit.rlim_cur = 0;
+        limit.rlim_cur = count;
         assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
     }
+}
+
+/// The copy that the child is to get would need a number that nobody may have.
+fn standard_descriptors_that_cannot_be_moved() {
+    let out = unsafe { OwnedFd::from_raw_fd(1) };
+    limit_descriptors(3);
+    assert_eq!(error(Command::new("true").stderr(out)).raw_os_error(), Some(libc::EMFILE));
+}
+
+/// The kernel lets nobody poll more descriptors than may be open.
+fn output_that_cannot_be_waited_for() {
+    let child = shell("echo through").stdout(Stdio::piped()).spawn().unwrap();
+    limit_descriptors(0);
     assert_eq!(child.wait_with_output().unwrap_err().raw_os_error(), Some(libc::EINVAL));
 }
 

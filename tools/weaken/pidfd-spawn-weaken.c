@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { ENTRY_SIZE = 16 /* of Elf32_Vernaux and Elf64_Vernaux alike; so is the record above it */ };
@@ -41,13 +42,15 @@ static struct
 static struct
 {
   const char *name;
+  int descriptor;
   unsigned char *bytes;
   uint64_t size;
   mode_t mode;
+  bool has_capabilities;
   bool wide, big_endian;
   uint64_t segments, segment_count, segment_size;
   jmp_buf give_up;
-} file;
+} file = { .descriptor = -1 };
 
 /* Part of the file, within its bounds. */
 struct part
@@ -72,14 +75,33 @@ struct change
 static struct change *changes;
 static size_t change_count;
 
+static void
+print_visibly (FILE *to, const char *text)
+{
+  for (; *text != 0; text++)
+    fprintf (to, *text >= ' ' && *text <= '~' ? "%c" : "\\%03o", (unsigned char) *text);
+}
+
+/* Names in a file are whatever its author likes: they must be nothing that a terminal obeys. */
+static void __attribute__ ((format (printf, 2, 0)))
+print_line (FILE *to, const char *format, va_list arguments)
+{
+  char *text;
+  if (vasprintf (&text, format, arguments) < 0)
+    text = NULL;
+  print_visibly (to, file.name);
+  fputs (": ", to);
+  print_visibly (to, text != NULL ? text : strerror (ENOMEM));
+  fputc ('\n', to);
+  free (text);
+}
+
 static void __attribute__ ((format (printf, 1, 2)))
 say (const char *format, ...)
 {
   va_list arguments;
   va_start (arguments, format);
-  printf ("%s: ", file.name);
-  vprintf (format, arguments);
-  putchar ('\n');
+  print_line (stdout, format, arguments);
   va_end (arguments);
   fflush (stdout);
 }
@@ -90,9 +112,8 @@ refuse (const char *format, ...)
 {
   va_list arguments;
   va_start (arguments, format);
-  fprintf (stderr, "pidfd-spawn-weaken: %s: ", file.name);
-  vfprintf (stderr, format, arguments);
-  fputc ('\n', stderr);
+  fputs ("pidfd-spawn-weaken: ", stderr);
+  print_line (stderr, format, arguments);
   va_end (arguments);
   longjmp (file.give_up, 1);
 }
@@ -170,34 +191,44 @@ string (uint64_t place)
   return start;
 }
 
+static int
+close_file (void)
+{
+  int descriptor = file.descriptor;
+  file.descriptor = -1;
+  return descriptor >= 0 ? close (descriptor) : 0;
+}
+
+static bool
+has_capabilities (int descriptor)
+{
+  return fgetxattr (descriptor, "security.capability", NULL, 0) > 0;
+}
+
+/* It stays open until the next one: what is written to must be what was looked at, whatever has its name by then. */
 static void
 read_file (void)
 {
-  int descriptor = open (file.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  close_file ();
+  bool writes = options.in_place && !options.dry_run;
+  file.descriptor = open (file.name, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
   struct stat status;
-  if (descriptor < 0 || fstat (descriptor, &status) != 0)
-    refuse ("%s", strerror (errno));
+  if (file.descriptor < 0 || fstat (file.descriptor, &status) != 0)
+    refuse ("%s%s", strerror (errno), errno == ETXTBSY ? ": it is running" : "");
   if (!S_ISREG (status.st_mode))
-    {
-      close (descriptor);
-      refuse ("is no regular file");
-    }
+    refuse ("is no regular file");
   if ((uint64_t) status.st_size >= SIZE_MAX / 2)
-    {
-      close (descriptor);
-      refuse ("%s", strerror (EFBIG));
-    }
+    refuse ("%s", strerror (EFBIG));
   file.mode = status.st_mode;
+  file.has_capabilities = has_capabilities (file.descriptor);
   file.size = 0;
   file.bytes = memory (file.bytes, (size_t) status.st_size + 1);
   ssize_t count = 0;
   while (file.size < (uint64_t) status.st_size
-         && (count = read (descriptor, file.bytes + file.size, (size_t) status.st_size - file.size)) > 0)
+         && (count = read (file.descriptor, file.bytes + file.size, (size_t) status.st_size - file.size)) > 0)
     file.size += (uint64_t) count;
-  int error = count < 0 ? errno : 0;
-  close (descriptor);
-  if (error != 0)
-    refuse ("%s", strerror (error));
+  if (count < 0)
+    refuse ("%s", strerror (errno));
 }
 
 static void
@@ -285,7 +316,7 @@ read_dynamic (void)
     refuse ("is damaged: its dynamic segment lies outside the file");
 
   uint64_t symbols = 0, numbers = 0, needs = 0, strings = 0, strings_size = 0, symbol_size = 0, libraries = 0;
-  dynamic.need_count = 0;
+  memset (&dynamic, 0, sizeof dynamic);
   uint64_t size = SIZE_OF (Dyn), end = list.offset + list.size - list.size % size;
   for (uint64_t entry = list.offset; entry < end && MEMBER (entry, Dyn, d_tag) != DT_NULL; entry += size)
     {
@@ -307,6 +338,8 @@ read_dynamic (void)
       say ("needs no library, so that no version can be missing; nothing to change");
       return false;
     }
+  if (needs == 0 && dynamic.need_count != 0)
+    refuse ("is damaged: it asks for versions without a list of them");
   if (needs == 0)
     return true;
   if (symbols == 0 || numbers == 0 || strings == 0 || symbol_size != SIZE_OF (Sym))
@@ -485,16 +518,33 @@ look (void)
   return change_count != 0;
 }
 
-/* What the file asks for besides. */
+static bool
+stays (const struct need *need)
+{
+  return strcmp (need->name, options.version) != 0 && need->flags == 0;
+}
+
+/* What the file asks for besides.  What it asks other libraries for has nothing to do with glibc's releases. */
 static void
 say_what_stays (void)
 {
   const struct need *newest = NULL;
   for (size_t i = 0; i < need_count; i++)
-    if (strcmp (needs[i].name, options.version) != 0 && needs[i].flags == 0
-        && minor (needs[i].name) > (newest != NULL ? minor (newest->name) : -1))
+    if (stays (&needs[i]) && minor (needs[i].name) > (newest != NULL ? minor (newest->name) : -1))
       newest = &needs[i];
-  if (newest != NULL)
+  bool all_tell = true;
+  for (size_t i = 0; i < need_count; i++)
+    {
+      const struct need *need = &needs[i];
+      bool is_glibcs = strncmp (need->name, "GLIBC_", strlen ("GLIBC_")) == 0
+                       || (newest != NULL && strcmp (need->library, newest->library) == 0);
+      if (stays (need) && is_glibcs && minor (need->name) < 0)
+        {
+          say ("%s of %s stays; its name does not tell which releases have it", need->name, need->library);
+          all_tell = false;
+        }
+    }
+  if (newest != NULL && all_tell)
     say ("%s of %s stays, so it starts with glibc 2.%d and newer", newest->name, newest->library, minor (newest->name));
 }
 
@@ -512,6 +562,21 @@ write_all (int descriptor, const unsigned char *bytes, uint64_t size, uint64_t o
     }
 }
 
+/* A copy gets no privileges, and the kernel takes them from what is written to. */
+static void
+say_what_is_lost (int descriptor)
+{
+  struct stat status;
+  if (fstat (descriptor, &status) != 0)
+    status.st_mode = 0;
+  if ((file.mode & ~status.st_mode & S_ISUID) != 0)
+    say ("the set-user-ID bit is not kept");
+  if ((file.mode & ~status.st_mode & S_ISGID) != 0)
+    say ("the set-group-ID bit is not kept");
+  if (file.has_capabilities && !has_capabilities (descriptor))
+    say ("the capabilities are not kept");
+}
+
 /* A file that is there already is not written to, and half a copy is not left. */
 static void
 write_copy (const char *name)
@@ -526,6 +591,8 @@ write_copy (const char *name)
   int error = errno;
   if (error == 0 && fchmod (descriptor, file.mode & 0777) != 0)
     error = errno;
+  if (error == 0)
+    say_what_is_lost (descriptor);
   if (close (descriptor) != 0 && error == 0)
     error = errno;
   if (error != 0)
@@ -540,14 +607,12 @@ write_copy (const char *name)
 static void
 write_in_place (void)
 {
-  int descriptor = open (file.name, O_WRONLY | O_CLOEXEC);
-  if (descriptor < 0)
-    refuse ("%s%s", strerror (errno), errno == ETXTBSY ? ": it is running" : "");
   errno = 0;
   for (size_t i = 0; i < change_count && errno == 0; i++)
-    write_all (descriptor, changes[i].bytes, changes[i].size, changes[i].offset);
+    write_all (file.descriptor, changes[i].bytes, changes[i].size, changes[i].offset);
   int error = errno;
-  if (close (descriptor) != 0 && error == 0)
+  say_what_is_lost (file.descriptor);
+  if (close_file () != 0 && error == 0)
     error = errno;
   if (error != 0)
     refuse ("%s", strerror (error));
@@ -613,6 +678,8 @@ main (int argc, char **argv)
     { "version-name", required_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
   };
+  /* Each line in one go, though it is made character by character. */
+  setvbuf (stderr, NULL, _IOLBF, BUFSIZ);
   for (int option; (option = getopt_long (argc, argv, "ino:sv:h", names, NULL)) != -1;)
     switch (option)
       {

@@ -65,6 +65,8 @@ pub struct pidfd_spawn_rlimit {
 const _: () = assert!(size_of::<pidfd_spawn_rlimit>() == 24);
 
 /// What pidfd_spawn_ext is to do besides.  A member counts only if its flag is set.
+// For Rust alone: the other comments go into the C header as well.
+#[cfg_attr(doc, doc = "A literal should end in `..Default::default()`: a later version may have more members.")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct pidfd_spawn_args {
@@ -106,6 +108,21 @@ pub struct pidfd_spawn_args {
 
 // SAFETY: numbers and pointers.
 unsafe impl Zeroable for pidfd_spawn_args {}
+
+/// All zeroes, with NULL for pointers: nothing is asked for.
+///
+/// ```
+/// use pidfd_spawn::capi::{pidfd_spawn_args, PIDFD_SPAWN_SETUMASK};
+///
+/// let args = pidfd_spawn_args { flags: PIDFD_SPAWN_SETUMASK, umask: 0o77, ..Default::default() };
+/// assert!(args.flags == PIDFD_SPAWN_SETUMASK && args.groups.is_null());
+/// ```
+impl Default for pidfd_spawn_args {
+    fn default() -> Self {
+        // SAFETY: it is `Zeroable`.
+        unsafe { core::mem::zeroed() }
+    }
+}
 
 const _: () = assert!(size_of::<pidfd_spawn_args>() == if cfg!(target_pointer_width = "64") { 88 } else { 72 });
 
