@@ -15,10 +15,10 @@
 //! reaped meanwhile.  A process that is none of this thread's children is not the child in any case.
 //!
 //! Both sides share an eventfd.  What the parent writes makes it unwritable until the child has read it, so its being
-//! writable again is the answer.  The child does not wait for a parent that is gone: it watches a pidfd on the parent,
-//! which the parent opened, for the child may have no number for it, and, where another thread of the parent could
-//! execute a program, the end of a pipe whose other end such an exec closes.  That may come late, for a fork in another
-//! thread holds the pipe open; so the child also looks now and then whether the parent still has the eventfd.
+//! writable again is the answer.  The child does not wait for a parent that is gone: it watches a pidfd on the parent
+//! and, where another thread of the parent could execute a program, the end of a pipe whose other end such an exec
+//! closes.  That may come late, for a fork in another thread holds the pipe open; so the child also looks now and then
+//! whether the parent still has the eventfd.
 
 // Sound because: a descriptor that is made owned is new.
 #![allow(unsafe_code)]
@@ -26,8 +26,8 @@
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
 use crate::kernel::uapi::{PollFd, SigactionFlags, ANONYMOUS_INODES, POLLIN, POLLOUT, SIG_IGN};
-use crate::kernel::{process, signal};
-use core::mem;
+use crate::kernel::{process, signal, status};
+use core::mem::{self, MaybeUninit};
 use libc::{c_int, pid_t};
 
 /// What the parent writes.  The first makes the eventfd unwritable until the child has read it.
@@ -52,11 +52,11 @@ const NOT_RETURNED: c_int = 127;
 /// What is prepared before the fork: close-on-exec descriptors that leave 0 to 2 alone.
 pub struct Handshake {
     question: OwnedFd,
-    /// A number for the child's pidfd, so that there is no fork when there is none.  Until then it is a pidfd on the
-    /// parent.
+    /// A number for the pidfd, so that there is no fork when there is none.  If there is a leash it is the end that the
+    /// child watches.
     spare: OwnedFd,
-    /// The end that the child watches, and the one that an exec in the parent closes.
-    leash: Option<(OwnedFd, OwnedFd)>,
+    /// The end that an exec in the parent closes.
+    leash: Option<OwnedFd>,
     /// By which the eventfd is known again: `MARK`, or nothing where a sandbox does not let it be set.
     mark: c_int,
     parent: Parent,
@@ -77,10 +77,14 @@ impl Handshake {
     pub fn new(only_thread: bool) -> Result<Self> {
         let pid = process::getpid();
         let parent = Parent { pid, tid: if only_thread { pid } else { process::gettid() } };
-        let spare = fd::pidfd_open(pid).and_then(fd::above_standard).map_err(refused)?;
+        fd::try_pidfd_open(pid).map_err(refused)?;
         let question = fd::eventfd().and_then(fd::above_standard).map_err(refused)?;
         let mark = fd::set_open_flags(question.raw(), libc::O_NONBLOCK | MARK).map_or(0, |()| MARK);
         let leash = if only_thread { None } else { leash() };
+        let (spare, leash) = match leash {
+            Some((watched, leash)) => (watched, Some(leash)),
+            None => (fd::copy_above_standard(&question).map_err(refused)?, None),
+        };
         Ok(Handshake { question, spare, leash, mark, parent, accounts: process::accounts_of_children() })
     }
 
@@ -124,8 +128,9 @@ impl Handshake {
             return self.without_descriptors();
         }
         let Handshake { question, spare, leash, parent, .. } = self;
-        let watched = leash.map(|(watched, _)| watched);
-        wait_for_go(&question, question.raw(), &spare, watched.as_ref().map_or(-1, OwnedFd::raw), parent);
+        let watched = if leash.is_some() { spare.raw() } else { -1 };
+        drop(leash);
+        wait_for_go(&question, question.raw(), watched, parent);
     }
 
     /// A handler of pthread_atfork closed all descriptors in the child, as daemons do.  The numbers may be taken again.
@@ -133,18 +138,12 @@ impl Handshake {
         let Handshake { mark, parent, .. } = self;
         let theirs = self.question.raw();
         mem::forget(self);
-        if let Some(pidfd) = pidfd_on_parent(parent.pid) {
-            match fd::copy_from_process(pidfd.raw(), theirs) {
-                Ok(question) if is_question(&question, mark) => {
-                    return wait_for_go(&question, theirs, &pidfd, -1, parent);
-                }
-                _ => {}
-            }
-        }
-        // The kernel does not let us have the copy.  The child goes on without if the parent most likely does not need
-        // the answer.
-        if !keeps_statuses() {
-            process::exit(NOT_RETURNED);
+        match pidfd_on_parent(parent.pid).and_then(|pidfd| fd::copy_from_process(pidfd.raw(), theirs).ok()) {
+            Some(question) if is_question(&question, mark) => wait_for_go(&question, theirs, -1, parent),
+            // The kernel does not let us have the copy.  The child goes on without if the parent most likely does not
+            // need the answer.
+            _ if keeps_statuses() => {}
+            _ => process::exit(NOT_RETURNED),
         }
     }
 }
@@ -268,15 +267,15 @@ fn await_answer(pidfd: &OwnedFd, question: &OwnedFd) -> Answer {
     }
 }
 
-/// `theirs` is the parent's number for the eventfd, `pidfd` names the parent, and `watched` is the end of a pipe whose
-/// other end the parent has, or -1.
-fn wait_for_go(question: &OwnedFd, theirs: c_int, pidfd: &OwnedFd, watched: c_int, parent: Parent) {
+/// `theirs` is the parent's number for the eventfd, `watched` the end of a pipe whose other end the parent has, or -1.
+fn wait_for_go(question: &OwnedFd, theirs: c_int, watched: c_int, parent: Parent) {
     if message(question) == Ok(true) {
         return;
     }
+    let pidfd = pidfd_on_parent(parent.pid);
     let (mut gone, mut failures) = (false, 0);
     loop {
-        gone = gone || parent_is_gone(pidfd, watched, question, theirs, parent);
+        gone = gone || parent_is_gone(&pidfd, watched, question, theirs, parent);
         match message(question) {
             Ok(true) => return,
             Ok(false) if !gone => {}
@@ -299,8 +298,9 @@ fn message(question: &OwnedFd) -> Result<bool> {
 }
 
 /// Waits until there is something to read or the parent is gone.
-fn parent_is_gone(pidfd: &OwnedFd, watched: c_int, question: &OwnedFd, theirs: c_int, parent: Parent) -> bool {
-    let mut events = [PollFd::new(question.raw(), POLLIN), PollFd::new(pidfd.raw(), POLLIN), PollFd::new(watched, 0)];
+fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, theirs: c_int, parent: Parent) -> bool {
+    let ends = pidfd.as_ref().map_or(-1, OwnedFd::raw);
+    let mut events = [PollFd::new(question.raw(), POLLIN), PollFd::new(ends, POLLIN), PollFd::new(watched, 0)];
     match fd::poll(&mut events, TICK) {
         Ok(0) => {}
         Ok(_) if events[1].is_ready() || events[2].is_hung_up() => return true,
@@ -311,12 +311,20 @@ fn parent_is_gone(pidfd: &OwnedFd, watched: c_int, question: &OwnedFd, theirs: c
         }
     }
     match process::getppid() {
-        // The child is in another PID namespace: only the pidfd tells.
-        0 => false,
+        // The child is in another PID namespace.
+        0 => is_gone_from_procfs(parent.pid),
         // One that executed a program has closed the eventfd.
         id if id == parent.pid => matches!(process::shares_file(parent.tid, theirs, question.raw()), Ok(false)),
         _ => true,
     }
+}
+
+/// Whether procfs knows the child and not the parent.  It is that of the parent's namespace if the child has two numbers
+/// from there down; another one knows nothing of the parent's.
+fn is_gone_from_procfs(parent: pid_t) -> bool {
+    let mut room = MaybeUninit::uninit();
+    let of_parent = fd::numbered_path(&mut room, b"/proc/", parent);
+    status::own_numbers() == Some(2) && fd::link_count(of_parent) == Err(Errno(libc::ENOENT))
 }
 
 /// A pidfd on the parent, unless that is gone or has no number here.

@@ -376,6 +376,17 @@ pub fn pidfd_open(pid: pid_t) -> Result<OwnedFd> {
     unsafe { call!(libc::SYS_pidfd_open, pid, 0).map(|fd| OwnedFd::from_raw(fd as c_int)) }
 }
 
+/// An error if no pidfd can be opened, even for the process itself: with these flags the call is refused in a way of
+/// its own, and makes no descriptor.
+pub fn try_pidfd_open(own: pid_t) -> Result<()> {
+    const NONE_KNOWN: c_int = -1;
+    // SAFETY: no pointer; there is no descriptor.
+    match unsafe { call!(libc::SYS_pidfd_open, own, NONE_KNOWN) } {
+        Ok(_) | Err(Errno(libc::EINVAL)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// A copy of a descriptor of the process that the pidfd names, if the kernel lets us trace that process.
 pub fn copy_from_process(pidfd: c_int, fd: c_int) -> Result<OwnedFd> {
     // SAFETY: no pointer; the descriptor is new.

@@ -22,6 +22,23 @@ pub fn handlers_of_only_thread() -> Option<SignalSet> {
     parse(text.get(..length)?)
 }
 
+/// How many numbers the calling process has, from the PID namespace of procfs down.
+#[inline(never)]
+pub fn own_numbers() -> Option<usize> {
+    let file = fd::open_read_only(b"/proc/self/status\0").ok()?;
+    let mut room = MaybeUninit::uninit();
+    let Buffer(text) = super::zeroed::<Buffer<512>>(&mut room);
+    let length = fd::read(file.raw(), text).ok()?;
+    count_numbers(text.get(..length)?)
+}
+
+/// The last line may be incomplete.
+fn count_numbers(text: &[u8]) -> Option<usize> {
+    let mut line = text.split(|&byte| byte == b'\n').rev().skip(1);
+    let numbers = line.find_map(|line| line.strip_prefix(b"NSpid:"))?;
+    Some(numbers.iter().filter(|&&byte| byte == b'\t').count())
+}
+
 /// So much of the file stands before the lines in question, on every kernel that was seen.
 const BEFORE: usize = 448;
 
@@ -71,6 +88,15 @@ mod tests {
         let text = format!("x\nThreads:\t1\nSigIgn:\t{:0>DIGITS$x}\nSigCgt:\t{number:0>DIGITS$x}\nCapInh:\t0\n", 1);
         let signals: Vec<_> = (1..=64).filter(|signal| number >> (signal - 1) & 1 != 0).collect();
         assert_eq!(parse(text.as_bytes()), Some(SignalSet::of(&signals)));
+    }
+
+    #[test]
+    fn numbers_are_counted_in_a_whole_line() {
+        assert_eq!(count_numbers(b"Pid:\t7\nNSpid:\t7\t2\nNSpgid:\t7\t7\t1\n"), Some(2));
+        assert_eq!(count_numbers(b"Pid:\t7\nNSpid:\t7\n"), Some(1));
+        for text in [&b""[..], b"Pid:\t7\n", b"Pid:\t7\nNSpid:\t7\t2", b"ANSpid:\t7\n"] {
+            assert_eq!(count_numbers(text), None);
+        }
     }
 
     #[test]
