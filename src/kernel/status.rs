@@ -32,11 +32,18 @@ pub fn own_numbers() -> Option<usize> {
     count_numbers(text.get(..length)?)
 }
 
-/// The last line may be incomplete.
 fn count_numbers(text: &[u8]) -> Option<usize> {
-    let mut line = text.split(|&byte| byte == b'\n').rev().skip(1);
-    let numbers = line.find_map(|line| line.strip_prefix(b"NSpid:"))?;
-    Some(numbers.iter().filter(|&&byte| byte == b'\t').count())
+    let mut count = None;
+    for line in text.split(|&byte| byte == b'\n') {
+        if count.is_some() {
+            // Another line follows, so that one was whole.
+            return count;
+        }
+        if let [b'N', b'S', b'p', b'i', b'd', b':', numbers @ ..] = line {
+            count = Some(numbers.iter().filter(|&&byte| byte == b'\t').count());
+        }
+    }
+    None
 }
 
 /// So much of the file stands before the lines in question, on every kernel that was seen.
