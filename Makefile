@@ -38,10 +38,10 @@ build/rust/libpidfd_spawn_c.so: $(RUST_SOURCES)
 	@scripts/require-tools cargo cc ar objcopy
 	scripts/cargo build --release --locked -p libpidfd_spawn
 	@mkdir -p $(@D)
-	@cp "target/$$(scripts/cargo --host)/release/$(@F)" $@
+	@cd "target/$$(scripts/cargo --host)/release" && cp $(@F:so=a) $(@F) "$(CURDIR)/$(@D)/"
 
 build/rust/libpidfd_spawn_c.a: build/rust/libpidfd_spawn_c.so
-	@cp "target/$$(scripts/cargo --host)/release/$(@F)" $@
+	@if [ -e $@ ]; then touch $@; else cp "target/$$(scripts/cargo --host)/release/$(@F)" $@; fi
 
 $(SO): build/rust/libpidfd_spawn_c.so
 	@mkdir -p $(@D)

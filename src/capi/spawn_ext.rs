@@ -35,7 +35,8 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 ///          PIDFD_SPAWN_EXEC_FD and only then.
 ///   facts, attrp, argv, envp
 ///          As for pidfd_spawn.
-///   args   What is asked for besides.  Only read.  NULL, with a SIZE of 0: nothing.
+///   args   What is asked for besides.  Only read.  NULL, with a SIZE of 0: nothing (but a change of the user by
+///          POSIX_SPAWN_RESETIDS is made as with arguments).
 ///   size   sizeof (struct pidfd_spawn_args), or PIDFD_SPAWN_ARGS_SIZE_VER0 and so on for an older one; in bytes.
 ///
 /// RETURN VALUE

@@ -319,8 +319,8 @@ fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, t
     }
 }
 
-/// Whether procfs knows the child and not the parent.  It is that of the parent's namespace if the child has two
-/// numbers from there down; another one knows nothing of the parent's.
+/// Whether procfs knows the child and not the parent.  Most likely it is that of the parent's namespace if the child
+/// has two numbers from there down; another one knows nothing of the parent's.
 fn is_gone_from_procfs(parent: pid_t) -> bool {
     let mut room = MaybeUninit::uninit();
     let of_parent = fd::numbered_path(&mut room, b"/proc/", parent);

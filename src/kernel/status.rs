@@ -22,28 +22,49 @@ pub fn handlers_of_only_thread() -> Option<SignalSet> {
     parse(text.get(..length)?)
 }
 
-/// How many numbers the calling process has, from the PID namespace of procfs down.
+/// How many numbers the calling process has, from the PID namespace of procfs down.  They come after its groups, of
+/// which there may be many.
 #[inline(never)]
 pub fn own_numbers() -> Option<usize> {
     let file = fd::open_read_only(b"/proc/self/status\0").ok()?;
     let mut room = MaybeUninit::uninit();
     let Buffer(text) = super::zeroed::<Buffer<512>>(&mut room);
-    let length = fd::read(file.raw(), text).ok()?;
-    count_numbers(text.get(..length)?)
-}
-
-fn count_numbers(text: &[u8]) -> Option<usize> {
-    let mut count = None;
-    for line in text.split(|&byte| byte == b'\n') {
-        if count.is_some() {
-            // Another line follows, so that one was whole.
-            return count;
-        }
-        if let [b'N', b'S', b'p', b'i', b'd', b':', numbers @ ..] = line {
-            count = Some(numbers.iter().filter(|&&byte| byte == b'\t').count());
+    let mut numbers = Numbers::default();
+    loop {
+        match fd::read(file.raw(), text) {
+            Ok(length) if length > 0 => {
+                if let Some(count) = numbers.count(text.get(..length)?) {
+                    return Some(count);
+                }
+            }
+            _ => return None,
         }
     }
-    None
+}
+
+/// Looks for their line, which comes in parts.
+#[derive(Default)]
+struct Numbers {
+    /// How much of its name was seen,
+    matched: usize,
+    /// and how many of them.
+    seen: usize,
+}
+
+impl Numbers {
+    /// How many there are, once the line has ended.
+    fn count(&mut self, text: &[u8]) -> Option<usize> {
+        const NAME: &[u8] = b"\nNSpid:";
+        for &byte in text {
+            match NAME.get(self.matched) {
+                Some(&next) if byte == next => self.matched += 1,
+                Some(_) => self.matched = usize::from(byte == b'\n'),
+                None if byte == b'\n' => return Some(self.seen),
+                None => self.seen += usize::from(byte == b'\t'),
+            }
+        }
+        None
+    }
 }
 
 /// So much of the file stands before the lines in question, on every kernel that was seen.
@@ -98,11 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_counted_in_a_whole_line() {
-        assert_eq!(count_numbers(b"Pid:\t7\nNSpid:\t7\t2\nNSpgid:\t7\t7\t1\n"), Some(2));
-        assert_eq!(count_numbers(b"Pid:\t7\nNSpid:\t7\n"), Some(1));
-        for text in [&b""[..], b"Pid:\t7\n", b"Pid:\t7\nNSpid:\t7\t2", b"ANSpid:\t7\n"] {
-            assert_eq!(count_numbers(text), None);
+    fn numbers_are_counted_in_whatever_parts_they_come() {
+        let text = b"Pid:\t7\nNSpid:\t7\t2\nNSpgid:\t7\t7\t1\n";
+        for size in 1..text.len() {
+            let mut numbers = Numbers::default();
+            assert_eq!(text.chunks(size).find_map(|part| numbers.count(part)), Some(2));
+        }
+        assert_eq!(Numbers::default().count(b"Pid:\t7\n\nNSpid:\t7\n"), Some(1));
+        for text in [&b""[..], b"Pid:\t7\n", b"Pid:\t7\nNSpid:\t7\t2", b"\nANSpid:\t7\n"] {
+            assert_eq!(Numbers::default().count(text), None);
         }
     }
 

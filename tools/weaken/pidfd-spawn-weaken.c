@@ -42,7 +42,7 @@ static struct
 static struct
 {
   const char *name;
-  int descriptor;
+  int descriptor, write_error;
   unsigned char *bytes;
   uint64_t size;
   mode_t mode;
@@ -205,16 +205,26 @@ has_capabilities (int descriptor)
   return fgetxattr (descriptor, "security.capability", NULL, 0) > 0;
 }
 
-/* It stays open until the next one: what is written to must be what was looked at, whatever has its name by then. */
+static void
+refuse_opening (int error)
+{
+  refuse ("%s%s", strerror (error), error == ETXTBSY ? ": it is running" : "");
+}
+
+/* It stays open until the next one: what is written to must be what was looked at, whatever has its name by then.  That
+   it cannot be written to is told when it is to be. */
 static void
 read_file (void)
 {
   close_file ();
   bool writes = options.in_place && !options.dry_run;
-  file.descriptor = open (file.name, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+  file.descriptor = writes ? open (file.name, O_RDWR | O_CLOEXEC | O_NONBLOCK) : -1;
+  file.write_error = file.descriptor < 0 ? errno : 0;
+  if (file.descriptor < 0)
+    file.descriptor = open (file.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat status;
   if (file.descriptor < 0 || fstat (file.descriptor, &status) != 0)
-    refuse ("%s%s", strerror (errno), errno == ETXTBSY ? ": it is running" : "");
+    refuse_opening (errno);
   if (!S_ISREG (status.st_mode))
     refuse ("is no regular file");
   if ((uint64_t) status.st_size >= SIZE_MAX / 2)
@@ -607,6 +617,8 @@ write_copy (const char *name)
 static void
 write_in_place (void)
 {
+  if (file.write_error != 0)
+    refuse_opening (file.write_error);
   errno = 0;
   for (size_t i = 0; i < change_count && errno == 0; i++)
     write_all (file.descriptor, changes[i].bytes, changes[i].size, changes[i].offset);
