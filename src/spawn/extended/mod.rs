@@ -55,6 +55,14 @@ impl Extension<'_> {
         flags
     }
 
+    /// The same for a child that changes its user.  Member by member: for a whole one the compiler may call the libc's
+    /// memcpy.
+    fn with_change<'a>(&'a self, user_change: Option<&'a UserChange>) -> Extension<'a> {
+        let moves = Cell::new(self.moves.get());
+        let Extension { args, ignored, caller, .. } = *self;
+        Extension { args, ignored, caller, moves, user_change, hides_memory: true }
+    }
+
     /// What the parent is sent when the child ends.
     pub(super) fn exit_signal(&self) -> c_int {
         if self.is_reaped_by_kernel() {
@@ -98,7 +106,7 @@ pub unsafe fn spawn(request: &Request, args: &pidfd_spawn_args, ignored: SignalS
     let moves = Cell::new(false);
     let extension = Extension { args, ignored, caller, moves, user_change: None, hides_memory: false };
     if changes_user(args, attributes) {
-        user_change::spawn(request, extension)
+        user_change::spawn(request, &extension)
     } else {
         suspended(request, &extension)
     }

@@ -166,10 +166,10 @@ struct Stack([u8; STACK_SIZE]);
 /// As `super::spawn`.
 #[cold]
 #[inline(never)]
-pub unsafe fn spawn(request: &Request, extension: Extension) -> Result<Child> {
+pub unsafe fn spawn(request: &Request, extension: &Extension) -> Result<Child> {
     let shares_memory = fallback::shares_memory()?;
     if shares_memory == Some(false) {
-        return super::suspended(request, &extension);
+        return super::suspended(request, extension);
     }
     // Given back last: a handler of the caller need not return.
     let blocked = signal::Blocked::all();
@@ -181,14 +181,13 @@ pub unsafe fn spawn(request: &Request, extension: Extension) -> Result<Child> {
     if shares_memory.is_none() || arch::CALLS_LIBC || !flag.can_be_given_back() {
         protection = Protection::Copy;
     }
-    let extension = Extension { hides_memory: true, ..extension };
     let saved_groups = match protection {
-        Protection::Copy => return copied(request, &extension, &blocked, flag),
+        Protection::Copy => return copied(request, &extension.with_change(None), &blocked, flag),
         Protection::Unneeded => SavedGroups::default(),
         Protection::SavedGroups(groups) => groups,
     };
     let change = UserChange::new(saved_groups);
-    let extension = Extension { user_change: Some(&change), ..extension };
+    let extension = extension.with_change(Some(&change));
     let is_refused = Cell::new(false);
     let result = by_either(
         request,
@@ -203,7 +202,7 @@ pub unsafe fn spawn(request: &Request, extension: Extension) -> Result<Child> {
     // An ID that the user namespace does not have, or a sandbox that refuses it; or the children are to be in another
     // time namespace: they share no memory, unless the caller is suspended.
     if change.unprotected.load(Ordering::Relaxed) || is_refused.get() {
-        return copied(request, &Extension { user_change: None, ..extension }, &blocked, flag);
+        return copied(request, &extension.with_change(None), &blocked, flag);
     }
     result
 }
