@@ -377,6 +377,22 @@ TEST_LEAVING (a_child_of_the_same_group_has_another_saved_group)
   CHECK_EXIT (pidfd_of_call (&call), 0);
 }
 
+/* A caller with several groups gives it one of them, which needs no privilege. */
+TEST_LEAVING (a_child_of_one_of_several_groups_has_another_saved_group)
+{
+  need_users ();
+  need_own_instructions ();
+  struct notified_call exec;
+  struct call call;
+  CHECK (become_group (GROUP, OTHER_GROUP, OTHER_GROUP));
+  int listener = LISTEN_FOR_EXEC ();
+  begin_call (&call, NULL, NULL, ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER));
+  CHECK (receive_call (listener, &exec));
+  check_status (exec.pid, "Gid", four (GROUP, OTHER_GROUP, GROUP));
+  CHECK (continue_call (listener, &exec));
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+}
+
 /* Where the child can have none it gets a copy of the memory, and the caller's flag is never touched. */
 static void
 be_read_in_the_exec (void *kind)
