@@ -15,8 +15,7 @@ use core::sync::atomic::Ordering;
 use libc::{c_void, pid_t};
 
 /// Whether clone3 is unavailable, rather than failing for now: missing (old kernels, emulators), forbidden (seccomp),
-/// without CLONE_CLEAR_SIGHAND, or with a smaller structure than ours.  EACCES can be the
-/// kernel's word on a cgroup.
+/// without CLONE_CLEAR_SIGHAND, or with a smaller structure than ours.  EACCES can be the kernel's word on a cgroup.
 pub fn is_refusal(error: Errno, wants_cgroup: bool) -> bool {
     match error.0 {
         libc::ENOSYS | libc::EPERM | libc::EINVAL | libc::E2BIG => true,

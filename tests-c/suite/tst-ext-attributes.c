@@ -99,8 +99,8 @@ TEST (limits_of_the_program)
 static void
 set_wide_limit (void *limit)
 {
-  uint64_t wanted[2], kept[2];
-  memcpy (wanted, limit, sizeof wanted);
+  const uint64_t *wanted = limit;
+  uint64_t kept[2];
   CHECK (syscall (SYS_prlimit64, 0, RLIMIT_FSIZE, wanted, NULL) == 0);
   CHECK (syscall (SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, kept) == 0);
   if (kept[0] != wanted[0])

@@ -364,15 +364,7 @@ DEATH (the_parent_is_killed_by_a_filter_asyncsafe, .flags = PIDFDFORK_ASYNCSAFE,
 
 #endif
 
-/* Nor does procfs know it, which is of the namespace outside. */
-
-static void
-rest (void)
-{
-  usleep (300000);
-}
-
-/* Not if a process outside has the same number. */
+/* Nor does procfs know it, which is of the namespace outside, unless a process there has the same number. */
 static void
 fork_unknown (void)
 {
@@ -380,7 +372,7 @@ fork_unknown (void)
     _exit (0);
   if (unshare (CLONE_NEWPID) != 0)
     SKIP ("no PID namespace: %s", strerror (errno));
-  CHECK_EQ (pthread_atfork (NULL, rest, NULL), 0);
+  CHECK_EQ (pthread_atfork (NULL, take_time, NULL), 0);
   int pidfd = FORK (0);
   if (pidfd == 0)
     _exit (FINE);
