@@ -61,13 +61,13 @@ TEST (a_nonblocking_pidfd_tells_it_too)
 /* As if somebody else took it after it was seen, when the call is about to. */
 TEST (a_status_that_was_seen_is_told)
 {
-  uid_t user = getuid ();
+  uid_t user = getuid (), other = (uid_t) -1;
   if (user == 0)
     {
       need_users ();
-      user = USER;
+      user = other = USER;
     }
-  struct process exits = start_as (7, user, user), dies = start_as (-SIGTERM, user, user);
+  struct process exits = start_as (7, other, other), dies = start_as (-SIGTERM, other, other);
   struct told exit = { CLD_EXITED, 7, exits.pid, user, UNUSED };
   struct told death = { CLD_KILLED, SIGTERM, dies.pid, user, UNUSED };
   let_go (&exits);

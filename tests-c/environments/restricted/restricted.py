@@ -39,9 +39,11 @@ REFUSED = (
 )
 
 # For surroundings that the other programs could not do their work in.  EXPECT says what the calls must give where that
-# is not success; see tst-environment.c.  The library's own clone has CLONE_VM, CLONE_VFORK and CLONE_PIDFD.
+# is not success; see tst-environment.c.  The library's own clone has CLONE_PIDFD, and CLONE_VM and CLONE_VFORK where it
+# may: without CLONE_VM it makes a copy of the memory.
 REFUSED_ONCE = (
-    ("clone3 and clone: EPERM", "spawn=ENOSYS", "clone3:1=64:EPERM", "clone:0&0x1100:EPERM"),
+    ("clone3 and clone: EPERM", "spawn=ENOSYS", "clone3:1=64:EPERM", "clone:0&0x1000:EPERM"),
+    ("clone3: EPERM, clone with CLONE_VM: EPERM", "", "clone3:1=64:EPERM", "clone:0&0x1100:EPERM"),
     ("clone3: ENOSYS, clone: EAGAIN", "spawn=EAGAIN", "clone3:1=64:ENOSYS", "clone:0&0x1100:EAGAIN"),
     ("no memory for a new process (clone3: ENOMEM)", "spawn=ENOMEM", "clone3:1=64:ENOMEM"),
     ("waitid(P_PIDFD): EINVAL, as before Linux 5.4", "spawn=ENOSYS fork=ENOSYS wait=ENOSYS", "waitid:0=3:EINVAL"),
@@ -53,7 +55,9 @@ REFUSED_ONCE = (
     ("rt_sigaction: EPERM", "attributes=EPERM ext=EPERM", "rt_sigaction=EPERM"),
     # Before Linux 5.11.
     ("close_range(CLOSE_RANGE_CLOEXEC): EINVAL", "", "close_range:2=4:EINVAL"),
-    ("clone3: EPERM, clone without CLONE_VFORK: EPERM", "user=ENOSYS", "clone3:1=64:EPERM", "clone:0=0x1111:EPERM"),
+    ("clone3: EPERM, clone without CLONE_VFORK: EPERM", "user=ENOSYS", "clone3:1=64:EPERM", "clone:0=0x1111:EPERM",
+     "clone:0=0x1011:EPERM"),
+    ("clone3: EPERM, clone with CLONE_VM without CLONE_VFORK: EPERM", "", "clone3:1=64:EPERM", "clone:0=0x1111:EPERM"),
     ("poll: EPERM", "", "poll=EPERM", "ppoll=EPERM"),
     # The library's own wait: other threads wait on private words.
     ("futex(FUTEX_WAIT): EPERM", "", "futex:1=0:EPERM"),
