@@ -90,7 +90,7 @@ pub static POSIX_SPAWNP: Next = Next::since_2_15(b"posix_spawnp\0");
 pub static SET_FLAGS: Next = Next::new(b"posix_spawnattr_setflags\0");
 
 /// glibc's own record, since 2.32, of whether the process has one thread.
-static SINGLE_THREADED: Next = Next::new(b"__libc_single_threaded\0");
+static SINGLE_THREADED: AtomicPtr<c_char> = AtomicPtr::new(core::ptr::null_mut());
 
 // Only looked for when the layouts were not recognised: to look for what is not there allocates.
 pub static PIDFD_SPAWN: Next = Next::new(b"pidfd_spawn\0");
@@ -124,7 +124,7 @@ impl Runtime {
     /// Whether the libc knows the caller to be the only thread, if it keeps a record.  After the end of others it need
     /// not.
     pub fn records_one_thread(self) -> Option<bool> {
-        let record = SINGLE_THREADED.address.load(Ordering::Acquire).cast::<c_char>();
+        let record = SINGLE_THREADED.load(Ordering::Acquire);
         // SAFETY: null or that variable.
         (!record.is_null()).then(|| unsafe { record.read_volatile() } != 0)
     }
@@ -151,7 +151,7 @@ fn examine() -> Runtime {
         POSIX_SPAWNP.look_up();
         SET_FLAGS.look_up();
         if weak::glibc_minor_version().map_or(false, |minor| minor >= 32) {
-            SINGLE_THREADED.look_up();
+            SINGLE_THREADED.store(weak::definition(b"__libc_single_threaded\0").cast(), Ordering::Release);
         }
     }
     if !libc_abi::is_examined_without_allocation() {

@@ -63,9 +63,14 @@ pub fn posix_spawn_file_actions_addtcsetpgrp_np() -> Option<unsafe extern "C" fn
     if glibc_minor_version()? < 35 {
         return None;
     }
-    let name = b"posix_spawn_file_actions_addtcsetpgrp_np\0";
-    // SAFETY: the name ends in a NUL; null or a function of this signature.
-    unsafe { transmute(dlsym()?(libc::RTLD_DEFAULT, name.as_ptr().cast())) }
+    // SAFETY: null or a function of this signature.
+    unsafe { transmute(definition(b"posix_spawn_file_actions_addtcsetpgrp_np\0")) }
+}
+
+/// Of what the library has not itself; null where there is none.
+pub fn definition(name: &'static [u8]) -> *mut c_void {
+    // SAFETY: the name ends in a NUL.
+    dlsym().map_or(ptr::null_mut(), |dlsym| unsafe { dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast()) })
 }
 
 /// Whether names can be looked up at load.  The fallback without dlsym is not for static programs, which do not need

@@ -358,6 +358,19 @@ TEST (loading_allocates_nothing)
   CHECK_EQ (allocations_of (library_path ()), 100);
 }
 
+CHILD (addresses)
+{
+  int *addresses = dlsym (RTLD_DEFAULT, "tst_addresses");
+  return addresses ? 100 + *addresses : 99;
+}
+
+/* For that the loader goes through every name that a library has: it would take most of the time of loading. */
+TEST (loading_looks_up_no_address)
+{
+  CHECK_STARTED ("the library", initialised_before (object_mark (), library_path ()), child_argv ("addresses", NULL),
+                 100);
+}
+
 /* What a call allocates, by the name of the function. */
 CHILD (allocations_of_a_call)
 {

@@ -2,7 +2,7 @@
  *
  * A library that is initialised right before the one that is looked at, and makes a system call that does not exist,
  * for a tracer to see.  From then on it counts what is allocated and not freed, until tst_mark_end is called, which
- * makes another such call.  A test can count on by itself. */
+ * makes another such call.  A test can count on by itself.  How often an address was looked up is counted always. */
 
 #include "../../guard/guard.h"
 
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-int tst_allocations, tst_left, tst_counting;
+int tst_allocations, tst_left, tst_counting, tst_addresses;
 
 /* The libc's own are found in the constructor; who asks before gets a piece of this, and keeps it. */
 static char early[16384] __attribute__ ((aligned (16)));
@@ -79,6 +79,15 @@ free (void *place)
   tst_left -= tst_counting && place;
   if (next_free && !is_early (place))
     next_free (place);
+}
+
+int
+dladdr (const void *address, Dl_info *found)
+{
+  int (*next) (const void *, Dl_info *);
+  tst_addresses++;
+  *(void **) &next = dlsym (RTLD_NEXT, "dladdr");
+  return next ? next (address, found) : 0;
 }
 
 __attribute__ ((constructor)) static void
