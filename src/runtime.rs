@@ -76,10 +76,13 @@ impl Next {
     }
 
     fn look_up(&self) {
-        let mut found =
-            self.version.map_or(core::ptr::null_mut(), |version| weak::next_definition_of(self.name, version));
-        if found.is_null() {
-            found = weak::next_definition(self.name);
+        let mut found = weak::next_definition(self.name);
+        if let Some(version) = self.version {
+            let of_version = weak::next_definition_of(self.name, version);
+            // Another library, which comes before the libc and knows no versions, is not found in this way.
+            if found.is_null() || weak::are_versions(found, of_version) {
+                found = of_version;
+            }
         }
         self.address.store(found, Ordering::Release);
     }

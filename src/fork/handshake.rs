@@ -197,8 +197,9 @@ pub fn above_zero(fd: OwnedFd) -> Result<OwnedFd> {
 
 fn naming_error(error: Errno) -> Errno {
     match error.0 {
-        // What the kernel says of a process that is just being reaped.
-        libc::EINVAL => Errno(libc::ESRCH),
+        // What the kernel says of a process that is just being reaped, and of another's thread that has its number by
+        // then: ENOENT since Linux 6.16.
+        libc::EINVAL | libc::ENOENT => Errno(libc::ESRCH),
         libc::EPERM | libc::EACCES => Errno(libc::ENOSYS),
         _ => error,
     }

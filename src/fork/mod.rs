@@ -44,14 +44,14 @@ pub unsafe fn fork(flags: c_uint, runtime: Runtime) -> Result<Forked> {
     let only_thread = runtime.has_one_thread();
     if flags & ASYNC_SAFE != 0 {
         // With all signals blocked, and without a cancellation point, nothing can cancel.
-        let _blocked = Blocked::all();
+        let _blocked = Blocked::all_but_sigsys();
         match weak::_Fork() {
             Some(make_child) => by_libc(make_child, only_thread, || ()),
             None => raw::fork(),
         }
     } else {
         let _no_cancellation = AroundHandlers::new(only_thread, runtime.abi());
-        by_libc(libc::fork, only_thread, Blocked::all)
+        by_libc(libc::fork, only_thread, Blocked::all_but_sigsys)
     }
 }
 

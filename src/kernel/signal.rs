@@ -86,6 +86,16 @@ impl Blocked {
         Blocked(sigprocmask(SignalSet::ALL))
     }
 
+    /// There are sandboxes whose handler of it answers system calls; who makes one with it blocked is killed.
+    pub fn all_but_sigsys() -> Self {
+        Blocked(sigprocmask(SignalSet::of(&[libc::SIGSYS]).complement()))
+    }
+
+    /// SIGSYS as well, for a child that is born with the caller's handlers and its memory.
+    pub fn completely(&self) {
+        sigprocmask(SignalSet::ALL);
+    }
+
     /// The mask before.
     pub fn before(&self) -> SignalSet {
         self.0

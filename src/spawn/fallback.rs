@@ -35,7 +35,7 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
     let known = SHARES_MEMORY.load(Ordering::Relaxed);
     // It is rarely needed, so failing to make it is not an error yet.
     let mut pipe = if known { None } else { Some(ErrorPipe::new()) };
-    let blocked = signal::Blocked::all();
+    let blocked = signal::Blocked::all_but_sigsys();
     let mut sharing = CLONE_VM | CLONE_VFORK;
     loop {
         let has_pipe = matches!(pipe, Some(Ok(_)));
@@ -84,13 +84,14 @@ unsafe fn attempt(
     Ok(outcome(pidfd, pid, error))
 }
 
-/// For a child of clone.  With all signals blocked: a handler could set another one.
+/// For a child of clone, which comes next.  With the signals blocked: a handler could set another one.
 #[inline(always)]
 pub(super) fn handler_reset(blocked: &signal::Blocked) -> HandlerReset {
     let handlers = match Runtime::get().records_one_thread() {
         Some(false) => None,
         _ => status::handlers_of_only_thread(),
     };
+    blocked.completely();
     HandlerReset::ByChild { mask: blocked.before(), handlers }
 }
 

@@ -13,6 +13,7 @@
 
 /* What happens to a call; see seccomp(2). */
 #define FILTER_KILL 0x80000000U
+#define FILTER_TRAP 0x00030000U
 #define FILTER_NOTIFY 0x7fc00000U
 #define FILTER_ALLOW 0x7fff0000U
 #define FILTER_ERROR(error) (0x00050000U | (uint32_t) (error))

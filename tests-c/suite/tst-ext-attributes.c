@@ -565,6 +565,48 @@ TEST_LEAVING (caller_is_gone_already)
   posix_spawn_file_actions_destroy (&actions);
 }
 
+/* The child goes on opening its FIFO, and by now the process is this one. */
+CHILD (release_and_reap)
+{
+  int status;
+  int release = open (argv[0], O_RDWR | O_CLOEXEC);
+  if (release < 0 || waitpid (-1, &status, 0) < 0)
+    return 100;
+  return WIFSIGNALED (status) ? WTERMSIG (status) : 101;
+}
+
+static void *
+start_with_actions (void *actions)
+{
+  int pidfd;
+  spawn_ext (&pidfd, self_path, actions, NULL, child_argv ("tell_death_signal", NULL), DEATH (SIGUSR1));
+  return NULL;
+}
+
+/* Another thread executes a program: the process lives on, and is the child's parent. */
+TEST_LEAVING (the_thread_is_gone_already)
+{
+  need_list_of_children ();
+  posix_spawn_file_actions_t actions;
+  char *fifo = wait_for_fifo (&actions);
+  pid_t caller = fork ();
+  CHECK (caller >= 0);
+  if (caller == 0)
+    {
+      pthread_t thread;
+      CHECK_EQ (pthread_create (&thread, NULL, start_with_actions, &actions), 0);
+      sleeping_child ();
+      char **argv = child_argv ("release_and_reap", fifo, NULL);
+      execv (argv[0], argv);
+      _exit (102);
+    }
+  int status;
+  CHECK_EQ (waitpid (caller, &status, 0), caller);
+  CHECK (WIFEXITED (status));
+  CHECK_EQ (WEXITSTATUS (status), SIGUSR1);
+  posix_spawn_file_actions_destroy (&actions);
+}
+
 static void
 start_in_a_namespace (void *unused)
 {

@@ -385,6 +385,12 @@ TEST (pidfd_open_says_EINVAL)
   try_late (EINVAL, ESRCH);
 }
 
+/* And since Linux 6.16 of a thread, which can have the number of a child that is gone. */
+TEST (pidfd_open_says_ENOENT)
+{
+  try_late (ENOENT, ESRCH);
+}
+
 TEST (pidfd_open_says_ESRCH)
 {
   try_late (ESRCH, ESRCH);

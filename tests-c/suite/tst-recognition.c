@@ -101,6 +101,7 @@ OBJECT (version)
 OBJECT (liar)
 OBJECT (native)
 OBJECT (forwarder)
+OBJECT (namesake)
 
 
 /* ---- What other libraries say ---- */
@@ -148,6 +149,20 @@ TEST (another_library_has_a_dlsym)
   char *both = format ("%s %s", object_forwarder (), library_path ());
   CHECK_STARTED ("posix_spawn", both, child_argv ("spawn_by_the_libc", NULL), 4);
   CHECK_STARTED ("pidfd_spawn", both, child_argv ("spawn", NULL), 4);
+}
+
+CHILD (posix_spawn_says)
+{
+  pid_t pid;
+  return posix_spawn (&pid, "/bin/true", NULL, NULL, child_argv ("spawn", NULL), environ);
+}
+
+/* What comes after the library gets what the library passes on, whatever versions the libc's own has. */
+TEST (another_library_has_a_posix_spawn)
+{
+  CHECK_STARTED ("behind the library", library_and (object_namesake ()), child_argv ("posix_spawn_says", NULL), 99);
+  char *before = format ("%s %s", object_namesake (), library_path ());
+  CHECK_STARTED ("before the library", before, child_argv ("posix_spawn_says", NULL), 99);
 }
 
 /* ---- Layouts that are not what they should be ---- */

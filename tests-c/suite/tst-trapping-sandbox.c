@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * A sandbox that answers system calls in a handler of SIGSYS, as browsers have: a thread that makes such a call while
+ * it has the signal blocked is killed. */
+
+#include "runner.h"
+
+#include <sys/prctl.h>
+#include <ucontext.h>
+
+#if HAVE_LIBRARY
+
+#if defined __x86_64__
+# define RESULT(context) (context)->uc_mcontext.gregs[REG_RAX]
+#elif defined __i386__
+# define RESULT(context) (context)->uc_mcontext.gregs[REG_EAX]
+#elif defined __aarch64__
+# define RESULT(context) (context)->uc_mcontext.regs[0]
+#endif
+
+static volatile int answered;
+
+static void
+answer (int signal, siginfo_t *information, void *context)
+{
+  (void) signal, (void) information, (void) context;
+  answered++;
+# ifdef RESULT
+  RESULT ((ucontext_t *) context) = -ENOSYS;
+# endif
+}
+
+static void
+begin_to_answer (long call)
+{
+# ifndef RESULT
+  SKIP ("where a system call has its result is not known here");
+# endif
+  struct sigaction action = { .sa_sigaction = answer, .sa_flags = SA_SIGINFO };
+  CHECK (sigaction (SIGSYS, &action, NULL) == 0);
+  SET_FILTER ({ .call = SYS_clone3, .action = FILTER_ERROR (ENOSYS) }, { .call = call, .action = FILTER_TRAP });
+}
+
+CHILD (exit_with)
+{
+  return atoi (argv[0]);
+}
+
+/* What it looks up in procfs, without clone3, it can do without. */
+TEST (spawn)
+{
+# ifdef SYS_fstatfs64
+  begin_to_answer (SYS_fstatfs64);
+# else
+  begin_to_answer (SYS_fstatfs);
+# endif
+  const uint64_t mask = mask_now ();
+  for (int i = 0; i < 3; i++)
+    {
+      int pidfd;
+      CHECK_EQ (pidfd_spawn (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ), 0);
+      CHECK_EXIT (pidfd, 4);
+      CHECK_EQ (mask_now (), mask);
+    }
+  CHECK_EQ (answered, 3);
+}
+
+/* The handler is not for the child, which has the caller's memory. */
+TEST (a_call_of_the_child)
+{
+  const struct rlimit none = { 0, 0 };
+  CHECK (setrlimit (RLIMIT_CORE, &none) == 0);
+  begin_to_answer (SYS_setpgid);
+  posix_spawnattr_t attributes;
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETPGROUP), 0);
+  int pidfd;
+  CHECK_EQ (pidfd_spawn (&pidfd, self_path, NULL, &attributes, child_argv ("exit_with", "4", NULL), environ), 0);
+  CHECK_KILLED (pidfd, SIGSYS);
+  CHECK_EQ (answered, 0);
+  CHECK_EQ (posix_spawnattr_destroy (&attributes), 0);
+}
+
+static void
+check_fork (unsigned int flags)
+{
+  begin_to_answer (SYS_pidfd_open);
+  for (int i = 0; i < 3; i++)
+    {
+      CHECK_ERRNO (pidfd_fork (flags), ENOSYS);
+      CHECK_NO_CHILD ();
+    }
+  CHECK (answered > 0);
+}
+
+TEST (fork)
+{
+  check_fork (0);
+}
+
+TEST (fork_asyncsafe)
+{
+  if (NO_UNDERSCORE_FORK)
+    SKIP ("the child is made together with its pidfd");
+  check_fork (PIDFDFORK_ASYNCSAFE);
+}
+
+#endif
