@@ -215,12 +215,49 @@ static struct {
 
 static volatile uint64_t secret;
 
+static ssize_t
+read_secret (pid_t pid, uint64_t *found)
+{
+  struct iovec here = { found, sizeof *found }, there = { (void *) &secret, sizeof secret };
+  return process_vm_readv (pid, &here, 1, &there, 1, 0);
+}
+
+static pid_t victim;
+
+static void
+stop_and_be_read (void)
+{
+  CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  kill (getpid (), SIGSTOP);
+}
+
+static void
+read_victim (void)
+{
+  uint64_t found;
+  _exit (read_secret (victim, &found) < 0 ? errno : 0);
+}
+
+/* Skips the test where not even processes of one user may read each other, as Yama has it. */
+static void
+need_readers (void)
+{
+  need_users ();
+  int status;
+  victim = start_hostile (stop_and_be_read, USER);
+  CHECK_EQ (waitpid (victim, NULL, WUNTRACED), victim);
+  pid_t reader = start_hostile (read_victim, USER);
+  CHECK_EQ (waitpid (reader, &status, 0), reader);
+  end_hostile (victim);
+  if (status != 0)
+    SKIP ("nobody can read other processes of his own here: %s", strerror (WEXITSTATUS (status)));
+}
+
 static void
 look_at (pid_t pid)
 {
   uint64_t found = 0;
-  struct iovec here = { &found, sizeof found }, there = { (void *) &secret, sizeof secret };
-  ssize_t got = process_vm_readv (pid, &here, 1, &there, 1, 0);
+  ssize_t got = read_secret (pid, &found);
   /* The program has its memory elsewhere; it may be read. */
   if (got > 0 || errno == EFAULT)
     spoils->permitted++;
@@ -279,12 +316,8 @@ call_and_be_attacked (void *argument)
 static void
 check_attack (void (*hostile) (void), int kind)
 {
-  need_users ();
+  need_readers ();
   NEED_PATIENCE ();
-  uint64_t found;
-  struct iovec here = { &found, sizeof found }, there = { (void *) &secret, sizeof secret };
-  if (process_vm_readv (getpid (), &here, 1, &there, 1, 0) < 0)
-    SKIP ("memory cannot be read here: %s", strerror (errno));
   spoils = mmap (NULL, sizeof *spoils, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK (spoils != MAP_FAILED);
   const struct pidfd_spawn_args *args = kind == ROOT ? ARGS (TO_USER) : ARGS (TO_THIRD_USER);
@@ -327,13 +360,10 @@ static void
 fail_to_read (pid_t pid)
 {
   uint64_t found;
-  struct iovec here = { &found, sizeof found }, there = { (void *) &secret, sizeof secret };
-  CHECK_ERRNO (process_vm_readv (pid, &here, 1, &there, 1, 0), EPERM);
+  CHECK_ERRNO (read_secret (pid, &found), EPERM);
   CHECK_ERRNO (ptrace (PTRACE_SEIZE, pid, NULL, NULL), EPERM);
   CHECK_ERRNO (ptrace (PTRACE_ATTACH, pid, NULL, NULL), EPERM);
 }
-
-static pid_t victim;
 
 static void
 attack_victim (void)
@@ -344,7 +374,7 @@ attack_victim (void)
 
 TEST_LEAVING (a_child_with_another_saved_group_is_not_traced)
 {
-  need_users ();
+  need_readers ();
   struct notified_call exec;
   struct call call;
   int listener = LISTEN_FOR_EXEC (), status;
@@ -426,7 +456,7 @@ read_the_last (void)
 
 TEST (a_child_without_them_has_a_copy_of_the_memory)
 {
-  need_users ();
+  need_readers ();
   spoils = mmap (NULL, sizeof *spoils, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK (spoils != MAP_FAILED);
   secret = spoils->secret = (uint64_t) getpid () << 40 | (uint64_t) time (NULL);
