@@ -6,6 +6,7 @@
 #include "credentials.h"
 #include "sysctl.h"
 
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
@@ -38,6 +39,29 @@ TEST_LEAVING (a_child_that_was_stopped_goes_on)
   CHECK_EQ (dumpable (), 1);
 }
 
+/* What "a second" may become on a busy machine; less than what any other child gets. */
+enum { PATIENCE = 8 };
+
+/* The news of a stop can be taken once, and here the caller's other thread takes it. */
+TEST_LEAVING (a_child_whose_stop_is_told_to_another_thread_goes_on)
+{
+  need_stops ();
+  struct notified_call exec;
+  struct call call;
+  siginfo_t info;
+  int listener = LISTEN_FOR_EXEC ();
+  struct pollfd next = { .fd = listener, .events = POLLIN };
+  begin_call (&call, NULL, NULL, ARGS (TO_USER));
+  /* The caller may be the first to see it, and continue the child. */
+  do
+    CHECK (receive_call (listener, &exec) && kill (exec.pid, SIGSTOP) == 0
+           && waitid (P_PID, (id_t) exec.pid, &info, WSTOPPED | WCONTINUED) == 0);
+  while (info.si_code != CLD_STOPPED);
+  CHECK_EQ (poll (&next, 1, PATIENCE * 1000), 1);
+  CHECK (receive_call (listener, &exec) && continue_call (listener, &exec));
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+}
+
 static void *
 stop_again_and_again (void *process)
 {
@@ -45,9 +69,6 @@ stop_again_and_again (void *process)
     usleep (200);
   return NULL;
 }
-
-/* What "a second" may become on a busy machine; less than what any other child gets. */
-enum { PATIENCE = 8 };
 
 static void
 be_held_up (void *kind)
