@@ -391,7 +391,7 @@ TEST (spawn_without_waiting_for_pidfds)
 static void
 check_fork_or (int error)
 {
-  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
     {
       int descriptors = open_descriptors (), pidfd = pidfd_fork (flags), failure = errno;
       if (pidfd == 0)
