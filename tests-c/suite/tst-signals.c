@@ -584,6 +584,26 @@ TEST (sigchld_ignored)
   check_automatic_reaping ();
 }
 
+CHILD (ignores_sigchld)
+{
+  CHECK (state_of (getpid ()).ignored & BIT (SIGCHLD));
+  check_automatic_reaping ();
+  return 0;
+}
+
+static void
+execute_with_sigchld_ignored (void *argv)
+{
+  set_disposition (SIGCHLD, SIG_IGN);
+  CHECK_EQ (execv (self_path, argv), 0);
+}
+
+/* A disposition that the program inherited. */
+TEST (sigchld_ignored_from_the_start)
+{
+  CHECK_EQ (in_fork (execute_with_sigchld_ignored, child_argv ("ignores_sigchld", NULL)), 0);
+}
+
 TEST (sigchld_with_nocldwait)
 {
   struct sigaction action;
