@@ -331,6 +331,7 @@ call_that_is_held (void *argument)
 static void
 check_request_in_the_middle (int type)
 {
+  need_list_of_children ();
   exit_4 = child_argv ("exit_with", "4", NULL);
   for (int call = 0; call < 2; call++)
     {

@@ -61,6 +61,7 @@ look_at_the_child (void *fifo)
 /* With the other attributes and with actions, during which it is there already. */
 TEST (child_is_in_the_cgroup_before_its_exec)
 {
+  need_list_of_children ();
   int fd = make_own_cgroup ();
   posix_spawnattr_t attributes = attributes_with_cgroup (fd, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
   sigset_t set = SIGNALS (SIGUSR1);

@@ -133,6 +133,7 @@ visitor (void *argument)
 static void
 hold (struct held *held, void (*visit) (struct held *, pid_t child))
 {
+  need_list_of_children ();
   held->fifo = test_path ("fifo");
   CHECK (mkfifo (held->fifo, 0600) == 0);
   posix_spawn_file_actions_init (&held->actions);
