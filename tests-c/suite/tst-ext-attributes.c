@@ -535,12 +535,18 @@ TEST_LEAVING (death_of_the_process)
   CHECK_EQ (WTERMSIG (status), SIGUSR2);
 }
 
+CHILD (leaves_a_trace)
+{
+  write_file (argv[0], "", 0600);
+  return 0;
+}
+
 /* The signal cannot come from a caller that is gone before it could be asked for: then no program may run. */
 TEST_LEAVING (caller_is_gone_already)
 {
   need_list_of_children ();
   CHECK (prctl (PR_SET_CHILD_SUBREAPER, 1) == 0);
-  char *trace = test_path ("trace"), *argv[] = { (char *) "touch", trace, NULL };
+  char *trace = test_path ("trace"), **argv = child_argv ("leaves_a_trace", trace, NULL);
   posix_spawn_file_actions_t actions;
   char *fifo = wait_for_fifo (&actions);
   pid_t caller = fork ();
@@ -548,7 +554,7 @@ TEST_LEAVING (caller_is_gone_already)
   if (caller == 0)
     {
       int pidfd;
-      _exit (spawn_ext (&pidfd, "/usr/bin/touch", &actions, NULL, argv, DEATH (SIGUSR1)));
+      _exit (spawn_ext (&pidfd, self_path, &actions, NULL, argv, DEATH (SIGUSR1)));
     }
   pid_t child = sleeping_child_of (caller);
   int status;
