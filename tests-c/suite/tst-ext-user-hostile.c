@@ -52,11 +52,15 @@ TEST_LEAVING (a_child_whose_stop_is_told_to_another_thread_goes_on)
   int listener = LISTEN_FOR_EXEC ();
   struct pollfd next = { .fd = listener, .events = POLLIN };
   begin_call (&call, NULL, NULL, ARGS (TO_USER));
+  CHECK (receive_call (listener, &exec));
   /* The caller may be the first to see it, and continue the child. */
   do
-    CHECK (receive_call (listener, &exec) && kill (exec.pid, SIGSTOP) == 0
-           && waitid (P_PID, (id_t) exec.pid, &info, WSTOPPED | WCONTINUED) == 0);
-  while (info.si_code != CLD_STOPPED);
+    {
+      CHECK (kill (exec.pid, SIGSTOP) == 0);
+      usleep (1000);
+      CHECK (waitid (P_PID, (id_t) exec.pid, &info, WSTOPPED | WNOHANG) == 0);
+    }
+  while (info.si_pid == 0);
   CHECK_EQ (poll (&next, 1, PATIENCE * 1000), 1);
   CHECK (receive_call (listener, &exec) && continue_call (listener, &exec));
   CHECK_EXIT (pidfd_of_call (&call), 0);
