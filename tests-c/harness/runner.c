@@ -627,6 +627,12 @@ has_asyncsafe_fork (void)
 # endif
 }
 
+unsigned int
+last_fork_flags (void)
+{
+  return has_asyncsafe_fork () ? PIDFDFORK_ASYNCSAFE : 0;
+}
+
 void
 need_asyncsafe_fork (unsigned int flags)
 {

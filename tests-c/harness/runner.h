@@ -269,6 +269,8 @@ void allow_no_more_processes (void);
 /* Whether there is PIDFDFORK_ASYNCSAFE with the libc that the program runs on: not with glibc before 2.25, nor with
    musl before 1.2.2, which have no _Fork and keep records that only their fork renews. */
 bool has_asyncsafe_fork (void);
+/* The flags of the last kind of fork that there is; those of the first are 0. */
+unsigned int last_fork_flags (void);
 /* Skips the test if these flags are that and there is none; so does each call. */
 void need_asyncsafe_fork (unsigned int flags);
 # define pidfd_fork(flags) (need_asyncsafe_fork (flags), pidfd_fork (flags))

@@ -235,7 +235,7 @@ TEST (states_are_kept)
             break;
           case 4:
           case 5:
-            pidfd = pidfd_fork (what == 4 ? 0 : PIDFDFORK_ASYNCSAFE);
+            pidfd = pidfd_fork (what == 4 ? 0 : last_fork_flags ());
             break;
           case 6:
             result = pidfd_fork (1U << 9);
@@ -276,7 +276,7 @@ call_with_a_request_and_disabled (void *type)
       CHECK_EQ (both_calls[call](&pidfds[call], "/nonexistent/program", NULL, NULL, exit_4, environ), ENOENT);
     }
 #if HAVE_LIBRARY
-  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
     {
       int pidfd = pidfd_fork (flags);
       if (pidfd == 0)
@@ -331,6 +331,7 @@ call_that_is_held (void *argument)
 static void
 check_request_in_the_middle (int type)
 {
+  need_list_of_children ();
   exit_4 = child_argv ("exit_with", "4", NULL);
   for (int call = 0; call < 2; call++)
     {

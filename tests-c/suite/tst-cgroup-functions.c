@@ -305,6 +305,7 @@ call_that_is_held (void *argument)
 /* A request that comes in the middle of the call acts after the process ID is stored. */
 TEST (cancellation_does_not_act_inside)
 {
+  need_list_of_children ();
   int cgroup = make_cgroup ();
   for (held.which = 0; held.which < 2; held.which++)
     {

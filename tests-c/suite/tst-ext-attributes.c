@@ -122,8 +122,8 @@ TEST (limits_are_wide)
 
 TEST (last_of_two_limits_counts)
 {
-  CHECK_RUNS (NULL, NULL, child_argv ("has_limits", number (RLIMIT_CORE), "10", "20", NULL),
-              LIMITS ({ RLIMIT_CORE, 0, 20, 30 }, { RLIMIT_CORE, 0, 10, 20 }), 0);
+  CHECK_RUNS (NULL, NULL, child_argv ("has_limits", number (RLIMIT_NOFILE), "50", "60", NULL),
+              LIMITS ({ RLIMIT_NOFILE, 0, 60, 70 }, { RLIMIT_NOFILE, 0, 50, 60 }), 0);
 }
 
 TEST (limits_that_the_kernel_refuses)
@@ -131,7 +131,7 @@ TEST (limits_that_the_kernel_refuses)
   CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), LIMITS ({ RLIMIT_CORE, 0, 2, 1 })),
                    EINVAL);
   CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
-                              LIMITS ({ RLIMIT_CORE, 0, 1, 1 }, { RLIMIT_FSIZE, 0, 2, 1 })),
+                              LIMITS ({ RLIMIT_CORE, 0, 0, 0 }, { RLIMIT_FSIZE, 0, 2, 1 })),
                    EINVAL);
 }
 
@@ -535,12 +535,18 @@ TEST_LEAVING (death_of_the_process)
   CHECK_EQ (WTERMSIG (status), SIGUSR2);
 }
 
+CHILD (leaves_a_trace)
+{
+  write_file (argv[0], "", 0600);
+  return 0;
+}
+
 /* The signal cannot come from a caller that is gone before it could be asked for: then no program may run. */
 TEST_LEAVING (caller_is_gone_already)
 {
   need_list_of_children ();
   CHECK (prctl (PR_SET_CHILD_SUBREAPER, 1) == 0);
-  char *trace = test_path ("trace"), *argv[] = { (char *) "touch", trace, NULL };
+  char *trace = test_path ("trace"), **argv = child_argv ("leaves_a_trace", trace, NULL);
   posix_spawn_file_actions_t actions;
   char *fifo = wait_for_fifo (&actions);
   pid_t caller = fork ();
@@ -548,7 +554,7 @@ TEST_LEAVING (caller_is_gone_already)
   if (caller == 0)
     {
       int pidfd;
-      _exit (spawn_ext (&pidfd, "/usr/bin/touch", &actions, NULL, argv, DEATH (SIGUSR1)));
+      _exit (spawn_ext (&pidfd, self_path, &actions, NULL, argv, DEATH (SIGUSR1)));
     }
   pid_t child = sleeping_child_of (caller);
   int status;

@@ -164,14 +164,12 @@ TEST_LEAVING (a_caller_with_several_groups_needs_one)
 TEST_LEAVING (a_process_forked_meanwhile_has_its_own_flag)
 {
   need_users ();
+  need_list_of_children ();
   struct call call;
   posix_spawn_file_actions_t actions;
-  char *fifo = format ("%s/fifo-%d", test_dir (), (int) getpid ());
-  CHECK (mkfifo (fifo, 0600) == 0);
-  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
-  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, fifo, O_RDONLY, 0), 0);
+  char *fifo = wait_for_fifo (&actions);
   begin_call (&call, &actions, NULL, ARGS (TO_USER));
-  usleep (300000);
+  (void) sleeping_child ();
   pid_t pid = fork ();
   CHECK (pid >= 0);
   if (pid == 0)

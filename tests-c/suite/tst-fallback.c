@@ -391,7 +391,7 @@ TEST (spawn_without_waiting_for_pidfds)
 static void
 check_fork_or (int error)
 {
-  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
     {
       int descriptors = open_descriptors (), pidfd = pidfd_fork (flags), failure = errno;
       if (pidfd == 0)
@@ -525,6 +525,7 @@ have_handlers (void)
 /* Nothing but the implementation itself takes the caller's handlers out of the child here. */
 TEST (signals_without_clone3)
 {
+  need_list_of_children ();
   have_handlers ();
   without_clone3 (ENOSYS);
   struct visit visit = { .fifo = test_path ("fifo") };
@@ -598,6 +599,7 @@ start_observer (struct visit *visit)
 static struct visit *
 prepare_visit (void)
 {
+  need_list_of_children ();
   struct visit *visit = mmap (NULL, sizeof *visit, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK (visit != MAP_FAILED);
   visit->fifo = test_path ("fifo");
@@ -759,6 +761,7 @@ kill_the_child (void *fifo)
 
 TEST (killed_before_the_exec_without_clone3)
 {
+  need_list_of_children ();
   without_clone3 (ENOSYS);
   posix_spawn_file_actions_t actions;
   wait_for_fifo (&actions);

@@ -196,7 +196,7 @@ TEST_LEAVING (pidfds_with_standard_numbers)
 static void
 fork_plainly (int set)
 {
-  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
     {
       int pidfd = pidfd_fork (flags);
       if (pidfd == 0)

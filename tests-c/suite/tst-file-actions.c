@@ -340,30 +340,47 @@ enum { LARGE_FILE = 0100000 };
 
 CHILD (has_largefile)
 {
-  int flags = fcntl (20, F_GETFL);
+  int flags = fcntl (atoi (argv[0]), F_GETFL);
   return flags == -1 ? 2 : flags & LARGE_FILE ? 0 : 1;
+}
+
+/* The number that an open gets. */
+static int
+lowest_free (void)
+{
+  int fd = dup (STDERR_FILENO);
+  CHECK (fd >= 0 && close (fd) == 0);
+  return fd;
 }
 
 /* Files of more than 2 GiB can be opened whatever the caller was compiled for. */
 TEST (open_allows_large_files)
 {
   write_file (test_path ("file"), "", 0600);
-  begin ();
   /* By way of another number, and directly. */
-  add_open (20, test_path ("file"), O_RDONLY, 0);
-  check_child_at (__LINE__, child_argv ("has_largefile", NULL));
+  int numbers[] = { 20, lowest_free () };
+  for (int i = 0; i < 2; i++)
+    {
+      begin ();
+      add_open (numbers[i], test_path ("file"), O_RDONLY, 0);
+      check_child_at (__LINE__, child_argv ("has_largefile", format ("%d", numbers[i]), NULL));
+    }
 }
 
 /* An open that asks for close-on-exec gets it where the descriptor is not moved by dup2, which takes it away. */
 TEST (open_with_close_on_exec)
 {
   write_file (test_path ("file"), "", 0600);
-  int lowest = dup (STDERR_FILENO);
-  CHECK (lowest >= 0);
-  close (lowest);
+  int lowest = lowest_free ();
   begin ();
   add_open (20, test_path ("file"), O_RDONLY | O_CLOEXEC, 0);
   CHECK_SEES ("20", "file r at 0");
+  begin ();
+  add_open (lowest, test_path ("file"), O_RDONLY | O_CLOEXEC, 0);
+  CHECK_SEES (format ("%d", lowest), "closed");
+  begin ();
+  add_open (lowest, test_path ("file"), O_RDONLY, 0);
+  CHECK_SEES (format ("%d", lowest), "file r at 0");
 }
 
 /* The string may be gone when the call is made: the libc keeps a copy. */

@@ -41,7 +41,7 @@ TEST (a_failure_among_threads_leaves_no_child)
   start_idle_threads (1);
   filter_pidfds_of_others (FILTER_ERROR (ENFILE), FILTER_PLAIN);
   check_failure (0, ENFILE);
-  check_failure (PIDFDFORK_ASYNCSAFE, ENFILE);
+  check_failure (last_fork_flags (), ENFILE);
   end_idle_threads ();
 }
 
@@ -50,14 +50,14 @@ TEST (a_failure_with_SIGCHLD_ignored_leaves_no_child)
   signal (SIGCHLD, SIG_IGN);
   filter_pidfds_of_others (FILTER_ERROR (ENOMEM), FILTER_PLAIN);
   check_failure (0, ENOMEM);
-  check_failure (PIDFDFORK_ASYNCSAFE, ENOMEM);
+  check_failure (last_fork_flags (), ENOMEM);
 }
 
 /* The child may run before the failure is seen; it is ended all the same. */
 static void
 check_no_child_is_left (int error)
 {
-  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
     {
       if (flags != 0 && NO_UNDERSCORE_FORK)
         return;

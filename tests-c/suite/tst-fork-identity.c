@@ -333,7 +333,7 @@ ALONE_AND_AMONG_THREADS (a_process_kills_every_child)
     kill_children_of (self);
   int named = 0, failed = 0;
   for (int i = 0; i < CALLS; i++)
-    check_with_a_killer (i % 2 ? PIDFDFORK_ASYNCSAFE : 0, &named, &failed);
+    check_with_a_killer (i % 2 ? last_fork_flags () : 0, &named, &failed);
   CHECK_EQ (named + failed, CALLS);
   siginfo_t info;
   memset (&info, 0, sizeof info);

@@ -94,12 +94,12 @@ put_on_and_call (void *sandbox_)
   open_lines ();
   if (sandbox->used)
     for (int i = 0; i < 2; i++)
-      check_call (i * PIDFDFORK_ASYNCSAFE, i, WORKS);
+      check_call (i * last_fork_flags (), i, WORKS);
   for (int i = 0; i < 2; i++)
     if (sandbox->calls[i] > 0)
       refuse_call (sandbox->calls[i], sandbox->error);
   for (int i = 0; i < 2; i++)
-    check_call (i * PIDFDFORK_ASYNCSAFE, 2 + i, sandbox->answer[i]);
+    check_call (i * last_fork_flags (), 2 + i, sandbox->answer[i]);
 }
 
 static void
@@ -153,7 +153,7 @@ TEST (without_waiting_for_pidfds)
   open_lines ();
   refuse_call_when (SYS_waitid, 0, 3 /* P_PIDFD */, EINVAL);
   for (int i = 0; i < 4; i++)
-    check_call (i % 2 * PIDFDFORK_ASYNCSAFE, i, REFUSED);
+    check_call (i % 2 * last_fork_flags (), i, REFUSED);
 }
 
 /* Nobody keeps the status of a child, so that the parent needs the child's answer. */
@@ -172,7 +172,7 @@ answer_in_a_sandbox (void *sandbox_)
         if (sandbox->calls[j] > 0)
           refuse_call (sandbox->calls[j], sandbox->error);
       memcpy (line, lines[i], sizeof line);
-      int pidfd = fork_telling (i == 2 ? PIDFDFORK_ASYNCSAFE : 0);
+      int pidfd = fork_telling (i == 2 ? last_fork_flags () : 0);
       CHECK (pidfd > 0);
       CHECK (was_told ());
       while (waitpid (-1, NULL, 0) > 0)
@@ -216,7 +216,7 @@ refuse_looking (void *sandbox_)
   refuse_call (SYS_fcntl64, sandbox->error);
 #endif
   refuse_call (SYS_fcntl, sandbox->error);
-  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
     {
       prepared = 0;
       int pidfd = pidfd_fork (flags), error = errno;
@@ -252,7 +252,7 @@ refuse_setting_flags (void *sandbox_)
   refuse_call_when (SYS_fcntl64, 1, F_SETFL, sandbox->error);
 #endif
   refuse_call_when (SYS_fcntl, 1, F_SETFL, sandbox->error);
-  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
     {
       open_line ();
       int pidfd = fork_telling (flags);
@@ -293,7 +293,7 @@ refuse_needed (void *needed_)
       refuse_call (needed->calls[i], needed->error);
   int descriptors = count_descriptors ();
   const uint64_t mask = mask_now ();
-  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
     {
       errno = 0;
       int pidfd = pidfd_fork (flags), error = errno;
@@ -352,7 +352,7 @@ refuse_late (void *late_)
   if (late->has_threads)
     start_idle_threads (1);
   filter_pidfds_of_others (FILTER_ERROR (late->error), FILTER_PLAIN);
-  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
     {
       if (flags != 0 && NO_UNDERSCORE_FORK)
         return;

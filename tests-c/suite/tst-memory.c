@@ -629,9 +629,9 @@ TEST (no_page_of_the_library_is_written)
       CHECK_EXIT (pidfd, 4);
       CHECK_ERROR (SPAWNP (&pidfd, "no-such-program", NULL, NULL, child_argv ("exit_with", "4", NULL), environ),
                    ENOENT);
-      for (int flags = 0; flags <= (int) PIDFDFORK_ASYNCSAFE; flags += (int) PIDFDFORK_ASYNCSAFE)
+      for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
         {
-          pidfd = pidfd_fork ((unsigned int) flags);
+          pidfd = pidfd_fork (flags);
           if (pidfd == 0)
             _exit (5);
           CHECK (pidfd > 0 && pidfd_getpid (pidfd) > 0);

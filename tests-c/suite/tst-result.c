@@ -663,7 +663,7 @@ spawn_and_fail (char **argv, const posix_spawn_file_actions_t *actions)
     }
   CHECK_EQ (both_calls[1] (NULL, "no such program anywhere", NULL, NULL, argv, environ), ENOENT);
 #if HAVE_LIBRARY
-  for (unsigned int flags = 0; flags <= PIDFDFORK_ASYNCSAFE; flags += PIDFDFORK_ASYNCSAFE)
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
     {
       int pidfd = pidfd_fork (flags);
       if (pidfd == 0)

@@ -133,6 +133,7 @@ visitor (void *argument)
 static void
 hold (struct held *held, void (*visit) (struct held *, pid_t child))
 {
+  need_list_of_children ();
   held->fifo = test_path ("fifo");
   CHECK (mkfifo (held->fifo, 0600) == 0);
   posix_spawn_file_actions_init (&held->actions);
@@ -582,6 +583,26 @@ TEST (sigchld_ignored)
 {
   set_disposition (SIGCHLD, SIG_IGN);
   check_automatic_reaping ();
+}
+
+CHILD (ignores_sigchld)
+{
+  CHECK (state_of (getpid ()).ignored & BIT (SIGCHLD));
+  check_automatic_reaping ();
+  return 0;
+}
+
+static void
+execute_with_sigchld_ignored (void *argv)
+{
+  set_disposition (SIGCHLD, SIG_IGN);
+  CHECK_EQ (execv (self_path, argv), 0);
+}
+
+/* A disposition that the program inherited. */
+TEST (sigchld_ignored_from_the_start)
+{
+  CHECK_EQ (in_fork (execute_with_sigchld_ignored, child_argv ("ignores_sigchld", NULL)), 0);
 }
 
 TEST (sigchld_with_nocldwait)

@@ -167,7 +167,7 @@ call_everything (void *number)
   char **argv = child_argv ("exit_with", format ("%d", 30 + own), NULL);
   for (int i = 0; i < ROUNDS / 2; i++)
     {
-      int spawned = UNTOUCHED, forked = pidfd_fork (i % 2 ? 0 : PIDFDFORK_ASYNCSAFE);
+      int spawned = UNTOUCHED, forked = pidfd_fork (i % 2 ? 0 : last_fork_flags ());
       if (forked == 0)
         _exit (20 + own);
       CHECK (forked > 0);

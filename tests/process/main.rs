@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::io::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::time::Duration;
 use std::{env, ptr, thread};
 
 fn main() {
@@ -550,7 +551,11 @@ fn cgroup() {
     command.args(["^0::", "/proc/self/cgroup"]).cgroup(directory).cgroup_may_move(true);
     let output = command.output();
     drop(command);
-    fs::remove_dir(path).unwrap();
+    // The kernel needs a moment after the last process has gone.
+    while let Err(error) = fs::remove_dir(&path) {
+        assert_eq!(error.raw_os_error(), Some(libc::EBUSY));
+        thread::sleep(Duration::from_millis(1));
+    }
     assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), format!("0::/{name}\n"));
     assert_eq!(error(Command::new("true").cgroup_may_move(true)).kind(), ErrorKind::InvalidInput);
 }

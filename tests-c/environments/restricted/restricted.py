@@ -116,7 +116,6 @@ def restricted(results, _arguments):
     # tst-memory sets a scheduling policy, which is not allowed there.
     environment("a user namespace without privileges", ("unshare", "--user"), "tst-[!m]*")
     environment("an empty environment", ("env", "-i"))
-    environment("SIGCHLD ignored at the start", ("sh", "-c", "trap '' CHLD; exec \"$0\""))
     # The programs make these themselves.
     environment("no free descriptor, process or memory; 0-2 closed", (), "tst-environment")
     environment("PTHREAD_STACK_MIN, a 16 KiB signal stack", (), "tst-stack")
