@@ -411,6 +411,8 @@ TEST_LEAVING (no_handler_runs_in_the_child)
   int listener = LISTEN ({ SYS_prctl, 0, ALL_BITS, PR_SET_PDEATHSIG, FILTER_NOTIFY });
   begin_call (&call, NULL, NULL,
               ARGS (.flags = PIDFD_SPAWN_SETUID | PIDFD_SPAWN_PDEATHSIG, .uid = USER, .death_signal = SIGTERM));
+  /* The first is its first step. */
+  CHECK (receive_call (listener, &notified) && continue_call (listener, &notified));
   CHECK (receive_call (listener, &notified));
   CHECK (kill (notified.pid, SIGUSR1) == 0);
   CHECK (continue_call (listener, &notified));

@@ -42,8 +42,8 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
         HandlerReset::ByKernel => return Ok(()),
     };
     if args.has(PIDFD_SPAWN_PDEATHSIG) {
-        // From here on; a change of the IDs takes it back.
-        process::set_death_signal(args.death_signal)?;
+        // From here on; a change of the IDs takes it back.  That it cannot be had is said in its turn.
+        let _ = process::set_death_signal(args.death_signal);
     }
     child::set_dispositions(frame.handler_reset, attributes)?;
     extension.ignored.for_each(signal::set_ignored)?;
