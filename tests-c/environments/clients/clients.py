@@ -26,6 +26,8 @@ def clients(results, arguments):
         *parts, rest = re.split(r"^# row: ([^\t\n]*)\t(.*)\n?", text, flags=re.MULTILINE)
         for part, environment, note in zip(parts[::3], parts[1::3], parts[2::3]):
             tally = Tally(part)
+            if not tally.passed + tally.failed + tally.skipped:
+                tally.fail(f"{client}: no test was run")
             print(f"{environment}: {tally}", flush=True)
             for failure in tally.failures:
                 print(f"FAILED  {failure}", flush=True)
