@@ -35,7 +35,9 @@ def clients(results, arguments):
         tally = Tally(rest)
         if status:
             tally.fail(f"{client}: it ended with status {status}")
-        if tally.passed + tally.failed + tally.skipped:
+        if tally.skipped and not tally.passed + tally.failed:
+            results.unavailable(client, "preloaded", "; ".join(tally.reasons))
+        elif tally.passed + tally.failed or not parts:
             results.counted(client, "preloaded", tally)
         if results.total.failures and "not ok " in text:
             # What else was said explains a failure.
