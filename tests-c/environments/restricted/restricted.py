@@ -8,7 +8,7 @@ import shutil
 
 import places
 from places import BUILD, Unavailable, run, said
-from results import Tally
+from results import Tally, last_line
 
 TESTS = BUILD / "tests/linked"
 DENY = BUILD / "tests/seccomp-deny"
@@ -111,8 +111,12 @@ def restricted(results, _arguments):
         results.unavailable("/proc not mounted, PID namespaces", "linked", "needs root")
 
     # The PATH of whoever runs this may hold folders that the user must not search, and then no program is "not found".
-    environment("an unprivileged user", ("env", "PATH=/usr/bin:/bin", "setpriv", "--reuid", "65534", "--regid", "65534",
-                                         "--clear-groups"))
+    user = ("env", "PATH=/usr/bin:/bin", "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    status, text = run(*user, "test", "-x", DENY)
+    if status == 0:
+        environment("an unprivileged user", user)
+    else:
+        results.unavailable("an unprivileged user", "linked", last_line(text) or f"it may not search {BUILD}")
     # tst-memory sets a scheduling policy, which is not allowed there.
     environment("a user namespace without privileges", ("unshare", "--user"), "tst-[!m]*")
     environment("an empty environment", ("env", "-i"))
