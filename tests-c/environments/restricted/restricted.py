@@ -147,9 +147,10 @@ def namespaces(environment, once):
 
 
 def valgrind(results, environment, once):
-    # Valgrind 3.19 has no clone3 and no pidfd_open.  Other programs of the suite do on purpose what it reports.
+    # Before 3.20 it has no pidfd_open.  Other programs of the suite do on purpose what it reports.
     memcheck = ("valgrind", "-q", "--error-exitcode=9")
-    once("valgrind memcheck", "fork=ENOSYS mappings=any", *memcheck)
+    fork = "fork=ENOSYS " if places.version(said("valgrind", "--version")) < [3, 20] else ""
+    once("valgrind memcheck", f"{fork}mappings=any", *memcheck)
     environment("valgrind memcheck", memcheck, "tst-spawn-chdir-pidfd")
 
     # What loading leaves in memory: true itself allocates nothing.  A release that is not known is examined at length.
@@ -168,11 +169,13 @@ def qemu_user(results, environment, once):
     def label(qemu):
         return re.sub(r" \(.*", "", said(qemu, "--version"))
 
-    # Debian 12's ignores no flag but refuses CLONE_PIDFD, so that pidfd_spawn is unavailable; newer ones make a copy of
-    # the memory for CLONE_VM.
+    def every_function(qemu):
+        # 7.2 refuses CLONE_PIDFD, so that there is no pidfd_spawn; newer ones make a copy of the memory for CLONE_VM.
+        once(label(qemu), "spawn=ENOSYS" if places.version(label(qemu).split()[-1]) < [8] else "", qemu)
+
     qemu = shutil.which(f"qemu-{MACHINE}")
     if qemu:
-        once(label(qemu), "spawn=ENOSYS", qemu)
+        every_function(qemu)
     else:
         results.unavailable("qemu-user", "linked", "qemu-user is not installed")
     try:
@@ -180,6 +183,6 @@ def qemu_user(results, environment, once):
     except Unavailable as why:
         results.unavailable("qemu-user of trixie", "linked", why)
         return
-    once(label(qemu), "", qemu)
+    every_function(qemu)
     environment(label(qemu), (qemu,), "tst-spawn[24]-pidfd")
     environment(label(qemu), (qemu,), "tst-path")
