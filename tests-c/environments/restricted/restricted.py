@@ -7,7 +7,7 @@ import re
 import shutil
 
 import places
-from places import BUILD, Unavailable, run, said
+from places import BUILD, TOP, Unavailable, run, said
 from results import Tally, last_line
 
 TESTS = BUILD / "tests/linked"
@@ -156,7 +156,8 @@ def valgrind(results, environment, once):
     # What loading leaves in memory: true itself allocates nothing.  A release that is not known is examined at length.
     objects = BUILD / "tests/objects"
     for expected, *preloaded in ((9, objects / "noisy.so"), (0, LIBRARY), (0, LIBRARY, objects / "version.so")):
-        names = " ".join(map(str, preloaded))
+        # The loader splits LD_PRELOAD at spaces, of which the path of the tree may have some.
+        names = " ".join(str(file.relative_to(TOP)) for file in preloaded)
         status, text = run("env", "TST_NOISE=1", "TST_VERSION=2.99", f"LD_PRELOAD={names}", "valgrind", "-q",
                            "--leak-check=full", "--show-leak-kinds=all", "--errors-for-leak-kinds=all",
                            "--error-exitcode=9", "/bin/true")
