@@ -135,7 +135,7 @@ lint: check-line-length ## Formatting, clippy, shell scripts, one version everyw
 	scripts/cargo clippy -q --locked --manifest-path examples/rust/Cargo.toml --target-dir target/examples -- -D warnings
 	scripts/cargo clippy -q --locked --manifest-path examples/rust-event-loop/Cargo.toml --target-dir target/examples \
 	  -- -D warnings
-	shellcheck -x $$(grep -rIlE '^#!/(bin/sh|usr/bin/env (bash|bats))' \
+	shellcheck -x $$(grep -rIlE '^(#!/(bin/sh|usr/bin/env (bash|bats))|# shellcheck shell=)' \
 	  scripts tests-c packaging man examples tools bench .ci)
 
 .PHONY: check-line-length

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # variables of the script
 # Which archive has a release of Debian or Ubuntu.  Read by `.`, in a script of this folder that has `skip`.
 
 # archive_of RELEASE: sets $distribution, $url, and $keyring to what verifies its signature.

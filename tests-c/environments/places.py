@@ -3,12 +3,15 @@ suite takes.
 """
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 from results import Results, Tally, last_line
 
@@ -22,29 +25,50 @@ class Unavailable(Exception):
     """What cannot be done here, and why."""
 
 
-# The commands that are running; None when no more are to be started.
-running = set()
+# Whether what is running is to end, and no more to be started.
+stopped = False
+
+
+def processes():
+    """Of each process its ID, its state, its parent's ID and its session's."""
+    for file in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # What comes before is a name, which may hold anything.
+            state, parent, _, session = file.read_bytes().rpartition(b")")[2].split()[:4]
+            yield int(file.parent.name), state, int(parent), int(session)
 
 
 def stop():
-    """Ends what is running, in whichever thread."""
-    global running
-    processes, running = running, None
-    for process in processes or ():
-        process.kill()
+    """Ends what is running, in whichever thread, and what that has started: each command has a session of its own."""
+    global stopped
+    stopped = True
+    sessions = set()
+    # They get five seconds for what they have to remove.
+    for number in (signal.SIGTERM, *[0] * 50, *[signal.SIGKILL] * 50):
+        found = list(processes())
+        sessions.update(process for process, _, parent, _ in found if parent == os.getpid())
+        left = [process for process, state, _, session in found
+                if state != b"Z" and (process in sessions or session in sessions)]
+        if not left:
+            break
+        for process in left:
+            with contextlib.suppress(OSError):
+                os.kill(process, number)
+        time.sleep(0.1)
 
 
-def run(*command, cwd=TOP, log=None, **options):
+def run(*command, cwd=TOP, log=None, stderr=subprocess.STDOUT, **options):
     """Returns the exit status and all that the command wrote, which is also left in the file `log`."""
-    if running is None:
+    if stopped:
         sys.exit(1)
     process = subprocess.Popen([str(word) for word in command], cwd=cwd, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
-    running.add(process)
+                               stdout=subprocess.PIPE, stderr=stderr, start_new_session=True, **options)
+    if stopped:
+        # It may have come too late to be seen.
+        stop()
     text = process.communicate()[0].decode("utf-8", "replace")
-    if running is None:
+    if stopped:
         sys.exit(1)
-    running.discard(process)
     if log:
         pathlib.Path(log).write_text(text, encoding="utf-8")
     return process.returncode, text
@@ -78,10 +102,9 @@ def require(*tools):
 
 def script(*command):
     """The path that a script prints, or what it says of why there is none."""
-    done = subprocess.run([str(word) for word in command], cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          check=False, text=True)
-    line = last_line(done.stdout)
-    if done.returncode:
+    status, text = run(*command, stderr=None)
+    line = last_line(text)
+    if status:
         raise Unavailable(line.replace("skipped: ", "", 1))
     return pathlib.Path(line)
 

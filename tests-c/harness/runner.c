@@ -666,6 +666,9 @@ main (int argc, char **argv)
   ssize_t length = readlink ("/proc/self/exe", self, sizeof self - 1);
   if (length < 0)
     snprintf (self, sizeof self, "%s", argv[0]);
+  else
+    /* Valgrind 3.24 leaves more there. */
+    self[length] = '\0';
   if (argc >= 3 && strcmp (argv[1], "--child") == 0)
     return run_child (argc, argv);
 

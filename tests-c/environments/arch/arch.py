@@ -3,6 +3,7 @@ kernel of the architecture under qemu-system.  See README.md.
 """
 
 import collections
+import os
 import re
 import shutil
 
@@ -375,6 +376,8 @@ def arch(results, arguments):
             part.unavailable(check.name if name in ARCHITECTURES else name, "all", why)
         part.write(WORK / f"{name}{suffix}.tsv")
         results.extend(part)
-    rows = [row for name in known for table in [WORK / f"{name}.tsv", *sorted(WORK.glob(f"{name}-*.tsv"))]
-            if table.exists() for row in table.read_text().splitlines()]
-    results.rows = list(dict.fromkeys(rows))
+    # As scripts/support has it: a newer row takes the place of an older one, whatever the versions are.
+    rows = {(name, re.sub(r"\b\d\S*", "", row.split("\t")[2])): row for name in known
+            for table in sorted([*WORK.glob(f"{name}.tsv"), *WORK.glob(f"{name}-*.tsv")], key=os.path.getmtime)
+            for row in table.read_text().splitlines()}
+    results.rows = list(rows.values())

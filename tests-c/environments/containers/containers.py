@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import threading
+import time
 
 import places
 from containers import profiles
@@ -139,7 +140,13 @@ def limited(controller, file, value):
         (group / (file if is_second or file == "pids.max" else "memory.limit_in_bytes")).write_text(value)
         yield ("sh", "-ec", 'echo $$ >"$0/cgroup.procs" && exec "$@"', group)
     finally:
-        group.rmdir()
+        # What was killed may still be there for a moment.
+        for _ in range(50):
+            try:
+                group.rmdir()
+                break
+            except OSError:
+                time.sleep(0.1)
 
 
 def limits(results):

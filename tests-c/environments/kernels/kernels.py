@@ -101,11 +101,16 @@ def image_of(name):
         return fetched(*KERNELS.get(name, (name, "", f"Debian {name}")))
     found = []
     for candidate in NEWEST:
-        kernel, words = fetched(*candidate)
-        found.append(version_of(kernel))
-        if places.version(found[-1]) >= places.version(FIRST_WITH_ALL):
+        try:
+            kernel, words = fetched(*candidate)
+        except Unavailable as why:
+            found.append(str(why))
+            continue
+        version = version_of(kernel)
+        if places.version(version) >= places.version(FIRST_WITH_ALL):
             return kernel, words
-    raise Unavailable(f"the newest kernels are {', '.join(found)}, all older than {FIRST_WITH_ALL}")
+        found.append(f"{words} has {version}")
+    raise Unavailable(f"no kernel from {FIRST_WITH_ALL} on: {'; '.join(found)}")
 
 
 def labels_of(modes):

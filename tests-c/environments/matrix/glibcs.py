@@ -4,6 +4,7 @@ and versions of their symbols.  See README.md.
 
 import os
 import re
+import shlex
 
 import places
 from places import BUILD, TOP, Unavailable, run
@@ -45,9 +46,9 @@ def compilers(folder, target, before=()):
     common = f"-target {target} -fno-sanitize=undefined -Wno-unused-command-line-argument"
     for name, words in ("cc", (common, *before)), ("c++", (common, "-nostdlib++")):
         program = programs / name
-        cache = folder.parent / "zig"
+        cache = shlex.quote(str(folder.parent / "zig"))
         program.write_text(f"#!/bin/sh\nexport ZIG_GLOBAL_CACHE_DIR={cache} ZIG_LOCAL_CACHE_DIR={cache}\n"
-                           f'exec {zig()} {name} {" ".join(words)} "$@" -O1\n')
+                           f'exec {shlex.quote(str(zig()))} {name} {" ".join(words)} "$@" -O1\n')
         program.chmod(0o755)
     return programs
 
@@ -67,7 +68,7 @@ def for_glibc(folder, machine, release):
         raise Unavailable(f"the numbers of system calls cannot be read: {places.complaint(text)}")
     old = folder / "old-numbers.h"
     old.write_text("#include <sys/syscall.h>\n" + "".join(f"#undef SYS_{name}\n" for name in newer))
-    return compilers(folder, target, ("-include", str(old)))
+    return compilers(folder, target, ("-include", shlex.quote(str(old))))
 
 
 def names_of_programs():
@@ -77,7 +78,7 @@ def names_of_programs():
 def build(folder, programs, paths):
     """Builds programs of the suite; returns those that were not built, each with the reason, and the others' paths."""
     make = ("make", "-s", "-f", "tests-c/environments/matrix/suite.mk",
-            f"CC={programs / 'cc'} -Wl,--no-as-needed -ldl")
+            f"CC={shlex.quote(str(programs / 'cc'))} -Wl,--no-as-needed -ldl")
     run(*make, "-k", *paths, cwd=folder, log=folder / "build.log")
     failures = [f"{path}: {places.complaint(run(*make, path, cwd=folder)[1])}"
                 for path in paths if not (folder / path).exists()]

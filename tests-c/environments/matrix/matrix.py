@@ -78,7 +78,7 @@ def zig_glibc(results, release):
     name = f"built by zig for glibc {release}"
     try:
         folder = places.stage(WORK / f"zig-{release}", BUILD / "lib")
-        compiler = glibcs.for_glibc(folder, MACHINE, release) / "cc"
+        compiler = (glibcs.for_glibc(folder, MACHINE, release) / "cc").relative_to(folder)
         # Such a program does not know where a newer glibc has the kernel note the processor, which is no change of
         # memory that a test means.
         suite(results, f"{name}, run on {here}", "linked", None, folder, compiler, "linked",
@@ -96,7 +96,7 @@ def zig_glibc(results, release):
 def musl_zig(results):
     try:
         folder = places.stage(WORK / "musl-zig", BUILD / "lib")
-        compiler = glibcs.compilers(folder, f"{MACHINE}-linux-musl") / "cc"
+        compiler = (glibcs.compilers(folder, f"{MACHINE}-linux-musl") / "cc").relative_to(folder)
         name = f"musl of ziglang {said(glibcs.zig(), 'version')}"
     except Unavailable as why:
         results.unavailable("musl of ziglang", "static", why)

@@ -7,8 +7,8 @@ import re
 import shutil
 
 import places
-from places import BUILD, Unavailable, run, said
-from results import Tally
+from places import BUILD, TOP, Unavailable, run, said
+from results import Tally, last_line
 
 TESTS = BUILD / "tests/linked"
 DENY = BUILD / "tests/seccomp-deny"
@@ -111,8 +111,12 @@ def restricted(results, _arguments):
         results.unavailable("/proc not mounted, PID namespaces", "linked", "needs root")
 
     # The PATH of whoever runs this may hold folders that the user must not search, and then no program is "not found".
-    environment("an unprivileged user", ("env", "PATH=/usr/bin:/bin", "setpriv", "--reuid", "65534", "--regid", "65534",
-                                         "--clear-groups"))
+    user = ("env", "PATH=/usr/bin:/bin", "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    status, text = run(*user, "test", "-x", DENY)
+    if status == 0:
+        environment("an unprivileged user", user)
+    else:
+        results.unavailable("an unprivileged user", "linked", last_line(text) or f"it may not search {BUILD}")
     # tst-memory sets a scheduling policy, which is not allowed there.
     environment("a user namespace without privileges", ("unshare", "--user"), "tst-[!m]*")
     environment("an empty environment", ("env", "-i"))
@@ -142,15 +146,17 @@ def namespaces(environment, once):
 
 
 def valgrind(results, environment, once):
-    # Valgrind 3.19 has no clone3 and no pidfd_open.  Other programs of the suite do on purpose what it reports.
+    # Before 3.20 it has no pidfd_open.  Other programs of the suite do on purpose what it reports.
     memcheck = ("valgrind", "-q", "--error-exitcode=9")
-    once("valgrind memcheck", "fork=ENOSYS mappings=any", *memcheck)
+    fork = "fork=ENOSYS " if places.version(said("valgrind", "--version")) < [3, 20] else ""
+    once("valgrind memcheck", f"{fork}mappings=any", *memcheck)
     environment("valgrind memcheck", memcheck, "tst-spawn-chdir-pidfd")
 
     # What loading leaves in memory: true itself allocates nothing.  A release that is not known is examined at length.
     objects = BUILD / "tests/objects"
     for expected, *preloaded in ((9, objects / "noisy.so"), (0, LIBRARY), (0, LIBRARY, objects / "version.so")):
-        names = " ".join(map(str, preloaded))
+        # The loader splits LD_PRELOAD at spaces, of which the path of the tree may have some.
+        names = " ".join(str(file.relative_to(TOP)) for file in preloaded)
         status, text = run("env", "TST_NOISE=1", "TST_VERSION=2.99", f"LD_PRELOAD={names}", "valgrind", "-q",
                            "--leak-check=full", "--show-leak-kinds=all", "--errors-for-leak-kinds=all",
                            "--error-exitcode=9", "/bin/true")
@@ -163,11 +169,13 @@ def qemu_user(results, environment, once):
     def label(qemu):
         return re.sub(r" \(.*", "", said(qemu, "--version"))
 
-    # Debian 12's ignores no flag but refuses CLONE_PIDFD, so that pidfd_spawn is unavailable; newer ones make a copy of
-    # the memory for CLONE_VM.
+    def every_function(qemu):
+        # 7.2 refuses CLONE_PIDFD, so that there is no pidfd_spawn; newer ones make a copy of the memory for CLONE_VM.
+        once(label(qemu), "spawn=ENOSYS" if places.version(label(qemu).split()[-1]) < [8] else "", qemu)
+
     qemu = shutil.which(f"qemu-{MACHINE}")
     if qemu:
-        once(label(qemu), "spawn=ENOSYS", qemu)
+        every_function(qemu)
     else:
         results.unavailable("qemu-user", "linked", "qemu-user is not installed")
     try:
@@ -175,6 +183,6 @@ def qemu_user(results, environment, once):
     except Unavailable as why:
         results.unavailable("qemu-user of trixie", "linked", why)
         return
-    once(label(qemu), "", qemu)
+    every_function(qemu)
     environment(label(qemu), (qemu,), "tst-spawn[24]-pidfd")
     environment(label(qemu), (qemu,), "tst-path")
