@@ -70,8 +70,8 @@ enum { ALLOW = -1 };
 #define ERROR(name) { #name, name }
 static const struct name errors[] = {
   ERROR (ENOSYS), ERROR (EPERM),  ERROR (EINVAL), ERROR (E2BIG), ERROR (EAGAIN),       ERROR (ENOMEM),
-  ERROR (EMFILE), ERROR (ENFILE), ERROR (ENOTTY), ERROR (EBADF), ERROR (EAFNOSUPPORT), { "ALLOW", ALLOW },
-  { NULL, 0 },
+  ERROR (EMFILE), ERROR (ENFILE), ERROR (ENOTTY), ERROR (EBADF), ERROR (EAFNOSUPPORT), ERROR (EACCES),
+  { "ALLOW", ALLOW }, { NULL, 0 },
 };
 
 enum { MOST = 256 };

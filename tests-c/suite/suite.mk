@@ -8,7 +8,7 @@ TEST_SOURCES := $(sort $(wildcard tests-c/suite/tst-*.c))
 LIBRARY_ONLY := $(filter $(addprefix tests-c/suite/tst-,$(addsuffix .c,bound cgroup cgroup-functions \
   closefrom-fallback emulators environment ext-% fallback fallback-failures fork-busy-threads fork-failures \
   fork-identity fork-libc-state fork-recycled-pid fork-ring fork-sandbox getpid-ioctl load memory pidfd_fork \
-  pidfd_getpid recognition wait wait-kernel wait-stolen wait-time64)),$(TEST_SOURCES))
+  pidfd_getpid recognition trapping-sandbox wait wait-kernel wait-stolen wait-time64)),$(TEST_SOURCES))
 
 LINKED := $(TEST_SOURCES:tests-c/suite/%.c=build/tests/linked/%)
 PRELOADED := $(TEST_SOURCES:tests-c/suite/%.c=build/tests/preloaded/%)

@@ -85,7 +85,7 @@ denied() {
 
 @test "info: clone3 refused" {
   local error
-  for error in ENOSYS EPERM EINVAL E2BIG; do
+  for error in ENOSYS EPERM EINVAL E2BIG EACCES; do
     denied 0 "clone3:1=64:$error" -- "^  clone3 +no: .*$error" \
       "^way of a spawn +fallback: clone, because clone3 is refused: $error" "$works"
   done

@@ -1,7 +1,8 @@
 # pidfd-spawn-info: what a bug report should contain.
 
 INFO := build/bin/pidfd-spawn-info
-# It is found beside the program's folder, as it is where both are installed.  Empty where the loader looks anyway.
+# It is found beside the program's folder, as it is where both are installed, but for another LIBDIR.  Empty where the
+# loader looks anyway.
 INFO_RPATH ?= -Wl,-rpath,'$$ORIGIN/../lib'
 
 ##@ Programs and documents

@@ -308,7 +308,7 @@ examine_kernel (void)
 static bool
 is_refusal (int error)
 {
-  return error == ENOSYS || error == EPERM || error == EINVAL || error == E2BIG;
+  return error == ENOSYS || error == EPERM || error == EINVAL || error == E2BIG || error == EACCES;
 }
 
 /* By the rules of the library; a C library's own function has others. */

@@ -179,14 +179,16 @@ append (struct change *change, uint64_t value, unsigned int size)
   change->size += size;
 }
 
-/* A name in the string table. */
+/* A name in the string table.  Many can be one that is long, and all are gathered. */
 static const char *
 string (uint64_t place)
 {
+  enum { LONGEST = 1024 };
   if (place >= dynamic.strings.size)
     refuse ("is damaged: a name lies outside the names");
   const char *start = (const char *) file.bytes + dynamic.strings.offset + place;
-  if (memchr (start, 0, dynamic.strings.size - place) == NULL)
+  uint64_t rest = dynamic.strings.size - place;
+  if (memchr (start, 0, rest < LONGEST ? rest : LONGEST) == NULL)
     refuse ("is damaged: a name has no end");
   return start;
 }
@@ -467,8 +469,8 @@ look_at_symbols (const struct need *need)
       if (is_weak && options.silent)
         append (new_change (place), NO_VERSION, 2);
     }
-  fclose (of_weak);
-  fclose (of_strong);
+  if (fclose (of_weak) != 0 || fclose (of_strong) != 0)
+    refuse ("%s", strerror (errno));
   if (strong_size != 0)
     refuse ("cannot do without%s of %s", strong, need->name);
   say ("asks for %s of %s, %s%s", need->name, need->library,
