@@ -46,12 +46,25 @@ pub struct Next {
     address: AtomicPtr<c_void>,
 }
 
+/// The version of a function that glibc's first release for the architecture had.
+const OLDEST: &[u8] = if cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
+    b"GLIBC_2.2.5\0"
+} else if cfg!(target_arch = "x86_64") {
+    b"GLIBC_2.16\0"
+} else if cfg!(target_arch = "arm") {
+    b"GLIBC_2.4\0"
+} else if cfg!(target_arch = "powerpc64") {
+    b"GLIBC_2.3\0"
+} else {
+    b"GLIBC_2.2\0"
+};
+
 impl Next {
     const fn new(name: &'static [u8]) -> Self {
         Next { name, version: None, address: AtomicPtr::new(core::ptr::null_mut()) }
     }
 
-    /// glibc has two versions on its older architectures; the other one serves programs linked before 2.15 and runs
+    /// glibc has two versions on its older architectures; the other one, the OLDEST, serves programs linked before 2.15 and runs
     /// files of unknown format with the shell.
     const fn since_2_15(name: &'static [u8]) -> Self {
         let once = cfg!(any(
@@ -79,8 +92,8 @@ impl Next {
         let mut found = weak::next_definition(self.name);
         if let Some(version) = self.version {
             let of_version = weak::next_definition_of(self.name, version);
-            // Another library, which comes before the libc and knows no versions, is not found in this way.
-            if found.is_null() || weak::are_versions(found, of_version) {
+            // Another library, which comes before the libc and knows no versions, is only found without.
+            if found != of_version && (found.is_null() || found == weak::next_definition_of(self.name, OLDEST)) {
                 found = of_version;
             }
         }

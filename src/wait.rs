@@ -117,10 +117,15 @@ unsafe fn report(info: *mut SigInfo, news: &SigInfo) {
     }
 }
 
+/// Whether the pidfd is of a kernel before pidfs, where the questions could mean anything.  Where that is not told, they
+/// mean nothing to what waitid took for a pidfd.
+fn is_elsewhere(pidfd: c_int) -> bool {
+    matches!(fd::file_system(pidfd), Ok(other) if other != PIDFS)
+}
+
 /// Linux 6.13 tells that of a process that was not waited for yet.
 fn name_of(pidfd: c_int) -> Option<Name> {
-    // The question could mean anything to another file.
-    if fd::file_system(pidfd) != Ok(PIDFS) {
+    if is_elsewhere(pidfd) {
         return None;
     }
     let info = fd::pidfd_info(pidfd, PIDFD_INFO_PID | PIDFD_INFO_CREDS).ok()?;
@@ -130,7 +135,7 @@ fn name_of(pidfd: c_int) -> Option<Name> {
 /// The exit status of a process that is not ours to wait for: None while its parent has not taken it.
 fn status_of_other(pidfd: c_int, at_once: bool) -> Result<Option<c_int>> {
     let unknown = Errno(libc::ECHILD);
-    if fd::file_system(pidfd) != Ok(PIDFS) {
+    if is_elsewhere(pidfd) {
         return Err(unknown);
     }
     if let Some(status) = exit_status(pidfd) {

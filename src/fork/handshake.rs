@@ -218,8 +218,16 @@ fn keeps_statuses() -> bool {
 fn give_up(question: &OwnedFd, pid: pid_t) {
     // It may not have heard yet that it may go.
     let _ = fd::read(question.raw(), &mut [0; 8]);
+    // First of all, for while it waits its number is its own.
+    let is_ours = process::is_child_number(pid);
+    if is_ours {
+        let _ = process::kill(pid, libc::SIGKILL);
+    }
+    // Where it cannot be killed it goes by itself.
     let _ = fd::write(question.raw(), &GIVE_UP);
-    end(pid);
+    if is_ours {
+        let _ = process::reap_pid(pid);
+    }
 }
 
 /// Ends a child that the caller is not going to hear of.

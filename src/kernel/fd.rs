@@ -422,11 +422,7 @@ pub fn supported_pidfd_info(fd: c_int) -> u64 {
     answer.info.mask = PIDFD_INFO_SUPPORTED_MASK;
     // SAFETY: the request carries the size of the structure that the kernel fills.
     let result = unsafe { call!(libc::SYS_ioctl, fd, PIDFD_GET_INFO_OF_KERNEL, answer as *mut PidfdInfoOfKernel) };
-    if result.is_ok() && answer.info.mask & PIDFD_INFO_SUPPORTED_MASK != 0 {
-        answer.supported_mask
-    } else {
-        0
-    }
+    result.map_or(0, |_| answer.supported())
 }
 
 /// Whether that PID namespace certainly has no process 1; before Linux 6.11 it does not say.

@@ -12,13 +12,19 @@ use core::ptr;
 use libc::c_int;
 
 /// Sets the calling thread's signal mask and gives the one before.
+#[inline(always)]
 pub fn sigprocmask(mask: SignalSet) -> SignalSet {
+    change_mask(libc::SIG_SETMASK, mask)
+}
+
+#[inline(always)]
+fn change_mask(how: c_int, mask: SignalSet) -> SignalSet {
     let mut old = SignalSet::EMPTY;
     // SAFETY: the kernel reads one set and writes one.  With these arguments it cannot fail.
     let _ = unsafe {
         call!(
             libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
+            how,
             &mask as *const SignalSet,
             &mut old as *mut SignalSet,
             size_of::<SignalSet>()
@@ -86,12 +92,13 @@ impl Blocked {
         Blocked(sigprocmask(SignalSet::ALL))
     }
 
-    /// There are sandboxes whose handler of it answers system calls; who makes one with it blocked is killed.
+    /// SIGSYS stays as it is: there are sandboxes whose handler of it answers system calls, and who makes one with it
+    /// blocked is killed.
     pub fn all_but_sigsys() -> Self {
-        Blocked(sigprocmask(SignalSet::of(&[libc::SIGSYS]).complement()))
+        Blocked(change_mask(libc::SIG_BLOCK, SignalSet::of(&[libc::SIGSYS]).complement()))
     }
 
-    /// SIGSYS as well, for a child that is born with the caller's handlers and its memory.
+    /// SIGSYS as well.
     pub fn completely(&self) {
         sigprocmask(SignalSet::ALL);
     }

@@ -289,12 +289,27 @@ pub const PIDFD_INFO_SUPPORTED_MASK: u64 = 1 << 5;
 /// _IOWR(0xFF, 11, struct pidfd_info), which is the same also where the bits for reading and writing are others.
 pub const PIDFD_GET_INFO: u32 = pidfd_get_info(size_of::<PidfdInfo>());
 
-/// The structure as of Linux 6.19, which tells what the kernel can tell.
+/// The structure as of Linux 6.19, which tells what the kernel can tell; since 7.1 eight bytes further on.
 #[repr(C)]
 pub struct PidfdInfoOfKernel {
     pub info: PidfdInfo,
-    coredump: [u32; 4],
-    pub supported_mask: u64,
+    coredump: [u32; 2],
+    /// Of 6.19 and 7.0; then the second half is none's and 0.
+    early_supported_mask: u64,
+    supported_mask: u64,
+}
+
+impl PidfdInfoOfKernel {
+    /// What the kernel can tell, itself included.
+    pub fn supported(&self) -> u64 {
+        if self.info.mask & PIDFD_INFO_SUPPORTED_MASK == 0 {
+            0
+        } else if self.supported_mask == 0 {
+            self.early_supported_mask
+        } else {
+            self.supported_mask
+        }
+    }
 }
 
 // SAFETY: numbers.
@@ -419,4 +434,24 @@ pub struct Rlimit {
 #[repr(C)]
 pub struct RobustList {
     pub next: *mut RobustList,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Linux 6.19 and 7.0 fill 80 bytes of the structure, 7.1 has the mask behind those.
+    #[test]
+    fn what_the_kernel_can_tell_stands_in_one_of_two_places() {
+        let answer = |mask, early_supported_mask, supported_mask| {
+            // SAFETY: numbers.
+            let info: PidfdInfo = unsafe { core::mem::zeroed() };
+            let info = PidfdInfo { mask, ..info };
+            PidfdInfoOfKernel { info, coredump: [0; 2], early_supported_mask, supported_mask }.supported()
+        };
+        let all = PIDFD_INFO_SUPPORTED_MASK | PIDFD_INFO_EXIT;
+        assert_eq!(answer(PIDFD_INFO_SUPPORTED_MASK, all, 0), all);
+        assert_eq!(answer(PIDFD_INFO_SUPPORTED_MASK, 11, all), all);
+        assert_eq!(answer(0, all, all), 0);
+    }
 }

@@ -122,9 +122,10 @@ fn is_ours(function: *const c_void) -> bool {
     /// Larger than the library.
     const FAR: usize = 1 << 17;
     let own = is_ours as *const c_void;
+    let distance = (own as usize).wrapping_sub(function as usize) as isize;
     // To ask the loader takes long.
     let dladdr = match dladdr() {
-        Some(dladdr) if distance(own, function) < FAR => dladdr,
+        Some(dladdr) if distance.unsigned_abs() < FAR => dladdr,
         _ => return false,
     };
     let base = |address| {
@@ -138,15 +139,6 @@ fn is_ours(function: *const c_void) -> bool {
         }
     };
     base(own) == base(function)
-}
-
-/// Whether two functions of one name are versions of one library: those are made from one source file.
-pub fn are_versions(a: *const c_void, b: *const c_void) -> bool {
-    distance(a, b) < 1 << 16
-}
-
-fn distance(a: *const c_void, b: *const c_void) -> usize {
-    ((a as usize).wrapping_sub(b as usize) as isize).unsigned_abs()
 }
 
 /// Before glibc 2.34 dlsym was in a library of its own, which not every process has.  The libc had these.

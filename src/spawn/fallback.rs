@@ -36,10 +36,13 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
     // It is rarely needed, so failing to make it is not an error yet.
     let mut pipe = if known { None } else { Some(ErrorPipe::new()) };
     let blocked = signal::Blocked::all_but_sigsys();
+    let handler_reset = handler_reset(&blocked);
+    // The child is born with the caller's handlers, and none may run in it: not that of SIGSYS either.
+    blocked.completely();
     let mut sharing = CLONE_VM | CLONE_VFORK;
     loop {
         let has_pipe = matches!(pipe, Some(Ok(_)));
-        match attempt(request, extension, &blocked, pipe, sharing) {
+        match attempt(request, extension, handler_reset, pipe, sharing) {
             // It may hold what the pidfd needs.
             Err(error @ Errno(libc::EMFILE | libc::ENFILE)) if has_pipe => pipe = Some(Err(error)),
             // Older kernels do not let children share the memory that are to be in another time namespace.
@@ -57,7 +60,7 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
 unsafe fn attempt(
     request: &Request,
     extension: Option<&Extension>,
-    blocked: &signal::Blocked,
+    handler_reset: HandlerReset,
     pipe: Option<Result<ErrorPipe>>,
     sharing: u64,
 ) -> Result<Result<Child>> {
@@ -65,7 +68,7 @@ unsafe fn attempt(
         Some(Ok(pipe)) => pipe.child_end(),
         _ => ChildEnd::none(),
     };
-    let frame = Frame { extension, ..Frame::new(request, handler_reset(blocked), error_pipe) };
+    let frame = Frame { extension, ..Frame::new(request, handler_reset, error_pipe) };
     let entry = if extension.is_some() { extended::child::main } else { child::main };
     let pid = clone(&frame, sharing, process::CALLERS_STACK, entry)?;
     let reached = frame.reached.load(Ordering::Relaxed);
@@ -84,14 +87,13 @@ unsafe fn attempt(
     Ok(outcome(pidfd, pid, error))
 }
 
-/// For a child of clone, which comes next.  With the signals blocked: a handler could set another one.
+/// For a child of clone.  With the signals blocked: a handler could set another one.
 #[inline(always)]
 pub(super) fn handler_reset(blocked: &signal::Blocked) -> HandlerReset {
     let handlers = match Runtime::get().records_one_thread() {
         Some(false) => None,
         _ => status::handlers_of_only_thread(),
     };
-    blocked.completely();
     HandlerReset::ByChild { mask: blocked.before(), handlers }
 }
 

@@ -31,6 +31,13 @@ answer (int signal, siginfo_t *information, void *context)
 }
 
 static void
+count (int signal)
+{
+  (void) signal;
+  answered++;
+}
+
+static void
 begin_to_answer (long call)
 {
 # ifndef RESULT
@@ -46,14 +53,20 @@ CHILD (exit_with)
   return atoi (argv[0]);
 }
 
-/* What it looks up in procfs, without clone3, it can do without. */
-TEST (spawn)
+/* What is looked up in procfs, without clone3, can be done without. */
+static void
+begin_to_answer_fstatfs (void)
 {
 # ifdef SYS_fstatfs64
   begin_to_answer (SYS_fstatfs64);
 # else
   begin_to_answer (SYS_fstatfs);
 # endif
+}
+
+TEST (spawn)
+{
+  begin_to_answer_fstatfs ();
   const uint64_t mask = mask_now ();
   for (int i = 0; i < 3; i++)
     {
@@ -96,6 +109,41 @@ check_fork (unsigned int flags)
 TEST (fork)
 {
   check_fork (0);
+}
+
+/* Who has it blocked holds off what waits for it. */
+TEST (who_has_it_blocked)
+{
+  refuse_call (SYS_clone3, ENOSYS);
+  const sigset_t traps = SIGNALS (SIGSYS);
+  CHECK (signal (SIGSYS, count) != SIG_ERR);
+  CHECK (sigprocmask (SIG_BLOCK, &traps, NULL) == 0);
+  CHECK (raise (SIGSYS) == 0);
+  int pidfd;
+  CHECK_EQ (pidfd_spawn (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ), 0);
+  CHECK_EXIT (pidfd, 4);
+  for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
+    {
+      pidfd = pidfd_fork (flags);
+      if (pidfd == 0)
+        _exit (answered == 0 ? 5 : 6);
+      CHECK_EXIT (pidfd, 5);
+    }
+  CHECK_EQ (answered, 0);
+  CHECK (sigprocmask (SIG_UNBLOCK, &traps, NULL) == 0);
+  CHECK_EQ (answered, 1);
+}
+
+/* A second attempt, after the pipe of the first was in the way, looks there as well. */
+TEST (spawn_with_few_descriptors)
+{
+  begin_to_answer_fstatfs ();
+  limit_descriptors (6);
+  for (int fd = 3; fd < 6; fd++)
+    close (fd);
+  int pidfd;
+  CHECK_EQ (pidfd_spawn (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ), 0);
+  CHECK_EXIT (pidfd, 4);
 }
 
 TEST (fork_asyncsafe)

@@ -40,15 +40,42 @@ TEST (before_Linux_6_15_it_is_ECHILD_at_once)
   check_untold ();
 }
 
-/* Before Linux 6.9 a pidfd is a file of another kind, to which the question could mean anything. */
-TEST (what_is_not_on_pidfs_is_not_asked)
-{
-  refuse_call (SYS_fstatfs, ENOSYS);
 # ifdef SYS_fstatfs64
-  refuse_call (SYS_fstatfs64, ENOSYS);
+enum { FSTATFS = SYS_fstatfs64 };
+# else
+enum { FSTATFS = SYS_fstatfs };
 # endif
+
+static void *
+tell_of_no_file_system (void *listener)
+{
+  struct notified_call call;
+  while (receive_call (*(int *) listener, &call) && answer_call (*(int *) listener, &call, 0))
+    ;
+  return NULL;
+}
+
+/* Before Linux 6.9 a pidfd is a file of another kind, to which the question could mean anything. */
+TEST_LEAVING (what_is_not_on_pidfs_is_not_asked)
+{
+  static int listener;
+  pthread_t thread;
+  listener = LISTEN ({ .call = FSTATFS, .action = FILTER_NOTIFY });
+  CHECK_EQ (pthread_create (&thread, NULL, tell_of_no_file_system, &listener), 0);
   filter_the_ioctl (FILTER_KILL);
   check_untold ();
+}
+
+/* In a sandbox that does not tell of what kind it is, it is a pidfd all the same. */
+TEST (where_fstatfs_is_refused_the_status_is_told)
+{
+  need_exit_status ();
+  refuse_call (FSTATFS, EPERM);
+  struct process child = start (5);
+  let_go (&child);
+  CHECK_EQ (waitpid (child.pid, NULL, 0), child.pid);
+  check_told (child.pidfd, 0, &(struct told) { CLD_EXITED, 5, 0, 0, UNUSED });
+  end_of (&child);
 }
 
 /* In a namespace of its own, the caller sees nothing of a process outside. */
