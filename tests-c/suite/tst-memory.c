@@ -15,9 +15,9 @@
 #endif
 
 /* The needs that are documented, in bytes; what comes to them where the library has no instructions of its own. */
-#if defined __sparc__
+#if defined __sparc__ || defined __s390x__
 enum { NEED_SPAWN = 4096, NEED_SPAWN_EXT = 16384 };
-#elif defined __s390x__ || (defined __powerpc64__ && defined __BIG_ENDIAN__)
+#elif defined __powerpc64__ && defined __BIG_ENDIAN__
 enum { NEED_SPAWN = 3072, NEED_SPAWN_EXT = 16384 };
 #elif defined __mips64
 enum { NEED_SPAWN = 3072, NEED_SPAWN_EXT = 12288 };
