@@ -47,10 +47,8 @@ pub struct Next {
 }
 
 /// The version of a function that glibc's first release for the architecture had.
-const OLDEST: &[u8] = if cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
+const OLDEST: &[u8] = if cfg!(target_arch = "x86_64") {
     b"GLIBC_2.2.5\0"
-} else if cfg!(target_arch = "x86_64") {
-    b"GLIBC_2.16\0"
 } else if cfg!(target_arch = "arm") {
     b"GLIBC_2.4\0"
 } else if cfg!(target_arch = "powerpc64") {
@@ -64,8 +62,8 @@ impl Next {
         Next { name, version: None, address: AtomicPtr::new(core::ptr::null_mut()) }
     }
 
-    /// glibc has two versions on its older architectures; the other one, the OLDEST, serves programs linked before 2.15 and runs
-    /// files of unknown format with the shell.
+    /// glibc has two versions on its older architectures; the other one, the OLDEST, serves programs linked before 2.15
+    /// and runs files of unknown format with the shell.
     const fn since_2_15(name: &'static [u8]) -> Self {
         let once = cfg!(any(
             target_arch = "aarch64",
@@ -93,7 +91,7 @@ impl Next {
         if let Some(version) = self.version {
             let of_version = weak::next_definition_of(self.name, version);
             // Another library, which comes before the libc and knows no versions, is only found without.
-            if found != of_version && (found.is_null() || found == weak::next_definition_of(self.name, OLDEST)) {
+            if !of_version.is_null() && (found.is_null() || found == weak::next_definition_of(self.name, OLDEST)) {
                 found = of_version;
             }
         }

@@ -117,8 +117,8 @@ unsafe fn report(info: *mut SigInfo, news: &SigInfo) {
     }
 }
 
-/// Whether the pidfd is of a kernel before pidfs, where the questions could mean anything.  Where that is not told, they
-/// mean nothing to what waitid took for a pidfd.
+/// Whether the pidfd is of a kernel before pidfs, where the questions could mean anything.  Where that is not told they
+/// are asked: waitid took it for a pidfd.
 fn is_elsewhere(pidfd: c_int) -> bool {
     matches!(fd::file_system(pidfd), Ok(other) if other != PIDFS)
 }

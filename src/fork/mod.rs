@@ -43,7 +43,7 @@ pub unsafe fn fork(flags: c_uint, runtime: Runtime) -> Result<Forked> {
     }
     let only_thread = runtime.has_one_thread();
     if flags & ASYNC_SAFE != 0 {
-        // With all signals blocked, and without a cancellation point, nothing can cancel.
+        // With all signals but SIGSYS blocked, and without a cancellation point, nothing can cancel.
         let _blocked = Blocked::all_but_sigsys();
         match weak::_Fork() {
             Some(make_child) => by_libc(make_child, only_thread, || ()),

@@ -18,7 +18,7 @@ use core::ptr;
 use libc::c_int;
 
 /// # Safety
-/// As `super::fork`, with all signals blocked.
+/// As `super::fork`, with all signals but SIGSYS blocked.
 pub unsafe fn fork() -> Result<Forked> {
     fork_on(weak::glibc_minor_version())
 }

@@ -84,7 +84,7 @@ unsafe fn rt_sigaction(signal: c_int, new: *const KernelSigaction, old: *mut Ker
     }
 }
 
-/// All signals blocked in the calling thread, also those that the libc keeps for itself, until this goes out of scope.
+/// Signals blocked in the calling thread, also those that the libc keeps for itself, until this goes out of scope.
 pub struct Blocked(SignalSet);
 
 impl Blocked {

@@ -32,11 +32,11 @@ static HAS_CLONE3: AtomicBool = AtomicBool::new(false);
 /// As `super::spawn`.
 #[cold]
 pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<Child> {
+    let blocked = signal::Blocked::all_but_sigsys();
+    let handler_reset = handler_reset(&blocked);
     let known = SHARES_MEMORY.load(Ordering::Relaxed);
     // It is rarely needed, so failing to make it is not an error yet.
     let mut pipe = if known { None } else { Some(ErrorPipe::new()) };
-    let blocked = signal::Blocked::all_but_sigsys();
-    let handler_reset = handler_reset(&blocked);
     // The child is born with the caller's handlers, and none may run in it: not that of SIGSYS either.
     blocked.completely();
     let mut sharing = CLONE_VM | CLONE_VFORK;

@@ -47,7 +47,7 @@ pub fn end_one() -> Result<Ended> {
     let flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
     let pidfd = &frame.pidfd as *const AtomicI32 as *mut c_int;
     // The caller's handlers are not for the child.
-    let _blocked = signal::Blocked::all_but_sigsys();
+    let _blocked = signal::Blocked::all();
     // SAFETY: the frame outlives the child, and the descriptor is new.
     unsafe {
         let make = |flags| process::clone(flags, process::CALLERS_STACK, pidfd, main, (&frame as *const Frame).cast());

@@ -32,6 +32,12 @@
 #ifndef SYS_pidfd_getfd
 # define SYS_pidfd_getfd (FIRST_CALL + 438)
 #endif
+/* What asks for the kind of a file system; some architectures of 64 bits have both. */
+#if defined SYS_fstatfs64 && !defined __LP64__
+# define FSTATFS SYS_fstatfs64
+#else
+# define FSTATFS SYS_fstatfs
+#endif
 /* Newer headers know better. */
 _Static_assert (SYS_pidfd_open == FIRST_CALL + 434, "where the numbers begin");
 

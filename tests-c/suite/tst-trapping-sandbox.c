@@ -5,7 +5,6 @@
 
 #include "runner.h"
 
-#include <sys/prctl.h>
 #include <ucontext.h>
 
 #if HAVE_LIBRARY
@@ -54,19 +53,9 @@ CHILD (exit_with)
 }
 
 /* What is looked up in procfs, without clone3, can be done without. */
-static void
-begin_to_answer_fstatfs (void)
-{
-# ifdef SYS_fstatfs64
-  begin_to_answer (SYS_fstatfs64);
-# else
-  begin_to_answer (SYS_fstatfs);
-# endif
-}
-
 TEST (spawn)
 {
-  begin_to_answer_fstatfs ();
+  begin_to_answer (FSTATFS);
   const uint64_t mask = mask_now ();
   for (int i = 0; i < 3; i++)
     {
@@ -128,18 +117,6 @@ TEST (who_has_it_blocked)
   CHECK_EQ (answered, 0);
   CHECK (sigprocmask (SIG_UNBLOCK, &traps, NULL) == 0);
   CHECK_EQ (answered, 1);
-}
-
-/* A second attempt, after the pipe of the first was in the way, looks there as well. */
-TEST (spawn_with_few_descriptors)
-{
-  begin_to_answer_fstatfs ();
-  limit_descriptors (6);
-  for (int fd = 3; fd < 6; fd++)
-    close (fd);
-  int pidfd;
-  CHECK_EQ (pidfd_spawn (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ), 0);
-  CHECK_EXIT (pidfd, 4);
 }
 
 TEST (fork_asyncsafe)

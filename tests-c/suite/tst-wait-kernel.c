@@ -40,12 +40,6 @@ TEST (before_Linux_6_15_it_is_ECHILD_at_once)
   check_untold ();
 }
 
-# ifdef SYS_fstatfs64
-enum { FSTATFS = SYS_fstatfs64 };
-# else
-enum { FSTATFS = SYS_fstatfs };
-# endif
-
 static void *
 tell_of_no_file_system (void *listener)
 {
