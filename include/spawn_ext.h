@@ -307,7 +307,7 @@ extern "C" {
  *   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
  *   Takes no lock and allocates nothing, but is not promised to be async-signal-safe.  No cancellation point:
  *   cancellation never acts inside the call.  Needs 2 KiB of stack, including what the child uses
- *   (3 KiB on mips of 64 bits and powerpc64 with big-endian numbers, 4 KiB on s390x and sparc64; 4 KiB more where the
+ *   (3 KiB on mips of 64 bits and powerpc64, 4 KiB on s390x and sparc64; 4 KiB more where the
  *   library has no instructions for the architecture, 6 KiB more without optimisation, as in a debug build of the
  *   crate).
  *
@@ -525,8 +525,10 @@ int pidfd_wait(int pidfd,
  *   EFAULT        ARGS is NULL and SIZE is not 0.
  *   E2BIG         SIZE is beyond 4096, or ARGS has something in members that this library does not know.
  *   EOPNOTSUPP    The kernel, or a sandbox, cannot do what CGROUP (without CGROUP_MAY_MOVE), AUTOREAP or KILL_ON_CLOSE
- *                 asks for.
- *   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
+ *                 asks for; or PDEATHSIG of a caller whose real and effective IDs differ, without a change of those,
+ *                 for whose exec takes the signal away.
+ *   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN; PDEATHSIG for another
+ *                 user, by a caller that lacks CAP_KILL.
  *   EMFILE, ENFILE
  *                 A change of the user takes three descriptors more for a moment where the caller's memory has to be
  *                 copied: for a dumpable caller, all of whose group IDs are the program's and which may set no others

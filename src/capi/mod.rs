@@ -83,7 +83,7 @@ const _: () = assert!(PIDFDFORK_ASYNCSAFE == fork::ASYNC_SAFE);
 ///   MT-Safe (race: the objects that the arguments point to, and the environment, must not be changed during the call).
 ///   Takes no lock and allocates nothing, but is not promised to be async-signal-safe.  No cancellation point:
 ///   cancellation never acts inside the call.  Needs 2 KiB of stack, including what the child uses
-///   (3 KiB on mips of 64 bits and powerpc64 with big-endian numbers, 4 KiB on s390x and sparc64; 4 KiB more where the
+///   (3 KiB on mips of 64 bits and powerpc64, 4 KiB on s390x and sparc64; 4 KiB more where the
 ///   library has no instructions for the architecture, 6 KiB more without optimisation, as in a debug build of the
 ///   crate).
 ///

@@ -53,8 +53,10 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 ///   EFAULT        ARGS is NULL and SIZE is not 0.
 ///   E2BIG         SIZE is beyond 4096, or ARGS has something in members that this library does not know.
 ///   EOPNOTSUPP    The kernel, or a sandbox, cannot do what CGROUP (without CGROUP_MAY_MOVE), AUTOREAP or KILL_ON_CLOSE
-///                 asks for.
-///   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN.
+///                 asks for; or PDEATHSIG of a caller whose real and effective IDs differ, without a change of those,
+///                 for whose exec takes the signal away.
+///   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN; PDEATHSIG for another
+///                 user, by a caller that lacks CAP_KILL.
 ///   EMFILE, ENFILE
 ///                 A change of the user takes three descriptors more for a moment where the caller's memory has to be
 ///                 copied: for a dumpable caller, all of whose group IDs are the program's and which may set no others

@@ -351,6 +351,12 @@ pub fn set_controlling_terminal(terminal: c_int) -> Result<()> {
     unsafe { call!(libc::SYS_ioctl, terminal, libc::TIOCSCTTY, 0) }.map(drop)
 }
 
+/// Ends that, if it is so, without the hangup that comes with the end of the session's leader.
+pub fn give_up_controlling_terminal(terminal: c_int) -> Result<()> {
+    // SAFETY: no pointer.
+    unsafe { call!(libc::SYS_ioctl, terminal, libc::TIOCNOTTY) }.map(drop)
+}
+
 /// Makes the process group the foreground group of the terminal.
 pub fn tcsetpgrp(terminal: c_int, group: pid_t) -> Result<()> {
     // SAFETY: the kernel reads one pid_t.

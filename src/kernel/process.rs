@@ -300,6 +300,13 @@ pub fn set_saved_gid(group: gid_t) -> Result<()> {
     unsafe { call!(width::SYS_SETRESGID, -1_isize, -1_isize, group) }.map(drop)
 }
 
+/// The group ID by which the thread opens files.
+pub fn file_system_gid() -> gid_t {
+    // An ID that cannot be set leaves it alone.
+    // SAFETY: no pointer.
+    unsafe { call!(width::SYS_SETFSGID, -1_isize) }.unwrap_or(0) as gid_t
+}
+
 /// The supplementary groups, likewise.
 ///
 /// # Safety
@@ -336,16 +343,27 @@ pub fn set_death_signal(signal: c_int) -> Result<()> {
     prctl(libc::PR_SET_PDEATHSIG, signal).map(drop)
 }
 
-/// Whether the caller has any permitted capability, and whether it may give itself any group ID.
-pub fn capabilities() -> Result<(bool, bool)> {
+/// What the caller may do, of what matters here.
+pub struct Capabilities {
+    /// Any, if it makes them effective.
+    pub any: bool,
+    /// To send signals to processes of other users.
+    pub kill: bool,
+    /// To give itself any group ID.
+    pub setgid: bool,
+}
+
+pub fn capabilities() -> Result<Capabilities> {
     const VERSION_3: u32 = 0x2008_0522;
+    const CAP_KILL: u32 = 5;
     const CAP_SETGID: u32 = 6;
     let header: [u32; 2] = [VERSION_3, 0];
     // Effective, permitted, inheritable; the lower halves first.
     let mut sets: [u32; 6] = [opaque_zero(); 6];
     // SAFETY: the kernel reads one header and writes two structures of three numbers.
     unsafe { call!(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) }?;
-    Ok((sets[1] | sets[4] != 0, sets[0] & 1 << CAP_SETGID != 0))
+    let has = |capability: u32| sets[0] & 1 << capability != 0;
+    Ok(Capabilities { any: sets[1] | sets[4] != 0, kill: has(CAP_KILL), setgid: has(CAP_SETGID) })
 }
 
 /// Whether processes of the same user may trace this one: one of the two below, or 2, which nobody can set.

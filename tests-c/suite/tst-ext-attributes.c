@@ -367,6 +367,29 @@ TEST (terminal_that_is_not_inherited)
   posix_spawnattr_destroy (&attributes);
 }
 
+/* As a getty does, which tries again: the end of the leader of its session would hang up the terminal. */
+static void
+await_the_end_of_the_terminal (void *move)
+{
+  posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSID);
+  struct pty pty = open_pty (0);
+  posix_spawn_file_actions_t actions = new_actions ();
+  posix_spawn_file_actions_adddup2 (&actions, pty.terminal, move ? STDIN_FILENO : 20);
+  posix_spawn_file_actions_addclose (&actions, move ? pty.terminal : 20);
+  /* That the child does it is seen by its end. */
+  SET_FILTER ({ SYS_ioctl, move ? 0 : 1, ALL_BITS, move ? STDIN_FILENO : TIOCNOTTY, FILTER_KILL });
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/nonexistent/program", &actions, &attributes, sleep_argv (), TERMINAL (pty.terminal)),
+            0);
+  CHECK_KILLED (pidfd, SIGSYS);
+}
+
+TEST (a_child_that_fails_gives_the_terminal_up)
+{
+  CHECK_EQ (in_fork (await_the_end_of_the_terminal, NULL), 0);
+  CHECK_EQ (in_fork (await_the_end_of_the_terminal, (void *) 1), 0);
+}
+
 TEST (descriptors_that_are_no_terminal)
 {
   posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSID);

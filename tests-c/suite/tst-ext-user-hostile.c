@@ -3,6 +3,7 @@
  * The change of user of pidfd_spawn_ext: a process of the new user can neither hold up the caller nor read its memory,
  * and what takes its time without anybody's ill will is left in peace. */
 
+#include "cgroup.h"
 #include "credentials.h"
 #include "sysctl.h"
 
@@ -97,6 +98,26 @@ be_held_up (void *kind)
   CHECK_EQ (dumpable (), 1);
   CHECK_EQ (pthread_join (thread, NULL), 0);
   CHECK_KILLED (pidfd, SIGKILL);
+}
+
+/* Who may freeze the cgroup holds up a child that is born there. */
+TEST (a_frozen_cgroup_does_not_hold_up_the_caller)
+{
+  need_users ();
+  NEED_PATIENCE ();
+  int fd = make_cgroup (), pidfd, freeze = openat (fd, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
+  if (freeze < 0)
+    {
+      remove_cgroup (fd);
+      SKIP ("a cgroup cannot be frozen: %s", strerror (errno));
+    }
+  CHECK_EQ (write (freeze, "1", 1), 1);
+  CHECK (close (freeze) == 0);
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_CGROUP | PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SETUID, .cgroup = fd,
+                             .gid = GROUP, .uid = USER)), 0);
+  CHECK_KILLED (pidfd, SIGKILL);
+  remove_cgroup (fd);
 }
 
 /* A caller that cannot wait for the child's word has to look. */

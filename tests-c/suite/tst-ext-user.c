@@ -6,6 +6,7 @@
 #include "credentials.h"
 
 #include <grp.h>
+#include <sys/fsuid.h>
 #include <sys/statvfs.h>
 
 enum { SETS = PIDFD_SPAWN_SETGROUPS | PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SETUID };
@@ -595,6 +596,148 @@ TEST (too_many_processes_of_the_new_user_are_EAGAIN)
   CHECK_EQ (pidfd, UNTOUCHED);
   CHECK_EQ (dumpable (), 1);
   end_of (&one);
+}
+
+/* Where no saved group ID can be had: the child that would find that out must not be the first of the namespace. */
+static void
+start_the_first_in_two_namespaces (void *unused)
+{
+  (void) unused;
+  if (unshare (CLONE_NEWUSER | CLONE_NEWPID) != 0)
+    SKIP ("no user and PID namespaces: %s", strerror (errno));
+  write_map ("/proc/self/setgroups", "deny");
+  write_map ("/proc/self/gid_map", "0 0 1");
+  write_map ("/proc/self/uid_map", "0 0 1");
+  char *argv[] = { (char *) "sh", (char *) "-c", (char *) "test $$ = 1", NULL };
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/sh", NULL, NULL, argv,
+                       ARGS (.flags = PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID, .uid = 0, .gid = 0)), 0);
+  CHECK_EXIT (pidfd, 0);
+}
+
+TEST (the_first_process_of_a_namespace_is_the_program)
+{
+  need_users ();
+  CHECK_EQ (in_fork (start_the_first_in_two_namespaces, NULL), 0);
+}
+
+/* Nor may the actions be done twice where the caller's own group is none of the namespace, whose number it only seems
+   to have. */
+static void
+start_with_an_unknown_group (void *pipes_)
+{
+  int (*pipes)[2] = pipes_, pidfd;
+  char byte;
+  if (unshare (CLONE_NEWUSER) != 0)
+    SKIP ("no user namespace: %s", strerror (errno));
+  CHECK_EQ (write (pipes[0][1], "", 1), 1);
+  CHECK_EQ (read (pipes[1][0], &byte, 1), 1);
+  posix_spawn_file_actions_t actions;
+  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, test_path ("once"), O_WRONLY | O_CREAT | O_EXCL, 0600), 0);
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", &actions, NULL, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID, .uid = 0, .gid = 0)), 0);
+  CHECK_EXIT (pidfd, 0);
+  posix_spawn_file_actions_destroy (&actions);
+}
+
+TEST (a_group_that_the_namespace_does_not_have)
+{
+  need_users ();
+  int pipes[2][2], status;
+  char byte;
+  CHECK (chmod (test_dir (), 0777) == 0);
+  CHECK (pipe2 (pipes[0], O_CLOEXEC) == 0 && pipe2 (pipes[1], O_CLOEXEC) == 0);
+  pid_t child = fork ();
+  CHECK (child >= 0);
+  if (child == 0)
+    {
+      close (pipes[0][0]);
+      start_with_an_unknown_group (pipes);
+      _exit (0);
+    }
+  close (pipes[0][1]);
+  if (read (pipes[0][0], &byte, 1) == 1)
+    {
+      write_map (format ("/proc/%d/gid_map", (int) child), "0 100000 1000");
+      write_map (format ("/proc/%d/uid_map", (int) child), "0 100000 1000");
+      CHECK_EQ (write (pipes[1][1], "", 1), 1);
+    }
+  CHECK_EQ (waitpid (child, &status, 0), child);
+  if (WIFEXITED (status) && WEXITSTATUS (status) == 77)
+    _exit (77);
+  CHECK_EQ (status, 0);
+  CHECK (close (pipes[0][0]) == 0 && close (pipes[1][0]) == 0 && close (pipes[1][1]) == 0);
+}
+
+/* A server of files works for others by these two. */
+static void
+open_as_another (void *unused)
+{
+  (void) unused;
+  char *path = test_path ("of-the-group");
+  CHECK (close (open (path, O_WRONLY | O_CREAT | O_EXCL, 0)) == 0 && chmod (path, 0060) == 0);
+  CHECK (chmod (test_dir (), 0777) == 0 && setgroups (0, NULL) == 0);
+  setfsgid (GROUP);
+  setfsuid (USER);
+  CHECK_ERRNO (open (path, O_RDWR), EACCES);
+  posix_spawn_file_actions_t actions;
+  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
+  CHECK_EQ (posix_spawn_file_actions_addopen (&actions, 20, path, O_RDWR, 0), 0);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", &actions, NULL, sleep_argv (),
+                              ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER)), EACCES);
+  posix_spawn_file_actions_destroy (&actions);
+}
+
+TEST (files_are_opened_by_the_ids_of_the_caller)
+{
+  need_users ();
+  CHECK_EQ (in_fork (open_as_another, NULL), 0);
+}
+
+/* A death signal that would not come is an error. */
+
+static void
+ask_for_a_signal_that_may_not_be_sent (void *unused)
+{
+  (void) unused;
+  struct capabilities own = capabilities_of_caller ();
+  own.half[0].effective &= ~(1U << 5 /* CAP_KILL */);
+  set_capabilities (&own);
+  check_error (ARGS (.flags = SETS | PIDFD_SPAWN_PDEATHSIG, .uid = USER, .gid = GROUP, .death_signal = SIGTERM), EPERM);
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                       ARGS (.flags = SETS | PIDFD_SPAWN_PDEATHSIG, .uid = 0, .gid = GROUP, .death_signal = SIGTERM)),
+            0);
+  CHECK_EXIT (pidfd, 0);
+}
+
+TEST (the_death_signal_is_the_callers_to_send)
+{
+  need_users ();
+  CHECK_EQ (in_fork (ask_for_a_signal_that_may_not_be_sent, NULL), 0);
+}
+
+static void
+ask_for_a_signal_that_is_taken_away (void *unused)
+{
+  (void) unused;
+  const struct pidfd_spawn_args *args = ARGS (.flags = PIDFD_SPAWN_PDEATHSIG, .death_signal = SIGTERM);
+  int pidfd;
+  CHECK (become_group (0, GROUP, GROUP));
+  check_error (args, EOPNOTSUPP);
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_SETGID | PIDFD_SPAWN_PDEATHSIG, .gid = GROUP,
+                             .death_signal = SIGTERM)), 0);
+  CHECK_EXIT (pidfd, 0);
+  CHECK (become_group (0, 0, 0) && become (0, USER, USER));
+  check_error (args, EOPNOTSUPP);
+}
+
+TEST (the_death_signal_is_taken_away_by_the_exec)
+{
+  need_users ();
+  CHECK_EQ (in_fork (ask_for_a_signal_that_is_taken_away, NULL), 0);
 }
 
 static void

@@ -19,7 +19,7 @@
 enum { NEED_SPAWN = 4096, NEED_SPAWN_EXT = 16384 };
 #elif defined __powerpc64__ && defined __BIG_ENDIAN__
 enum { NEED_SPAWN = 3072, NEED_SPAWN_EXT = 16384 };
-#elif defined __mips64
+#elif defined __powerpc64__ || defined __mips64
 enum { NEED_SPAWN = 3072, NEED_SPAWN_EXT = 12288 };
 #else
 enum { NEED_SPAWN = 2048, NEED_SPAWN_EXT = 12288 };

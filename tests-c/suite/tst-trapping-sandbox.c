@@ -67,6 +67,16 @@ TEST (spawn)
   CHECK_EQ (answered, 3);
 }
 
+TEST (spawn_as_another_user)
+{
+  begin_to_answer (FSTATFS);
+  const struct pidfd_spawn_args args = { .flags = PIDFD_SPAWN_SETUID, .uid = getuid () };
+  int pidfd;
+  CHECK_EQ (pidfd_spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ, &args,
+                             sizeof args), 0);
+  CHECK_EXIT (pidfd, 4);
+}
+
 /* The handler is not for the child, which has the caller's memory: the child takes it away, if it may. */
 TEST_LEAVING (a_call_of_the_child)
 {

@@ -20,7 +20,11 @@ pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
         Some(extension) => extension,
         None => process::exit(NOT_EXECUTED),
     };
-    child::run(frame, || prepare(frame, extension), || execute(frame, extension))
+    let failed = |error| {
+        give_up_terminal(extension);
+        error
+    };
+    child::run(frame, || prepare(frame, extension).map_err(failed), || failed(execute(frame, extension)))
 }
 
 /// Everything that is asked for before the program is executed, in the order that the contract gives.
@@ -71,6 +75,9 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
         for index in 0..args.inherit_count as usize {
             fd::clear_close_on_exec(visible(*args.inherit.add(index), &frame.error_pipe)?)?;
         }
+    }
+    if let Some(change) = extension.user_change {
+        change.begin_actions();
     }
     file_actions::perform(frame.request.actions, &frame.error_pipe)?;
     if args.has(PIDFD_SPAWN_SETRLIMITS) {
@@ -134,7 +141,28 @@ fn set_death_signal(extension: &Extension) -> Result<()> {
     if parent != 0 && extension.caller != Some(parent) {
         return Err(Errno(libc::ESRCH));
     }
+    // An exec with such IDs takes the signal away, as that of a set-user-ID program does.
+    let differ = |ids: Result<[u32; 3]>| matches!(ids, Ok([real, effective, _]) if real != effective);
+    if !extension.args.has(PIDFD_SPAWN_SETUID) && differ(process::user_ids())
+        || !extension.args.has(PIDFD_SPAWN_SETGID) && differ(process::group_ids())
+    {
+        return Err(Errno(libc::EOPNOTSUPP));
+    }
     Ok(())
+}
+
+/// Without this the end of a child that could not become the program would hang up the terminal, for its caller too.
+fn give_up_terminal(extension: &Extension) {
+    if extension.args.has(PIDFD_SPAWN_SETCTTY) {
+        // It sends SIGHUP.
+        signal::sigprocmask(SignalSet::ALL);
+        // File actions may have moved it.
+        for fd in [extension.args.terminal, 0, 1, 2] {
+            if fd::give_up_controlling_terminal(fd).is_ok() {
+                return;
+            }
+        }
+    }
 }
 
 unsafe fn execute(frame: &Frame, extension: &Extension) -> Errno {

@@ -102,6 +102,13 @@ pub unsafe fn spawn(request: &Request, args: &pidfd_spawn_args, ignored: SignalS
     if args.has(PIDFD_SPAWN_SETCTTY) && !attributes.has(flag::SETSID) {
         return Err(Errno(libc::EINVAL));
     }
+    if args.has(PIDFD_SPAWN_PDEATHSIG) && args.has(PIDFD_SPAWN_SETUID) {
+        // The kernel sends the signal as the caller would.
+        let [real, effective, _] = process::user_ids()?;
+        if args.uid != real && args.uid != effective && !process::capabilities()?.kill {
+            return Err(Errno(libc::EPERM));
+        }
+    }
     let caller = if args.has(PIDFD_SPAWN_PDEATHSIG) { Some(process::getpid()) } else { None };
     let moves = Cell::new(false);
     let extension = Extension { args, ignored, caller, moves, user_change: None, hides_memory: false };

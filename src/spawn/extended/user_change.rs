@@ -31,7 +31,7 @@ use crate::kernel::uapi::{SignalSet, CLONE_VM};
 use crate::kernel::{arch, process, signal};
 use crate::libc_abi::{flag, Attributes};
 use crate::spawn::error_pipe::{ChildEnd, ErrorPipe};
-use crate::spawn::{clone, fallback, outcome, Child, Frame, HandlerReset, Request};
+use crate::spawn::{clone, fallback, outcome, probe, Child, Frame, HandlerReset, Request};
 use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::ptr::addr_of_mut;
@@ -42,9 +42,10 @@ use libc::gid_t;
 pub struct UserChange {
     /// Not 0 while the child uses the memory.
     memory: AtomicU32,
-    /// Whether a process of another user can send the child signals.
+    /// Whether a process of another user can hold the child up: by signals, or by its cgroup, which may be that user's
+    /// to freeze.
     exposed: AtomicBool,
-    /// Whether that is so although the file actions are still to come.
+    /// Whether that is so although the file actions are still to come, or going on.
     early: AtomicBool,
     saved_groups: SavedGroups,
     /// Whether they cannot be those.
@@ -64,8 +65,9 @@ struct SavedGroups {
 }
 
 impl UserChange {
-    fn new(saved_groups: SavedGroups) -> Self {
-        let [exposed, early, unprotected] = [AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false)];
+    fn new(saved_groups: SavedGroups, has_cgroup: bool) -> Self {
+        let [early, unprotected] = [AtomicBool::new(false), AtomicBool::new(false)];
+        let exposed = AtomicBool::new(has_cgroup);
         UserChange { memory: AtomicU32::new(1), exposed, early, saved_groups, unprotected }
     }
 
@@ -108,6 +110,11 @@ impl UserChange {
     pub fn expose(&self, early: bool) {
         self.early.store(early, Ordering::Relaxed);
         self.exposed.store(true, Ordering::Relaxed);
+    }
+
+    /// The child's step before its file actions, which take as long as they take.
+    pub fn begin_actions(&self) {
+        self.early.store(true, Ordering::Relaxed);
     }
 
     fn is_early(&self) -> bool {
@@ -172,7 +179,7 @@ pub unsafe fn spawn(request: &Request, extension: &Extension) -> Result<Child> {
         return super::suspended(request, extension);
     }
     // Given back last: a handler of the caller need not return.
-    let blocked = signal::Blocked::all();
+    let blocked = signal::Blocked::all_but_sigsys();
     let flag = Kept::new()?;
     let mut protection = match Protection::choose(extension.args, &request.attributes)? {
         Protection::Copy if !flag.is_open() => Protection::Unneeded,
@@ -186,7 +193,7 @@ pub unsafe fn spawn(request: &Request, extension: &Extension) -> Result<Child> {
         Protection::Unneeded => SavedGroups::default(),
         Protection::SavedGroups(groups) => groups,
     };
-    let change = UserChange::new(saved_groups);
+    let change = UserChange::new(saved_groups, request.attributes.has(flag::SETCGROUP));
     let extension = extension.with_change(Some(&change));
     let is_refused = Cell::new(false);
     let result = by_either(
@@ -222,7 +229,10 @@ fn handler_reset(blocked: &signal::Blocked, by_clone3: bool) -> HandlerReset {
     if by_clone3 {
         HandlerReset::ByChild { mask: blocked.before(), handlers: Some(SignalSet::EMPTY) }
     } else {
-        fallback::handler_reset(blocked)
+        let handler_reset = fallback::handler_reset(blocked);
+        // As in the fallback.
+        blocked.completely();
+        handler_reset
     }
 }
 
@@ -349,10 +359,15 @@ impl Protection {
         if is_possible {
             let mut wanted = [groups.early, groups.late].into_iter().flatten();
             groups.tried = wanted.find(|group| !own.contains(group)).or(if sets { None } else { Some(own[2]) });
+            // The child that tries may be spent on that, and files are opened by another group ID afterwards.
+            is_possible = groups.tried.is_none()
+                || process::file_system_gid() == own[1] && probe::would_be_process_1() != Some(true);
+        }
+        if is_possible {
             return Ok(Protection::SavedGroups(groups));
         }
         // Without capabilities, the only IDs to change to are one's own.
-        let (has_capabilities, _) = process::capabilities()?;
+        let has_capabilities = process::capabilities()?.any;
         let [real, effective, saved] = process::user_ids()?;
         let has_one_identity = real == effective && effective == saved;
         Ok(if has_one_identity && !has_capabilities { Protection::Unneeded } else { Protection::Copy })
@@ -361,10 +376,12 @@ impl Protection {
 
 /// A group ID that the process may have and that is none of these: one of its own, for which it needs no privilege.
 fn other_than(groups: [gid_t; 2], own: [gid_t; 3]) -> Result<Option<gid_t>> {
-    let is_other = |other: &gid_t| !groups.contains(other);
+    /// Read of an ID that the user namespace has no number for, by the kernel's default.
+    const OVERFLOW: gid_t = 65534;
+    let is_other = |other: &gid_t| !groups.contains(other) && *other != OVERFLOW;
     if let Some(other) = own.into_iter().find(is_other) {
         return Ok(Some(other));
     }
-    let (_, may_set_any) = process::capabilities()?;
+    let may_set_any = process::capabilities()?.setgid;
     Ok([0, 1, 2].into_iter().find(is_other).filter(|_| may_set_any))
 }
