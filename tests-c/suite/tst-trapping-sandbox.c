@@ -3,7 +3,7 @@
  * A sandbox that answers system calls in a handler of SIGSYS, as browsers have: a thread that makes such a call while
  * it has the signal blocked is killed. */
 
-#include "runner.h"
+#include "extension.h"
 
 #include <ucontext.h>
 
@@ -70,10 +70,9 @@ TEST (spawn)
 TEST (spawn_as_another_user)
 {
   begin_to_answer (FSTATFS);
-  const struct pidfd_spawn_args args = { .flags = PIDFD_SPAWN_SETUID, .uid = getuid () };
   int pidfd;
-  CHECK_EQ (pidfd_spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL), environ, &args,
-                             sizeof args), 0);
+  CHECK_EQ (spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL),
+                       ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = getuid ())), 0);
   CHECK_EXIT (pidfd, 4);
 }
 
