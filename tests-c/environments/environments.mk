@@ -68,7 +68,7 @@ check-containers: $(IN_CONTAINERS) ## The C suite and a soak in Docker, podman a
 	@$(ENVIRONMENTS) containers $(CONTAINER)
 
 .PHONY: check-clients
-check-clients: $(SO) $(ARCHIVE) $(HEADERS) ## Rust std, systemd, Python, make, cargo by the library; libgc, C++; CLIENT=name
+check-clients: $(SO) $(ARCHIVE) $(HEADERS) ## Rust std, systemd, Python, cargo by the library; libgc, C++; CLIENT=name
 	@scripts/require-tools cc cargo python3
 	@$(ENVIRONMENTS) clients $(CLIENT)
 
