@@ -612,28 +612,26 @@ start_with_actions (void *actions)
   return NULL;
 }
 
+static void
+execute_beside_the_call (void *unused)
+{
+  (void) unused;
+  pthread_t thread;
+  posix_spawn_file_actions_t actions;
+  char **argv = child_argv ("release_and_reap", wait_for_fifo (&actions), NULL);
+  CHECK_EQ (pthread_create (&thread, NULL, start_with_actions, &actions), 0);
+  sleeping_child ();
+  execv (argv[0], argv);
+  _exit (102);
+}
+
 /* Another thread executes a program: the process lives on, and is the child's parent. */
 TEST_LEAVING (the_thread_is_gone_already)
 {
   need_list_of_children ();
-  posix_spawn_file_actions_t actions;
-  char *fifo = wait_for_fifo (&actions);
-  pid_t caller = fork ();
-  CHECK (caller >= 0);
-  if (caller == 0)
-    {
-      pthread_t thread;
-      CHECK_EQ (pthread_create (&thread, NULL, start_with_actions, &actions), 0);
-      sleeping_child ();
-      char **argv = child_argv ("release_and_reap", fifo, NULL);
-      execv (argv[0], argv);
-      _exit (102);
-    }
-  int status;
-  CHECK_EQ (waitpid (caller, &status, 0), caller);
+  int status = in_fork (execute_beside_the_call, NULL);
   CHECK (WIFEXITED (status));
   CHECK_EQ (WEXITSTATUS (status), SIGUSR1);
-  posix_spawn_file_actions_destroy (&actions);
 }
 
 static void
