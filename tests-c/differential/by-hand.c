@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -53,6 +54,18 @@ is_valid (const struct request *request)
          && (!HAS (SETGID) || args->gid != (uint32_t) -1) && (!HAS (SETUID) || args->uid != (uint32_t) -1)
          && (!HAS (PDEATHSIG) || (args->death_signal >= 1 && args->death_signal <= SIGNALS))
          && (request->attribute_flags & ~0x1ffU) == 0;
+}
+
+/* Whether the program gets the signal of its parent's death: the kernel sends it with the parent's permissions. */
+static bool
+may_send_death_signal (const struct request *request)
+{
+  const struct pidfd_spawn_args *args = request->args;
+  if (!HAS (PDEATHSIG) || !HAS (SETUID) || args->uid == getuid () || args->uid == geteuid ())
+    return true;
+  struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+  struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+  return syscall (SYS_capget, &header, sets) == 0 && (sets[0].effective & CAP_TO_MASK (CAP_KILL));
 }
 
 /* ---- The child ---- */
@@ -204,6 +217,9 @@ set_credentials (const struct request *request, pid_t parent)
   must (prctl (PR_SET_PDEATHSIG, args->death_signal, 0, 0, 0));
   if (syscall (SYS_getppid) != parent)
     give_up (ESRCH);
+  /* The exec would take it away. */
+  if ((!HAS (SETUID) && getuid () != geteuid ()) || (!HAS (SETGID) && getgid () != getegid ()))
+    give_up (EOPNOTSUPP);
 }
 
 /* The search of execvp, as POSIX wants it of posix_spawnp. */
@@ -313,6 +329,8 @@ start (int *pidfd, const struct request *request)
 {
   if (!is_valid (request))
     return EINVAL;
+  if (!may_send_death_signal (request))
+    return EPERM;
   int fd = -1;
   pid_t parent = getpid ();
   *child_error = 0;

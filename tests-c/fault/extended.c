@@ -261,8 +261,8 @@ give_up_capabilities (void)
   CHECK (prctl (PR_SET_DUMPABLE, 1) == 0);
   args.flags = 0;
   ask_for_ids ();
-  args.flags |= PIDFD_SPAWN_NO_NEW_PRIVS | PIDFD_SPAWN_PDEATHSIG;
-  args.death_signal = SIGWINCH;
+  /* No PDEATHSIG: it may not send another user the signal. */
+  args.flags |= PIDFD_SPAWN_NO_NEW_PRIVS;
 }
 
 /* POSIX_SPAWN_RESETIDS of a set-user-ID program. */
