@@ -75,6 +75,11 @@ impl ChildEnd {
         fd >= 0 && fd == self.writer.get()
     }
 
+    /// Whether the error pipe takes a number that would otherwise be free and is lower than that one.
+    pub fn is_below(&self, fd: c_int) -> bool {
+        (0..fd).contains(&self.writer.get())
+    }
+
     /// The number of the writing end, -1 without one.
     pub fn number(&self) -> c_int {
         self.writer.get()

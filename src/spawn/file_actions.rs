@@ -70,6 +70,9 @@ unsafe fn open(fd: c_int, path: *const c_char, flags: c_int, mode: mode_t, error
     if opened != fd {
         fd::dup3(opened, fd, 0)?;
         let _ = fd::close(opened);
+    } else if error_pipe.is_below(fd) {
+        // Without the pipe it would have been opened with that number and moved, which takes O_CLOEXEC away.
+        fd::clear_close_on_exec(fd)?;
     }
     Ok(())
 }
@@ -219,6 +222,24 @@ mod tests {
                 && opened
                 && error_pipe.number() != second
                 && fd::is_open(error_pipe.number())
+        });
+    }
+
+    /// O_CLOEXEC stays if the lowest free number is the one that is asked for.
+    #[test]
+    fn an_open_file_is_close_on_exec_as_it_were_without_the_error_pipe() {
+        let pipe = ErrorPipe::new().unwrap();
+        in_child(|| {
+            let error_pipe = pipe.child_end();
+            error_pipe.open();
+            // Only that is left above the standard descriptors, with the lowest number.
+            let moved = close_from(3, &error_pipe).is_ok() && error_pipe.vacate(error_pipe.number()).is_ok();
+            let closes = |number, error_pipe: &ChildEnd| unsafe {
+                let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+                let opened = open(number, b"/dev/null\0".as_ptr().cast(), flags, 0, error_pipe);
+                opened.is_ok() && libc::fcntl(number, libc::F_GETFD) == libc::FD_CLOEXEC
+            };
+            moved && error_pipe.number() == 3 && !closes(4, &error_pipe) && closes(5, &ChildEnd::none())
         });
     }
 
