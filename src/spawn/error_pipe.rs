@@ -119,15 +119,23 @@ impl ErrorPipe {
 
     /// Lets the child go on, and waits until it has exec'd, or has ended, which gives 0, or has said why it could not.
     pub fn receive(self, pidfd: &Option<OwnedFd>) -> c_int {
-        self.receive_watching(pidfd.as_ref().map_or(-1, OwnedFd::raw), |_, _| {})
+        self.receive_watching(pidfd.as_ref().map_or(-1, OwnedFd::raw), false, |_, _| {})
     }
 
-    /// The same, and calls the function after so many milliseconds without news, each time: with true once the child is
-    /// about to execute the program.
-    pub fn receive_watching(self, pidfd: c_int, mut watch: impl FnMut(u32, bool)) -> c_int {
+    /// The same, and calls the function after so many milliseconds without news, each time: with true while the child
+    /// does nothing that may take long, which it says itself from its file actions on.
+    pub fn receive_watching(self, pidfd: c_int, mut is_brief: bool, mut watch: impl FnMut(u32, bool)) -> c_int {
         let _ = fd::write(self.permission.raw(), &1_u64.to_ne_bytes());
         drop(self.writer);
-        let mut last = await_message(&self.reader, pidfd, |milliseconds| watch(milliseconds, false));
+        let mut last;
+        loop {
+            last = await_message(&self.reader, pidfd, |milliseconds| watch(milliseconds, is_brief));
+            match last {
+                Some(PERFORMING_ACTIONS) => is_brief = false,
+                Some(CHANGING_IDS) => is_brief = true,
+                _ => break,
+            }
+        }
         if last == Some(EXECUTING) {
             last = await_last_message(&self.reader, pidfd, |milliseconds| watch(milliseconds, true));
         }
@@ -137,6 +145,10 @@ impl ErrorPipe {
 
 /// What the child says before its exec.
 const EXECUTING: Errno = Errno(-1);
+
+/// What one that changes its user says before its file actions, and after them.
+pub const PERFORMING_ACTIONS: Errno = Errno(-2);
+pub const CHANGING_IDS: Errno = Errno(-3);
 
 /// The child's message, or None when there will be none.
 fn await_message(reader: &OwnedFd, pidfd: c_int, mut watch: impl FnMut(u32)) -> Option<Errno> {

@@ -101,10 +101,9 @@ be_held_up (void *kind)
 }
 
 /* Who may freeze the cgroup holds up a child that is born there. */
-TEST (a_frozen_cgroup_does_not_hold_up_the_caller)
+static void
+start_in_frozen_cgroup (void)
 {
-  need_users ();
-  NEED_PATIENCE ();
   int fd = make_cgroup (), pidfd, freeze = openat (fd, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
   if (freeze < 0)
     {
@@ -114,10 +113,26 @@ TEST (a_frozen_cgroup_does_not_hold_up_the_caller)
   CHECK_EQ (write (freeze, "1", 1), 1);
   CHECK (close (freeze) == 0);
   CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
-                       ARGS (.flags = PIDFD_SPAWN_CGROUP | PIDFD_SPAWN_SETGID | PIDFD_SPAWN_SETUID, .cgroup = fd,
-                             .gid = GROUP, .uid = USER)), 0);
+                       ARGS (.flags = PIDFD_SPAWN_CGROUP | PIDFD_SPAWN_SETUID, .cgroup = fd, .uid = USER)), 0);
   CHECK_KILLED (pidfd, SIGKILL);
   remove_cgroup (fd);
+}
+
+TEST (a_frozen_cgroup_does_not_hold_up_the_caller)
+{
+  need_users ();
+  NEED_PATIENCE ();
+  start_in_frozen_cgroup ();
+}
+
+TEST (nor_a_caller_whose_memory_is_copied)
+{
+  need_users ();
+  NEED_PATIENCE ();
+  struct capabilities few = capabilities_of_caller ();
+  few.half[0].effective &= ~(1U << HAVE_SETGID);
+  set_capabilities (&few);
+  start_in_frozen_cgroup ();
 }
 
 /* A caller that cannot wait for the child's word has to look. */

@@ -10,6 +10,7 @@ use crate::kernel::uapi::SignalSet;
 use crate::kernel::{fd, process, signal};
 use crate::libc_abi::flag;
 use crate::spawn::child::{self, NOT_EXECUTED};
+use crate::spawn::error_pipe::{CHANGING_IDS, PERFORMING_ACTIONS};
 use crate::spawn::file_actions::{self, visible};
 use crate::spawn::{path_search, Frame, HandlerReset};
 use libc::c_void;
@@ -78,6 +79,8 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     }
     if let Some(change) = extension.user_change {
         change.begin_actions();
+    } else if extension.hides_memory {
+        frame.error_pipe.send(PERFORMING_ACTIONS);
     }
     file_actions::perform(frame.request.actions, &frame.error_pipe)?;
     if args.has(PIDFD_SPAWN_SETRLIMITS) {
@@ -85,6 +88,9 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
             let limit = &*args.limits.add(index);
             process::setrlimit(limit.resource, limit.soft, limit.hard)?;
         }
+    }
+    if extension.hides_memory {
+        frame.error_pipe.send(CHANGING_IDS);
     }
     set_credentials(extension)?;
     if args.has(PIDFD_SPAWN_PDEATHSIG) {

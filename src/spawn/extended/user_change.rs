@@ -130,27 +130,27 @@ const TICK: u32 = 20;
 struct Watch {
     /// For so many milliseconds it was stopped,
     stopped: u32,
-    /// and for so many its last step before the exec has lasted.
-    last_step: u32,
+    /// and for so many it was at steps that are brief unless something holds it up, as the last one before the exec is.
+    brief_steps: u32,
 }
 
 impl Watch {
     const MOST_STOPPED: u32 = 1_000;
     /// Longer, for another thread can have taken the news of a stop, and an exec can be slow.
-    const MOST_LAST_STEP: u32 = 10_000;
+    const MOST_BRIEF_STEPS: u32 = 10_000;
     const UNSEEN_STOP: u32 = 500;
 
-    fn look(&mut self, pidfd: &OwnedFd, milliseconds: u32, is_last_step: bool) {
+    fn look(&mut self, pidfd: &OwnedFd, milliseconds: u32, is_brief: bool) {
         let is_stopped = process::is_stopped(pidfd.raw());
         if is_stopped {
             self.stopped += milliseconds;
         }
-        if is_last_step {
-            self.last_step += milliseconds;
+        if is_brief {
+            self.brief_steps += milliseconds;
         }
-        let signal = if self.stopped >= Self::MOST_STOPPED || self.last_step >= Self::MOST_LAST_STEP {
+        let signal = if self.stopped >= Self::MOST_STOPPED || self.brief_steps >= Self::MOST_BRIEF_STEPS {
             libc::SIGKILL
-        } else if is_stopped || is_last_step && self.last_step % Self::UNSEEN_STOP == 0 {
+        } else if is_stopped || is_brief && self.brief_steps % Self::UNSEEN_STOP == 0 {
             libc::SIGCONT
         } else {
             return;
@@ -260,7 +260,11 @@ unsafe fn with_copy(
         None => return Ok(Err(fallback::end(pid, Errno(libc::ENOSYS)))),
     };
     let mut watch = Watch::default();
-    let error = pipe.receive_watching(pidfd.raw(), |milliseconds, executes| watch.look(&pidfd, milliseconds, executes));
+    // Its cgroup may be frozen.
+    let has_cgroup = request.attributes.has(flag::SETCGROUP);
+    let error = pipe.receive_watching(pidfd.raw(), has_cgroup, |milliseconds, is_brief| {
+        watch.look(&pidfd, milliseconds, is_brief);
+    });
     Ok(outcome(Some(at_lowest_number(pidfd)), pid, error))
 }
 
