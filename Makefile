@@ -20,7 +20,7 @@ SO := $(LIB)/libpidfd_spawn.so
 ARCHIVE := $(LIB)/libpidfd_spawn.a
 HEADERS := build/include/spawn_ext.h build/include/pidfd_spawn.h
 RUST_SOURCES := $(shell find src packaging build.rs Cargo.toml Cargo.lock \
-  -name '*.rs' -o -name '*.[sS]' -o -name '*.toml' -o -name '*.lock' -o -name libc-functions)
+  -name '*.rs' -o -name '*.[csS]' -o -name '*.toml' -o -name '*.lock' -o -name libc-functions)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

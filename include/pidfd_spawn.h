@@ -25,6 +25,12 @@
 /* It also says whether there is siginfo_t.  */
 #include "spawn_ext.h"
 
+/* The C library may have declared some of what follows already.  */
+#if defined __GNUC__
+# pragma GCC diagnostic push
+# pragma GCC diagnostic ignored "-Wredundant-decls"
+#endif
+
 /* What <sys/pidfd.h> of glibc declares is declared here, rather than included: it has no guard against being included
    twice, and, up to 2.43 at least, does not say that its functions are those of C.  Any order of the two works.  */
 #if defined __GLIBC__ && defined __GLIBC_PREREQ
@@ -141,5 +147,9 @@ pidfd_send_signal (int pidfd, int sig, siginfo_t *info, unsigned int flags)
 #endif
 #undef PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN
 #undef PIDFD_SPAWN_SIGINFO_T
+
+#if defined __GNUC__
+# pragma GCC diagnostic pop
+#endif
 
 #endif

@@ -19,6 +19,12 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+/* A newer C library has declared some of what follows already. */
+#if defined __GNUC__
+# pragma GCC diagnostic push
+# pragma GCC diagnostic ignored "-Wredundant-decls"
+#endif
+
 /* <signal.h> declares siginfo_t, and defines SI_USER, only under some feature macros. */
 #if defined SI_USER
 # define PIDFD_SPAWN_SIGINFO_T 1
@@ -525,19 +531,21 @@ int pidfd_wait(int pidfd,
  *   EFAULT        ARGS is NULL and SIZE is not 0.
  *   E2BIG         SIZE is beyond 4096, or ARGS has something in members that this library does not know.
  *   EOPNOTSUPP    The kernel, or a sandbox, cannot do what CGROUP (without CGROUP_MAY_MOVE), AUTOREAP or KILL_ON_CLOSE
- *                 asks for; or PDEATHSIG of a caller whose real and effective IDs differ, without a change of those,
- *                 for whose exec takes the signal away.
+ *                 asks for.
  *   EPERM         KILL_ON_CLOSE without NO_NEW_PRIVS, by a caller that lacks CAP_SYS_ADMIN; PDEATHSIG for another
  *                 user, by a caller that lacks CAP_KILL.
  *   EMFILE, ENFILE
  *                 A change of the user takes three descriptors more for a moment where the caller's memory has to be
  *                 copied: for a dumpable caller, all of whose group IDs are the program's and which may set no others
- *                 or whose user namespace has no others, and in a few sandboxes.
+ *                 or whose user namespace has no others, in a few sandboxes, and for the few other callers that the
+ *                 manual page names.
  *   From the child, with the number that the system call gave:
  *   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
  *                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing
  *                 cgroup.procs.  EBADF also for a descriptor of `inherit` that is not open, and for a `cgroup` that
  *                 is no directory of cgroup v2.
+ *   EOPNOTSUPP    PDEATHSIG of a caller whose real and effective IDs differ, without a change of those, for its exec
+ *                 takes the signal away.
  *   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec, as CLOEXEC_FROM may make it.
  *
  * SAFETY
@@ -636,5 +644,9 @@ extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *attr, int cgroup) PI
 #undef PIDFD_SPAWN_NOTHROW_CALLBACK
 #undef PIDFD_SPAWN_NONNULL
 #undef PIDFD_SPAWN_GETPID_OF_CPLUSPLUS
+
+#if defined __GNUC__
+# pragma GCC diagnostic pop
+#endif
 
 #endif  /* PIDFD_SPAWN_EXT_H */

@@ -21,6 +21,12 @@ const HEAD: &str = "\
  * can also be the answer of a step that a sandbox refuses. */";
 
 const AFTER_INCLUDES: &str = "
+/* A newer C library has declared some of what follows already. */
+#if defined __GNUC__
+# pragma GCC diagnostic push
+# pragma GCC diagnostic ignored \"-Wredundant-decls\"
+#endif
+
 /* <signal.h> declares siginfo_t, and defines SI_USER, only under some feature macros. */
 #if defined SI_USER
 # define PIDFD_SPAWN_SIGINFO_T 1
@@ -138,7 +144,11 @@ extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *attr, int cgroup) PI
 #undef PIDFD_SPAWN_NOTHROW
 #undef PIDFD_SPAWN_NOTHROW_CALLBACK
 #undef PIDFD_SPAWN_NONNULL
-#undef PIDFD_SPAWN_GETPID_OF_CPLUSPLUS";
+#undef PIDFD_SPAWN_GETPID_OF_CPLUSPLUS
+
+#if defined __GNUC__
+# pragma GCC diagnostic pop
+#endif";
 
 /// Search and replace; each must be found exactly once in the prototype of the function.
 const CHANGES: &[(&str, &[(&str, &str)])] = &[
