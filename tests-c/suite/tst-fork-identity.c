@@ -110,6 +110,27 @@ TEST (a_parent_handler_gives_the_number_to_another_child)
 }
 
 static void
+stop_if_armed (void)
+{
+  if (armed)
+    CHECK (kill (getpid (), SIGSTOP) == 0);
+}
+
+/* Where the parent needs the child's answer. */
+TEST (a_child_that_stays_stopped_is_given_up)
+{
+  NEED_PATIENCE ();
+  CHECK (signal (SIGCHLD, SIG_IGN) != SIG_ERR);
+  register_handlers (NULL);
+  CHECK_EQ (pthread_atfork (NULL, NULL, stop_if_armed), 0);
+  open_line ();
+  int result = fork_telling (0), error = errno;
+  CHECK (kill (await_child (), SIGCONT) == 0);
+  CHECK (waitpid (await_child (), NULL, 0) == -1 && errno == ECHILD);
+  check_no_name (result, error);
+}
+
+static void
 kill_and_reap (void)
 {
   pid_t child = await_child ();
