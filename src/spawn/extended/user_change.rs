@@ -160,7 +160,7 @@ impl Watch {
 }
 
 /// The child needs less than two kilobytes of it.
-const STACK_SIZE: usize = if cfg!(any(debug_assertions, target_arch = "sparc64")) { 8192 } else { 4096 };
+const STACK_SIZE: usize = if cfg!(any(debug_assertions, large_frames, target_arch = "sparc64")) { 8192 } else { 4096 };
 
 /// Some calling conventions have a function save registers above the stack pointer that it gets.  That of sparc64 is
 /// 2047 less than the address of what is above it.
