@@ -222,6 +222,16 @@ inherit (int fd)
 }
 
 static void
+mark_close_on_exec (int first)
+{
+  if (syscall (SYS_close_range, first, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */) == 0)
+    return;
+  for (int fd = first; fd < 2 * DESCRIPTORS; fd++)
+    if (fcntl (fd, F_GETFD) >= 0)
+      must (fcntl (fd, F_SETFD, FD_CLOEXEC));
+}
+
+static void
 take_step (const struct step *step)
 {
   pid_t group = (pid_t) syscall (SYS_getpgid, 0);
@@ -364,7 +374,7 @@ be_child (const struct request *request, pid_t parent)
     umask (args->umask);
   if (HAS (CLOEXEC_FROM))
     {
-      must (syscall (SYS_close_range, args->cloexec_from, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */));
+      mark_close_on_exec (args->cloexec_from);
       for (uint32_t i = 0; i < args->inherit_count; i++)
         inherit (args->inherit[i]);
     }
