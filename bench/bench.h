@@ -72,6 +72,9 @@ struct result
 extern const char *child_path;
 
 void __attribute__ ((noreturn)) die (const char *what, int error);
+/* Says what the group that is being set up lacks here: it is missing then.  In a helper, for the helper alone. */
+void lack (const char *what, int error);
+extern int lacking; /* the error number, or 0 */
 void *allocate (size_t count, size_t size);
 
 /* spawn.c: the ways to start the child */

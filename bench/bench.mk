@@ -65,7 +65,7 @@ $(PROGRAMS)/std-command: bench/programs/std-command.rs
 	@mkdir -p $(@D)
 	$${RUSTC:-rustc} --edition 2021 -O -o $@ $<
 
-BUILDS ?= 5
+BUILDS ?= 6
 
 .PHONY: bench-build
 bench-build: $(SO) ## Measure a whole build, of git, with the library preloaded and without: [BUILDS=N]

@@ -2,10 +2,10 @@
 
 `make -j2` of git, Debian 12's source package, with the library preloaded into make and all that it starts, and without.
 A machine's own speed moves by more in a minute than is looked for, so the two builds, each in a tree of its own, go on
-side by side in slices of some seconds that take turns, each time in another order; in each round the trees change sides
-and are clean again.  Wall time and the processors' time, of the user and of the system, of all processes are compared,
-as sums over slices.  What is built must be the same.  The result is BUILD/build.json, which has the form that
-`bench --json` writes.
+side by side in slices of some seconds that take turns, each time in another order; in each round the trees change
+sides and are clean again, and every slice has the other order, so the number of rounds should be even.  Wall time and
+the processors' time, of the user and of the system, of all processes are compared, as sums over slices.  What is built
+must be the same.  The result is BUILD/build.json, which has the form that `bench --json` writes.
 """
 
 import hashlib
@@ -52,12 +52,12 @@ def objects_of(tree):
     return [name for _, name in objects]
 
 
-def build(trees, slices):
+def build(trees, slices, turn=0):
     """For each slice the figures of each way, whose tree and environment are given; and a digest of each program."""
     for tree, _ in trees.values():
         spawn(tree, os.environ, *MAKE, "clean")
     figures = []
-    for number, targets in enumerate(slices):
+    for number, targets in enumerate(slices, turn):
         order = list(trees) if number % 2 else list(reversed(trees))
         figures.append({way: spawn(*trees[way], *MAKE, "-j2", *targets) for way in order})
     return figures, [hashlib.sha256((tree / "git").read_bytes()).hexdigest() for tree, _ in trees.values()]
@@ -97,7 +97,8 @@ def main():
     samples = {name: {WITH: [], WITHOUT: []} for name in MEASURED}
     for number in range(rounds):
         trees = reversed(both) if number % 2 else both
-        figures, digests = build({way: (tree, environments[way]) for way, tree in zip((WITH, WITHOUT), trees)}, slices)
+        built = {way: (tree, environments[way]) for way, tree in zip((WITH, WITHOUT), trees)}
+        figures, digests = build(built, slices, number)
         if set(digests) != set(expected):
             sys.exit("build.py: another program is built")
         for way in (WITH, WITHOUT):

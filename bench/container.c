@@ -30,7 +30,7 @@ enter_container (void)
     if (flag & EVERY_NAMESPACE)
       rules[count++] = (struct filter_rule) { SYS_clone, 0, flag, flag, FILTER_ERROR (EPERM) };
   if (install_filter (rules, count, FILTER_PLAIN) != 0)
-    die ("no seccomp filter", errno);
+    lack ("a seccomp filter", errno);
 }
 
 static int own_pidfd;

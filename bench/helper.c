@@ -22,6 +22,7 @@ static struct helper
 {
   pid_t pid;
   int questions, answers;
+  int killed; /* found to be, and waited for */
 } helpers[MOST_HELPERS];
 static int helper_count;
 
@@ -31,7 +32,10 @@ hold_memory (int mebibytes)
   size_t size = (size_t) mebibytes * MEBIBYTE;
   char *memory = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
-    die ("memory", errno);
+    {
+      lack ("memory", errno);
+      return;
+    }
   /* Small pages, as a heap that grew piece by piece has them. */
   madvise (memory, size, MADV_NOHUGEPAGE);
   for (size_t i = 0; i < size; i += 4096)
@@ -46,7 +50,10 @@ hold_mappings (int count)
       /* Neighbours that differ cannot be joined. */
       char *page = mmap (NULL, 4096, i % 2 ? PROT_READ : PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (page == MAP_FAILED)
-        die ("mappings", errno);
+        {
+          lack ("mappings", errno);
+          return;
+        }
     }
 }
 
@@ -73,10 +80,11 @@ answer (const struct helper_kind *kind, int questions, int answers)
   unsigned char way;
   while (read (questions, &way, 1) == 1)
     {
-      int reply[2];
-      if (kind->twice)
+      int reply[2] = { lacking, 0 };
+      if (kind->twice && !lacking)
         make_call (kind, way, &reply[1]);
-      reply[0] = make_call (kind, way, &reply[1]);
+      if (!lacking)
+        reply[0] = make_call (kind, way, &reply[1]);
       if (write (answers, reply, sizeof reply) != sizeof reply)
         _exit (1);
     }
@@ -108,7 +116,7 @@ start_helper (const struct helper_kind *kind)
     }
   close (ask[0]);
   close (reply[1]);
-  helpers[helper_count++] = (struct helper) { pid, ask[1], reply[0] };
+  helpers[helper_count++] = (struct helper) { pid, ask[1], reply[0], 0 };
 }
 
 void
@@ -126,11 +134,19 @@ end_helpers (void)
 int
 ask_helper (const struct implementation *implementation, int *nanoseconds)
 {
-  const struct helper *helper = &helpers[implementation->argument / HELPER_WAYS];
+  struct helper *helper = &helpers[implementation->argument / HELPER_WAYS];
   unsigned char way = (unsigned char) (implementation->argument % HELPER_WAYS);
   int reply[2];
   if (write (helper->questions, &way, 1) != 1 || read (helper->answers, reply, sizeof reply) != sizeof reply)
-    die ("a helper process is gone", 0);
+    {
+      int status;
+      if (!helper->killed
+          && (waitpid (helper->pid, &status, 0) < 0 || !WIFSIGNALED (status) || WTERMSIG (status) != SIGKILL))
+        die ("a helper process is gone", 0);
+      /* By the kernel, while it filled its memory. */
+      helper->killed = 1;
+      return ENOMEM;
+    }
   *nanoseconds = reply[1];
   return reply[0];
 }

@@ -10,12 +10,29 @@
 #include <errno.h>
 #include <limits.h>
 #include <pidfd_spawn.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static char *arguments[] = { (char *) "true", NULL };
 static char with_library[PATH_MAX + 64], with_nothing[PATH_MAX + 64];
+
+/* Whether a program that is started so really has the library: the loader only warns of one that it cannot load. */
+static int
+is_loaded (char *preload)
+{
+  char *look[] = { (char *) "grep", (char *) "-qF", strrchr (preload, '/'), (char *) "/proc/self/maps", NULL };
+  char *environment[] = { preload, NULL };
+  siginfo_t info = { .si_status = -1 };
+  int pidfd;
+  if (pidfd_spawn (&pidfd, "/bin/grep", NULL, NULL, look, environment) != 0)
+    return 0;
+  syscall (SYS_waitid, P_PIDFD, pidfd, &info, WEXITED, NULL);
+  close (pidfd);
+  return info.si_status == 0;
+}
 
 /* Both beside the child: build/bench/empty.so and build/lib/libpidfd_spawn.so. */
 static void
@@ -26,6 +43,11 @@ find_libraries (void)
   *strrchr (folder, '/') = 0;
   snprintf (with_nothing, sizeof with_nothing, "LD_PRELOAD=%s/empty.so", folder);
   snprintf (with_library, sizeof with_library, "LD_PRELOAD=%s/../lib/libpidfd_spawn.so.0", folder);
+  /* Where LD_PRELOAD is divided. */
+  if (strpbrk (folder, " :"))
+    lack ("a library in a folder with a blank or a colon in its name", ELIBACC);
+  else if (!is_loaded (with_library) || !is_loaded (with_nothing))
+    lack ("a preloaded library in a program's /proc/self/maps", ELIBACC);
 }
 
 static int

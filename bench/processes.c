@@ -45,7 +45,7 @@ libc_symbol (const char *name)
 /* Descriptors that are open, and nothing else. */
 
 enum { DESCRIPTORS = 5000 };
-static int opened[DESCRIPTORS];
+static int opened[DESCRIPTORS], opened_count;
 
 void
 open_descriptors (int flags)
@@ -54,16 +54,19 @@ open_descriptors (int flags)
   getrlimit (RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit (RLIMIT_NOFILE, &limit);
-  for (int i = 0; i < DESCRIPTORS; i++)
-    if ((opened[i] = open ("/dev/null", O_RDONLY | flags)) < 0)
-      die ("5,000 descriptors", errno);
+  for (opened_count = 0; opened_count < DESCRIPTORS; opened_count++)
+    if ((opened[opened_count] = open ("/dev/null", O_RDONLY | flags)) < 0)
+      {
+        lack ("5,000 descriptors", errno);
+        return;
+      }
 }
 
 void
 close_descriptors (void)
 {
-  for (int i = 0; i < DESCRIPTORS; i++)
-    close (opened[i]);
+  while (opened_count > 0)
+    close (opened[--opened_count]);
 }
 
 /* Threads that do nothing, until they are told to end. */
@@ -93,7 +96,10 @@ start_idle_threads (int count)
     {
       int error = pthread_create (&threads[thread_count], NULL, idle, NULL);
       if (error != 0)
-        die ("pthread_create", error);
+        {
+          lack ("threads", error);
+          return;
+        }
     }
 }
 

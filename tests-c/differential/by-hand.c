@@ -20,36 +20,83 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIGNALS = 64, HIGHEST_RESOURCE = 15, MOST_GROUPS = 65536, LARGE_FILE = 0100000 };
+enum { SIGNALS = 64, HIGHEST_RESOURCE = 15, MOST_GROUPS = 65536, LARGE_FILE = 0100000, HIGHEST_SIZE = 4096 };
 
 #define HAS(flag) ((request->args->flags & PIDFD_SPAWN_##flag) != 0)
 #define ASKS(flag) ((request->attribute_flags & POSIX_SPAWN_##flag) != 0)
 
 /* ---- What is refused before there is a child ---- */
 
+/* Whether a structure of that size has the members of its flags. */
+static bool
+has_members (const struct pidfd_spawn_args *args, size_t size)
+{
+#define END_OF(member) (offsetof (struct pidfd_spawn_args, member) + sizeof args->member)
+  static const struct {
+    uint64_t flag;
+    size_t end;
+  } needs[] = {
+    { PIDFD_SPAWN_EXEC_FD, END_OF (exec_fd) },          { PIDFD_SPAWN_CLOEXEC_FROM, END_OF (inherit_count) },
+    { PIDFD_SPAWN_SETRLIMITS, END_OF (limit_count) },   { PIDFD_SPAWN_SETSIGIGNORE, END_OF (ignore) },
+    { PIDFD_SPAWN_SETUMASK, END_OF (umask) },           { PIDFD_SPAWN_SETCTTY, END_OF (terminal) },
+    { PIDFD_SPAWN_CGROUP, END_OF (cgroup) },            { PIDFD_SPAWN_SETGROUPS, END_OF (groups) },
+    { PIDFD_SPAWN_SETGID, END_OF (gid) },               { PIDFD_SPAWN_SETUID, END_OF (uid) },
+    { PIDFD_SPAWN_PDEATHSIG, END_OF (death_signal) },
+  };
+  for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
+    if ((args->flags & needs[i].flag) && size < needs[i].end)
+      return false;
+  return true;
+}
+
+/* Takes what the caller gave, or returns an error number. */
+static int
+copy_args (struct pidfd_spawn_args *args, const struct pidfd_spawn_args *given, size_t size)
+{
+  memset (args, 0, sizeof *args);
+  if (size == 0)
+    return 0;
+  if (!given)
+    return EFAULT;
+  if (size < sizeof args->flags)
+    return EINVAL;
+  if (size > HIGHEST_SIZE)
+    return E2BIG;
+  for (size_t i = sizeof *args; i < size; i++)
+    if (((const char *) given)[i])
+      return E2BIG;
+  memcpy (args, given, size < sizeof *args ? size : sizeof *args);
+  return has_members (args, size) ? 0 : EINVAL;
+}
+
 static bool
 has_valid_arrays (const struct pidfd_spawn_args *args)
 {
+  uint32_t descriptors = args->flags & PIDFD_SPAWN_CLOEXEC_FROM ? args->inherit_count : 0;
+  uint32_t limits = args->flags & PIDFD_SPAWN_SETRLIMITS ? args->limit_count : 0;
+  uint32_t groups = args->flags & PIDFD_SPAWN_SETGROUPS ? args->group_count : 0;
+  if ((descriptors && !args->inherit) || (limits && !args->limits) || (groups && !args->groups)
+      || groups > MOST_GROUPS)
+    return false;
   bool valid = true;
-  if (args->flags & PIDFD_SPAWN_CLOEXEC_FROM)
-    for (uint32_t i = 0; i < args->inherit_count; i++)
-      valid &= args->inherit[i] >= 0;
-  if (args->flags & PIDFD_SPAWN_SETRLIMITS)
-    for (uint32_t i = 0; i < args->limit_count; i++)
-      valid &= args->limits[i].resource <= HIGHEST_RESOURCE && args->limits[i].reserved == 0;
-  if (args->flags & PIDFD_SPAWN_SETGROUPS)
-    for (uint32_t i = 0; i < args->group_count; i++)
-      valid &= args->groups[i] != (gid_t) -1;
-  return valid && args->group_count <= MOST_GROUPS;
+  for (uint32_t i = 0; i < descriptors; i++)
+    valid &= args->inherit[i] >= 0;
+  for (uint32_t i = 0; i < limits; i++)
+    valid &= args->limits[i].resource <= HIGHEST_RESOURCE && args->limits[i].reserved == 0;
+  for (uint32_t i = 0; i < groups; i++)
+    valid &= args->groups[i] != (gid_t) -1;
+  return valid;
 }
 
 static bool
 is_valid (const struct request *request)
 {
   const struct pidfd_spawn_args *args = request->args;
-  return (HAS (EXEC_FD) + HAS (SEARCH) + HAS (SEARCH_ENVP)) <= 1 && HAS (EXEC_FD) == !request->file
+  return args->flags < PIDFD_SPAWN_KILL_ON_CLOSE << 1 && args->reserved == 0
+         && (HAS (EXEC_FD) + HAS (SEARCH) + HAS (SEARCH_ENVP)) <= 1 && HAS (EXEC_FD) == !request->file
          && (!HAS (EXEC_FD) || args->exec_fd >= 0) && (!HAS (CLOEXEC_FROM) || args->cloexec_from >= 0)
          && has_valid_arrays (args) && (!HAS (SETUMASK) || args->umask <= 0777)
+         && (!HAS (SETSIGIGNORE) || args->ignore) && (!HAS (CGROUP_MAY_MOVE) || HAS (CGROUP))
          && (!HAS (SETCTTY) || (args->terminal >= 0 && ASKS (SETSID))) && (!HAS (CGROUP) || args->cgroup >= 0)
          && (!HAS (SETGID) || args->gid != (uint32_t) -1) && (!HAS (SETUID) || args->uid != (uint32_t) -1)
          && (!HAS (PDEATHSIG) || (args->death_signal >= 1 && args->death_signal <= SIGNALS))
@@ -66,6 +113,15 @@ may_send_death_signal (const struct request *request)
   struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
   struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
   return syscall (SYS_capget, &header, sets) == 0 && (sets[0].effective & CAP_TO_MASK (CAP_KILL));
+}
+
+/* Whether a child can be born in a cgroup.  None is: no descriptor has that number. */
+static bool
+has_births_in_cgroups (void)
+{
+  /* struct clone_args as of Linux 5.7. */
+  uint64_t arguments[11] = { [0] = 1ULL << 33 /* CLONE_INTO_CGROUP */, [4] = SIGCHLD, [10] = INT_MAX };
+  return syscall (SYS_clone3, arguments, sizeof arguments) == -1 && errno == EBADF;
 }
 
 /* ---- The child ---- */
@@ -163,6 +219,16 @@ static void
 inherit (int fd)
 {
   must (fcntl (fd, F_SETFD, must (fcntl (fd, F_GETFD)) & ~FD_CLOEXEC));
+}
+
+static void
+mark_close_on_exec (int first)
+{
+  if (syscall (SYS_close_range, first, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */) == 0)
+    return;
+  for (int fd = first; fd < 2 * DESCRIPTORS; fd++)
+    if (fcntl (fd, F_GETFD) >= 0)
+      must (fcntl (fd, F_SETFD, FD_CLOEXEC));
 }
 
 static void
@@ -308,7 +374,7 @@ be_child (const struct request *request, pid_t parent)
     umask (args->umask);
   if (HAS (CLOEXEC_FROM))
     {
-      must (syscall (SYS_close_range, args->cloexec_from, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */));
+      mark_close_on_exec (args->cloexec_from);
       for (uint32_t i = 0; i < args->inherit_count; i++)
         inherit (args->inherit[i]);
     }
@@ -331,6 +397,8 @@ start (int *pidfd, const struct request *request)
     return EINVAL;
   if (!may_send_death_signal (request))
     return EPERM;
+  if (HAS (CGROUP) && !HAS (CGROUP_MAY_MOVE) && !has_births_in_cgroups ())
+    return EOPNOTSUPP;
   int fd = -1;
   pid_t parent = getpid ();
   *child_error = 0;
@@ -362,7 +430,12 @@ spawn_by_hand (int *pidfd, const struct request *request)
   int before = errno, state;
   /* Many of the functions are cancellation points, in the child too. */
   pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &state);
-  int error = start (pidfd, request);
+  struct pidfd_spawn_args args;
+  struct request copy = *request;
+  copy.args = &args;
+  int error = copy_args (&args, request->args, request->size);
+  if (error == 0)
+    error = start (pidfd, &copy);
   pthread_setcancelstate (state, NULL);
   errno = error ? error : before;
   return error;

@@ -43,6 +43,7 @@ struct request {
   struct step steps[64];
   size_t step_count;
   const struct pidfd_spawn_args *args;
+  size_t size;
 };
 
 /* Once, before the calls. */

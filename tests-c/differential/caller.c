@@ -66,11 +66,25 @@ static extended_function *spawn_extended;
 static struct pidfd_spawn_args args;
 static struct request request;
 
+/* As it is passed on, with room for members of tomorrow. */
+static union {
+  struct pidfd_spawn_args args;
+  char bytes[5000];
+} given;
+static size_t size = sizeof args;
+static bool null_arguments;
+
+static const struct pidfd_spawn_args *
+given_args (void)
+{
+  return null_arguments ? NULL : &given.args;
+}
+
 static int
 extended_spawn (int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-  return spawn_extended (pidfd, path, actions, attributes, argv, envp, &args, sizeof args);
+  return spawn_extended (pidfd, path, actions, attributes, argv, envp, given_args (), size);
 }
 
 static int
@@ -80,7 +94,8 @@ spawn_with_request (int *pidfd, const char *path, const posix_spawn_file_actions
   request.file = path;
   request.argv = argv;
   request.envp = envp;
-  request.args = &args;
+  request.args = given_args ();
+  request.size = size;
   if (!actions)
     request.step_count = 0;
   if (!attributes)
@@ -210,6 +225,18 @@ set_null (char *value)
   null_actions |= strcmp (value, "actions") == 0;
   null_attributes |= strcmp (value, "attributes") == 0;
   null_environment |= strcmp (value, "environment") == 0;
+  null_arguments |= strcmp (value, "arguments") == 0;
+  if (strcmp (value, "inherit") == 0)
+    args.inherit = NULL;
+  if (strcmp (value, "limits") == 0)
+    args.limits = NULL;
+  if (strcmp (value, "groups") == 0)
+    args.groups = NULL;
+  if (strcmp (value, "ignore") == 0)
+    {
+      args.flags |= PIDFD_SPAWN_SETSIGIGNORE;
+      args.ignore = NULL;
+    }
   return 0;
 }
 
@@ -680,7 +707,7 @@ set_limit (char *value)
   if (args.limit_count == MOST)
     return 0;
   struct pidfd_spawn_rlimit *limit = &limits[args.limit_count++];
-  sscanf (value, "%u %lld %lld", &limit->resource, &soft, &hard);
+  sscanf (value, "%u %lld %lld %u", &limit->resource, &soft, &hard, &limit->reserved);
   limit->soft = (uint64_t) soft;
   limit->hard = (uint64_t) hard;
   return 0;
@@ -711,15 +738,23 @@ set_take_terminal (char *value)
   return 0;
 }
 
-/* The one that everything here is in. */
+/* Who may not move there has no child at all, or by hand one that fails and is heard of by SIGCHLD. */
 static int
-set_move (char *value)
+set_join (char *value)
 {
   (void) value;
-  if (cgroup < 0)
-    return ENOENT;
-  args.flags |= PIDFD_SPAWN_CGROUP | PIDFD_SPAWN_CGROUP_MAY_MOVE;
+  if (faccessat (CGROUP_DESCRIPTOR, "cgroup.procs", W_OK, AT_EACCESS) != 0)
+    return -1;
+  args.flags |= PIDFD_SPAWN_CGROUP;
   args.cgroup = CGROUP_DESCRIPTOR;
+  return 0;
+}
+
+static int
+set_may_move (char *value)
+{
+  (void) value;
+  args.flags |= PIDFD_SPAWN_CGROUP_MAY_MOVE;
   return 0;
 }
 
@@ -770,6 +805,36 @@ set_death_signal (char *value)
 {
   args.flags |= PIDFD_SPAWN_PDEATHSIG;
   args.death_signal = atoi (value);
+  return 0;
+}
+
+/* One that nobody knows. */
+static int
+set_request_flag (char *value)
+{
+  args.flags |= strtoull (value, NULL, 0);
+  return 0;
+}
+
+static int
+set_reserved (char *value)
+{
+  args.reserved = (uint32_t) atoi (value);
+  return 0;
+}
+
+static int
+set_size (char *value)
+{
+  size = (size_t) atoi (value);
+  return size <= sizeof given ? 0 : EINVAL;
+}
+
+/* Something behind the members. */
+static int
+set_rest (char *value)
+{
+  given.bytes[sizeof args + (unsigned int) atoi (value) % 100] = 1;
   return 0;
 }
 
@@ -828,13 +893,18 @@ static const struct setting {
   { "file-mask", set_file_mask },
   { "ignore", set_ignore },
   { "take-terminal", set_take_terminal },
-  { "move", set_move },
+  { "join", set_join },
+  { "may-move", set_may_move },
   { "groups", set_groups },
   { "supplementary", set_supplementary },
   { "to-group", set_to_group },
   { "to-user", set_to_user },
   { "no-new-privileges", set_no_new_privileges },
   { "death-signal", set_death_signal },
+  { "request-flag", set_request_flag },
+  { "reserved", set_reserved },
+  { "size", set_size },
+  { "rest", set_rest },
 };
 
 static void
@@ -1023,7 +1093,7 @@ run_case (const char *test_case, const char *tree, int cgroup_directory, struct 
   /* The leader of a group cannot have a new session. */
   if (!has_line (test_case, "session") && !find_line (test_case, NULL, "terminal", &length))
     setpgid (0, 0);
-  if (cgroup >= 0 && (find_line (test_case, NULL, "cgroup", &length) || has_line (test_case, "move")))
+  if (cgroup >= 0 && (find_line (test_case, NULL, "cgroup", &length) || has_line (test_case, "join")))
     dup3 (cgroup, CGROUP_DESCRIPTOR, O_CLOEXEC);
   if (syscall (SYS_close_range, 0, CGROUP_DESCRIPTOR - 1, 0) != 0)
     for (int fd = 0; fd < CGROUP_DESCRIPTOR; fd++)
@@ -1040,6 +1110,7 @@ run_case (const char *test_case, const char *tree, int cgroup_directory, struct 
   environ = environment.strings;
   if (search)
     args.flags |= PIDFD_SPAWN_SEARCH;
+  given.args = args;
   request.attribute_flags = attribute_flags & 0xffff;
   memcpy (&request.defaults, &attribute_default, sizeof request.defaults);
   memcpy (&request.mask, &attribute_mask, sizeof request.mask);

@@ -15,7 +15,7 @@
 enum { CLOSED, FILE_OPEN, DIRECTORY_OPEN, TERMINAL_OPEN };
 
 static uint64_t state;
-static bool tame, moves, searches;
+static bool tame, joins, searches;
 static struct text *out;
 static char kinds[DESCRIPTORS];
 static int terminal, master;
@@ -450,8 +450,29 @@ resource_limits (void)
       if (tame || chance (90))
         add (out, "limit %d %d %d\n", resource, soft, soft + below (50));
       else
-        add (out, "limit %d %d %d\n", resource, soft, chance (50) ? soft - 1 : -1);
+        add (out, "limit %d %d %d %d\n", resource, soft, chance (50) ? soft - 1 : -1, chance (30));
     }
+}
+
+/* What only the structure itself can have wrong, and sizes of other versions of it. */
+static void
+structure (void)
+{
+  static const char *const null[] = { "ignore", "inherit", "limits", "groups", "arguments", "arguments\nsize 0" };
+  static const int good[] = { 0, 96, 500, 4096 };
+  static const int odd[] = { 1, 7, 8, 87, 89, 4097 };
+  if (chance (8))
+    add (out, "size %d\n", tame ? ONE_OF (good) : chance (60) ? 8 + below (100) : ONE_OF (odd));
+  if (tame)
+    return;
+  if (chance (3))
+    add (out, "size %d\nrest %d\n", 96 + below (100), below (20));
+  if (chance (3))
+    add (out, "request-flag 0x%llx\n", 1ULL << (17 + below (47)));
+  if (chance (2))
+    add (out, "reserved %d\n", below (3) - 1);
+  if (chance (5))
+    add (out, "null %s\n", ONE_OF (null));
 }
 
 static void
@@ -493,10 +514,13 @@ extended_request (void)
     }
   else if (!tame && chance (5))
     add (out, "take-terminal %d\n", chance (50) && terminal >= 0 ? terminal : number ());
-  moves = chance (15);
-  if (moves)
-    add (out, "move\n");
+  joins = chance (15);
+  if (joins)
+    add (out, "join\n");
+  if (joins ? chance (70) : !tame && chance (3))
+    add (out, "may-move\n");
   credentials ();
+  structure ();
 }
 
 void
@@ -508,7 +532,7 @@ generate (uint64_t seed, uint64_t index, bool extended, struct text *test_case)
   state = draw () + index;
   state = draw ();
   tame = chance (66);
-  moves = false;
+  joins = false;
 
   program ();
   descriptors ();
@@ -533,8 +557,8 @@ generate (uint64_t seed, uint64_t index, bool extended, struct text *test_case)
     add (out, "cancellation asynchronous\n");
   static const char *const ids[] = { "0 1000 0 1000", "1000 0 1000 0", "1000 1000 1000 1000", "0 0 1000 1001",
                                      "0 1000 0 0" };
-  /* Who may not move there has no child at all, or one that fails and is heard of by SIGCHLD. */
-  if (chance (15) && !moves)
+  /* Such a caller may not join a cgroup; see set_join. */
+  if (chance (15) && !joins)
     {
       add (out, "ids %s\n", ONE_OF (ids));
       /* Then the library protects its memory by a pipe, for which descriptors have to be free. */

@@ -313,7 +313,30 @@ do_case (const struct text *test_case, int cgroup, const char *report, struct te
   add_normalised (raw.data, caller, result);
 }
 
-/* The cgroup (version 2) that everything here is in already, or -1. */
+static bool
+can_enter (const char *cgroup)
+{
+  char path[9000];
+  int status;
+  snprintf (path, sizeof path, "%s/cgroup.procs", cgroup);
+  pid_t pid = fork ();
+  if (pid == 0)
+    _exit (write (open (path, O_WRONLY | O_CLOEXEC), "0", 1) != 1);
+  return waitpid (pid, &status, 0) == pid && status == 0;
+}
+
+static char new_cgroup[8800];
+
+/* The kernel needs a moment after the last process has gone. */
+static void
+remove_cgroup (void)
+{
+  for (int i = 0; i < 1000 && new_cgroup[0] && rmdir (new_cgroup) != 0 && errno == EBUSY; i++)
+    usleep (1000);
+}
+
+/* A new cgroup (version 2), which the worker's other implementations have as well, or where there can be none the one
+   that everything here is in already, or -1. */
 static int
 open_cgroup (void)
 {
@@ -330,7 +353,15 @@ open_cgroup (void)
   if (groups)
     fclose (groups);
   snprintf (path, sizeof path, "%s%s", mount, group);
-  int fd = mount[0] ? open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  snprintf (new_cgroup, sizeof new_cgroup, "%s/differential-%d", path, (int) getppid ());
+  if (!mount[0] || (mkdir (new_cgroup, 0755) != 0 && errno != EEXIST))
+    new_cgroup[0] = 0;
+  else if (!can_enter (new_cgroup))
+    {
+      remove_cgroup ();
+      new_cgroup[0] = 0;
+    }
+  int fd = mount[0] ? open (new_cgroup[0] ? new_cgroup : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
   return fd < 0 ? -1 : fcntl (fd, F_DUPFD_CLOEXEC, DESCRIPTORS);
 }
 
@@ -362,5 +393,6 @@ serve (enum implementation implementation, const char *library, const char *fold
   add (&result, "ready\n");
   while (send_text (STDOUT_FILENO, &result) && receive_text (STDIN_FILENO, &test_case))
     do_case (&test_case, cgroup, report, &result);
+  remove_cgroup ();
   return 0;
 }

@@ -34,7 +34,8 @@ char activity_of (pid_t pid);
 /* The children of one thread of the process; how many, at most COUNT, or -1 where the kernel does not list them. */
 int list_children (pid_t process, pid_t thread, pid_t children[], int count);
 
-/* Kills and reaps what is listed for the calling thread until there is nothing; how many were still there. */
+/* Kills and reaps what is listed for the calling thread until there is nothing; how many were still there.  Where the
+   kernel does not list them: reaps those that have ended, and the others are one more. */
 int end_children (void);
 
 /* The mappings of this process: the text of its maps, how many lines that has, and what they cover. */

@@ -26,6 +26,7 @@ static struct child *children;
 /* Shared by the harness and the processes it forks: why a test failed or was skipped. */
 static struct report {
   char message[MESSAGE];
+  bool failed;
 } *report;
 
 static char *directory;
@@ -59,8 +60,9 @@ test_fail (const char *file, int line, const char *format, ...)
   va_end (arguments);
   if (report)
     {
-      if (!report->message[0])
+      if (!report->failed)
         strcpy (report->message, text);
+      report->failed = true;
     }
   else
     dprintf (STDERR_FILENO, "%s\n", text);
@@ -72,8 +74,8 @@ test_skip (const char *format, ...)
 {
   va_list arguments;
   va_start (arguments, format);
-  /* A program that a test started has none. */
-  if (report)
+  /* A program that a test started has none.  A failure stays one, whatever is skipped afterwards. */
+  if (report && !report->failed)
     vsnprintf (report->message, sizeof report->message, format, arguments);
   va_end (arguments);
   _exit (SKIPPED);
@@ -581,6 +583,8 @@ run_test (const struct test *test, const char *mode, const char *program)
   nftw (directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 
   int result = WIFEXITED (status) ? WEXITSTATUS (status) : 1;
+  if (report->failed)
+    result = 1;
   if (WIFSIGNALED (status) && in_time && !report->message[0])
     snprintf (report->message, sizeof report->message, "killed by signal %d", WTERMSIG (status));
   if (result != SKIPPED && strays && !report->message[0])
