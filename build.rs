@@ -14,7 +14,7 @@ fn main() {
     let (arch, width) = (target("ARCH"), target("POINTER_WIDTH"));
     name_what_architectures_share(&arch, &width);
     // For the stacks that children get.  By this rather than debug_assertions: each can be had without the other.
-    if !matches!(env::var("OPT_LEVEL").as_deref(), Ok("2" | "3")) {
+    if matches!(env::var("OPT_LEVEL").as_deref(), Ok("0" | "1")) {
         println!("cargo:rustc-cfg=large_frames");
     }
     let instructions = match (arch.as_str(), width.as_str()) {

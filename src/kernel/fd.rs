@@ -320,7 +320,8 @@ pub fn fchdir(fd: c_int) -> Result<()> {
 
 /// Calls the function with the name of each entry of the directory.
 pub fn for_each_entry(directory: c_int, mut function: impl FnMut(&[u8])) -> Result<()> {
-    let mut buffer = MaybeUninit::<[u64; 64]>::uninit();
+    // What it takes of the stack is part of what a spawn needs without close_range.
+    let mut buffer = MaybeUninit::<[u64; 48]>::uninit();
     loop {
         let size = size_of_val(&buffer);
         // SAFETY: the kernel writes at most that many bytes of whole entries into the buffer.
