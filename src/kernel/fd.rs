@@ -121,6 +121,15 @@ pub fn copy_above(fd: c_int, number: c_int) -> Result<OwnedFd> {
     }
 }
 
+/// The descriptor itself, or a copy of it if that has a lower number.
+pub fn at_lowest_number(fd: OwnedFd) -> OwnedFd {
+    // SAFETY: the copy is new.
+    match fcntl_dupfd(fd.raw(), 0).map(|copy| unsafe { OwnedFd::from_raw(copy) }) {
+        Ok(copy) if copy.raw() < fd.raw() => copy,
+        _ => fd,
+    }
+}
+
 pub fn is_open(fd: c_int) -> bool {
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_FCNTL, fd, libc::F_GETFD) }.is_ok()

@@ -17,7 +17,7 @@ use super::{child, outcome, probe, Child, ChildEnd, Frame, HandlerReset, Request
 use crate::errno::{Errno, Result};
 use crate::kernel::process::ChildEntry;
 use crate::kernel::uapi::{CLONE_PIDFD, CLONE_VFORK, CLONE_VM};
-use crate::kernel::{process, signal, status};
+use crate::kernel::{fd, process, signal, status};
 use crate::runtime::Runtime;
 use core::sync::atomic::{AtomicBool, Ordering};
 use libc::{c_void, pid_t};
@@ -79,12 +79,17 @@ unsafe fn attempt(
     if pidfd.is_none() && request.wants_pidfd {
         return Ok(Err(end(pid, Errno(libc::ENOSYS))));
     }
+    // While the pipe was open, the lowest numbers may have been the pipe's.
+    let at_its_number = if let Some(Ok(_)) = pipe { fd::at_lowest_number } else { |pidfd| pidfd };
     let error = match pipe {
         Some(Ok(pipe)) if !reached => pipe.receive(&pidfd),
         Some(Err(error)) if !reached => return Ok(Err(end(pid, error))),
-        _ => frame.error.load(Ordering::Relaxed),
+        pipe => {
+            drop(pipe);
+            frame.error.load(Ordering::Relaxed)
+        }
     };
-    Ok(outcome(pidfd, pid, error))
+    Ok(outcome(pidfd.map(at_its_number), pid, error))
 }
 
 /// For a child of clone.  With the signals blocked: a handler could set another one.

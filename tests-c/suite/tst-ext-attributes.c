@@ -384,10 +384,32 @@ await_the_end_of_the_terminal (void *move)
   CHECK_KILLED (pidfd, SIGSYS);
 }
 
+/* It is none of the descriptors that one looks at first. */
+static void
+await_the_end_of_a_hidden_terminal (void *unused)
+{
+  (void) unused;
+  posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSID);
+  int lowest = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  struct pty pty = open_pty (0);
+  CHECK (close (lowest) == 0);
+  posix_spawn_file_actions_t actions = new_actions ();
+  posix_spawn_file_actions_adddup2 (&actions, pty.terminal, 20);
+  posix_spawn_file_actions_addclose (&actions, pty.terminal);
+  SET_FILTER ({ SYS_ioctl, 0, ALL_BITS, (uint32_t) lowest, FILTER_KILL });
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/nonexistent/program", &actions, &attributes, sleep_argv (), TERMINAL (pty.terminal)),
+            0);
+  CHECK_KILLED (pidfd, SIGSYS);
+}
+
 TEST (a_child_that_fails_gives_the_terminal_up)
 {
   CHECK_EQ (in_fork (await_the_end_of_the_terminal, NULL), 0);
   CHECK_EQ (in_fork (await_the_end_of_the_terminal, (void *) 1), 0);
+  if (access ("/dev/tty", F_OK) != 0)
+    SKIP ("there is no /dev/tty");
+  CHECK_EQ (in_fork (await_the_end_of_a_hidden_terminal, NULL), 0);
 }
 
 TEST (descriptors_that_are_no_terminal)

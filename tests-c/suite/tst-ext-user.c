@@ -695,6 +695,28 @@ TEST (files_are_opened_by_the_ids_of_the_caller)
   CHECK_EQ (in_fork (open_as_another, NULL), 0);
 }
 
+/* RESETIDS sets these IDs as well. */
+static void
+reset_ids_of_a_file_server (void *call)
+{
+  posix_spawnattr_t attributes;
+  set_reset_ids (&attributes);
+  syscall (*(int *) call, USER);
+  CHECK (prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, &attributes, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022)), 0);
+  CHECK_EXIT (pidfd, 0);
+  CHECK_EQ (dumpable (), 1);
+}
+
+TEST (resetids_of_a_file_server)
+{
+  need_users ();
+  CHECK_EQ (in_fork (reset_ids_of_a_file_server, &(int){ SETFSUID }), 0);
+  CHECK_EQ (in_fork (reset_ids_of_a_file_server, &(int){ SETFSGID }), 0);
+}
+
 /* A death signal that would not come is an error. */
 
 static void
@@ -734,10 +756,56 @@ ask_for_a_signal_that_is_taken_away (void *unused)
   check_error (args, EOPNOTSUPP);
 }
 
+/* A server opens files by the IDs of its clients. */
+static void
+ask_for_a_signal_as_file_server (void *call)
+{
+  const struct pidfd_spawn_args *args = ARGS (.flags = PIDFD_SPAWN_PDEATHSIG, .death_signal = SIGTERM);
+  syscall (*(int *) call, USER);
+  check_error (args, EOPNOTSUPP);
+  syscall (*(int *) call, 0);
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), args), 0);
+  CHECK_EXIT (pidfd, 0);
+}
+
+/* Root gets by its exec what is missing of the bounding set. */
+static void
+ask_for_a_signal_as_weak_root (void *unused)
+{
+  (void) unused;
+  const struct pidfd_spawn_args *args = ARGS (.flags = PIDFD_SPAWN_PDEATHSIG, .death_signal = SIGTERM);
+  struct capabilities few = capabilities_of_caller ();
+  few.half[0].effective &= ~(1U << HAVE_NET_RAW);
+  few.half[0].permitted &= ~(1U << HAVE_NET_RAW);
+  set_capabilities (&few);
+  check_error (args, EOPNOTSUPP);
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_PDEATHSIG | PIDFD_SPAWN_NO_NEW_PRIVS, .death_signal = SIGTERM)), 0);
+  kill_and_reap (pidfd);
+  if (prctl (PR_CAPBSET_DROP, HAVE_NET_RAW, 0, 0, 0) != 0)
+    return;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), args), 0);
+  CHECK_EXIT (pidfd, 0);
+}
+
 TEST (the_death_signal_is_taken_away_by_the_exec)
 {
   need_users ();
   CHECK_EQ (in_fork (ask_for_a_signal_that_is_taken_away, NULL), 0);
+  CHECK_EQ (in_fork (ask_for_a_signal_as_file_server, &(int){ SETFSUID }), 0);
+  CHECK_EQ (in_fork (ask_for_a_signal_as_file_server, &(int){ SETFSGID }), 0);
+}
+
+TEST (the_death_signal_is_taken_away_by_new_capabilities)
+{
+  need_users ();
+  if (!has_capability (HAVE_NET_RAW))
+    SKIP ("there is no CAP_NET_RAW to lose");
+  if (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+    SKIP ("no exec gives any here");
+  CHECK_EQ (in_fork (ask_for_a_signal_as_weak_root, NULL), 0);
 }
 
 static void

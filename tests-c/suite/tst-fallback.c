@@ -229,6 +229,21 @@ TEST (a_refusal_of_clone3_is_remembered_after_a_failure)
   CHECK_EQ (in_fork (check_refused_once_and_failed, NULL), 0);
 }
 
+/* Also in the first call, which opens more. */
+TEST (the_pidfd_has_the_lowest_number)
+{
+  without_clone3 (ENOSYS);
+  int lowest = dup (STDERR_FILENO);
+  CHECK (lowest >= 0 && close (lowest) == 0);
+  for (int i = 0; i < 2; i++)
+    {
+      int pidfd = UNTOUCHED;
+      CHECK_EQ (SPAWN (&pidfd, self_path, NULL, NULL, exit_4 (), environ), 0);
+      CHECK_EQ (pidfd, lowest);
+      CHECK_EXIT (pidfd, 4);
+    }
+}
+
 TEST (clone3_without_a_free_descriptor_is_no_refusal)
 {
   need_clone3 ();

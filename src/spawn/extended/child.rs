@@ -147,14 +147,19 @@ fn set_death_signal(extension: &Extension) -> Result<()> {
     if parent != 0 && extension.caller != Some(parent) {
         return Err(Errno(libc::ESRCH));
     }
-    // An exec with such IDs takes the signal away, as that of a set-user-ID program does.
-    let differ = |ids: Result<[u32; 3]>| matches!(ids, Ok([real, effective, _]) if real != effective);
-    if !extension.args.has(PIDFD_SPAWN_SETUID) && differ(process::user_ids())
-        || !extension.args.has(PIDFD_SPAWN_SETGID) && differ(process::group_ids())
-    {
+    if exec_takes_death_signal() {
         return Err(Errno(libc::EOPNOTSUPP));
     }
     Ok(())
+}
+
+/// Whether the exec takes the signal away, as that of a set-user-ID program does: because it changes an ID by which
+/// anything is permitted, or gives a capability.
+fn exec_takes_death_signal() -> bool {
+    let changes = |ids: Result<[u32; 3]>, file_system: Option<u32>| matches!(ids, Ok([real, effective, _]) if real != effective || file_system.map_or(false, |id| id != effective));
+    changes(process::user_ids(), process::file_system_uid())
+        || changes(process::group_ids(), process::file_system_gid())
+        || process::geteuid() == 0 && process::exec_by_root_gives_capabilities() == Ok(true)
 }
 
 /// Without this the end of a child that could not become the program would hang up the terminal, for its caller too.
@@ -167,6 +172,10 @@ fn give_up_terminal(extension: &Extension) {
             if fd::give_up_controlling_terminal(fd).is_ok() {
                 return;
             }
+        }
+        let flags = libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK | libc::O_CLOEXEC;
+        if let Ok(terminal) = fd::open_in(libc::AT_FDCWD, b"/dev/tty\0", flags) {
+            let _ = fd::give_up_controlling_terminal(terminal.raw());
         }
     }
 }

@@ -163,6 +163,12 @@ fn by_either<T>(
 /// on the memory unchanged.
 fn changes_user(args: &pidfd_spawn_args, attributes: &Attributes) -> bool {
     args.has(PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID)
-        || attributes.has(flag::RESETIDS)
-            && (process::getuid() != process::geteuid() || process::getgid() != process::getegid())
+        || attributes.has(flag::RESETIDS) && {
+            let (user, group) = (process::geteuid(), process::getegid());
+            let is_other = |id: Option<u32>, effective| matches!(id, Some(id) if id != effective);
+            process::getuid() != user
+                || process::getgid() != group
+                || is_other(process::file_system_uid(), user)
+                || is_other(process::file_system_gid(), group)
+        }
 }

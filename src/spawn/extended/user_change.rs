@@ -265,15 +265,8 @@ unsafe fn with_copy(
     let error = pipe.receive_watching(pidfd.raw(), has_cgroup, |milliseconds, is_brief| {
         watch.look(&pidfd, milliseconds, is_brief);
     });
-    Ok(outcome(Some(at_lowest_number(pidfd)), pid, error))
-}
-
-/// While the pipe was open, the lowest numbers may have been the pipe's.
-unsafe fn at_lowest_number(pidfd: OwnedFd) -> OwnedFd {
-    match fd::fcntl_dupfd(pidfd.raw(), 0).map(|copy| OwnedFd::from_raw(copy)) {
-        Ok(copy) if copy.raw() < pidfd.raw() => copy,
-        _ => pidfd,
-    }
+    // While the pipe was open, the lowest numbers may have been the pipe's.
+    Ok(outcome(Some(fd::at_lowest_number(pidfd)), pid, error))
 }
 
 /// As `with_copy`.
@@ -365,7 +358,7 @@ impl Protection {
             groups.tried = wanted.find(|group| !own.contains(group)).or(if sets { None } else { Some(own[2]) });
             // The child that tries may be spent on that, and files are opened by another group ID afterwards.
             is_possible = groups.tried.is_none()
-                || process::file_system_gid() == own[1] && probe::would_be_process_1() != Some(true);
+                || process::file_system_gid() == Some(own[1]) && probe::would_be_process_1() != Some(true);
         }
         if is_possible {
             return Ok(Protection::SavedGroups(groups));
