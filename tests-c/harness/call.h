@@ -25,7 +25,8 @@ extern int posix_spawnattr_setcgroup_np (posix_spawnattr_t *, int) __attribute__
 
 /* The functions whose place the shared library takes come first; an archive has only the rest. */
 #define TAKEN_OVER "posix_spawn", "posix_spawnp", "setflags", "setcgroup"
-#define OF_ITS_OWN "pidfd_spawn", "pidfd_spawnp", "pidfd_getpid", "pidfd_fork", "pidfd_fork_asyncsafe"
+#define OF_ITS_OWN                                                                                                     \
+  "pidfd_spawn", "pidfd_spawnp", "pidfd_getpid", "pidfd_fork", "pidfd_fork_asyncsafe", "pidfd_spawn_ext", "pidfd_wait"
 
 /* NULL, or what was wrong. */
 static inline const char *
@@ -106,6 +107,26 @@ call_by_name (const char *name, char *const envp[])
         _exit (0);
       if (pidfd < 0)
         return strerror (errno);
+    }
+  else if (strcmp (name, "pidfd_spawn_ext") == 0)
+    {
+      /* With none it would be pidfd_spawn. */
+      struct pidfd_spawn_args args;
+      memset (&args, 0, sizeof args);
+      args.flags = PIDFD_SPAWN_SETUMASK;
+      error = pidfd_spawn_ext (&pidfd, "/bin/true", NULL, NULL, argv, envp, &args, sizeof args);
+    }
+  else if (strcmp (name, "pidfd_wait") == 0)
+    {
+      siginfo_t info;
+      struct rusage usage;
+      pid = vfork ();
+      if (pid == 0)
+        _exit (0);
+      pidfd = sys_pidfd_open (pid, 0);
+      error = pidfd_wait (pidfd, &info, WEXITED, &usage);
+      close (pidfd);
+      return error ? strerror (errno) : info.si_pid == pid && info.si_status == 0 ? NULL : "the child ended otherwise";
     }
 #endif
   else

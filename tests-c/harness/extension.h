@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * pidfd_spawn_ext and pidfd_wait, for each mode of use, and what their tests share. */
+ * What the tests of pidfd_spawn_ext and pidfd_wait share. */
 
 #ifndef EXTENSION_H
 #define EXTENSION_H
@@ -9,54 +9,6 @@
 
 /* Before gcc 11 also where members are named, if one of them is an address. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-
-/* Only such programs do without the library's header. */
-#if defined MODE_PRELOADED
-# define PIDFD_SPAWN_SEARCH (1 << 0)
-# define PIDFD_SPAWN_SEARCH_ENVP (1 << 1)
-# define PIDFD_SPAWN_EXEC_FD (1 << 2)
-# define PIDFD_SPAWN_CLOEXEC_FROM (1 << 3)
-# define PIDFD_SPAWN_SETRLIMITS (1 << 4)
-# define PIDFD_SPAWN_SETUMASK (1 << 5)
-# define PIDFD_SPAWN_SETSIGIGNORE (1 << 6)
-# define PIDFD_SPAWN_SETCTTY (1 << 7)
-# define PIDFD_SPAWN_CGROUP (1 << 8)
-# define PIDFD_SPAWN_CGROUP_MAY_MOVE (1 << 9)
-# define PIDFD_SPAWN_SETGROUPS (1 << 10)
-# define PIDFD_SPAWN_SETGID (1 << 11)
-# define PIDFD_SPAWN_SETUID (1 << 12)
-# define PIDFD_SPAWN_NO_NEW_PRIVS (1 << 13)
-# define PIDFD_SPAWN_PDEATHSIG (1 << 14)
-# define PIDFD_SPAWN_AUTOREAP (1 << 15)
-# define PIDFD_SPAWN_KILL_ON_CLOSE (1 << 16)
-# define PIDFD_SPAWN_ARGS_SIZE_VER0 (sizeof (void *) == 8 ? 88 : 72)
-
-struct pidfd_spawn_rlimit {
-  uint32_t resource, reserved;
-  uint64_t soft, hard;
-};
-
-struct pidfd_spawn_args {
-  uint64_t flags;
-  int32_t exec_fd, cloexec_from;
-  const int *inherit;
-  const struct pidfd_spawn_rlimit *limits;
-  uint32_t inherit_count, limit_count;
-  const sigset_t *ignore;
-  uint32_t umask;
-  int32_t terminal, cgroup;
-  uint32_t group_count;
-  const gid_t *groups;
-  uint32_t gid, uid;
-  int32_t death_signal;
-  uint32_t reserved;
-};
-
-extern int pidfd_spawn_ext (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
-                            char *const[], char *const[], const struct pidfd_spawn_args *, size_t)
-  __attribute__ ((weak));
-extern int pidfd_wait (int, siginfo_t *, int, struct rusage *) __attribute__ ((weak));
-#endif
 
 /* ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022) is the address of such arguments. */
 #define ARGS(...) (&(const struct pidfd_spawn_args) { __VA_ARGS__ })

@@ -13,7 +13,10 @@
 #ifndef INTERFACE_H
 #define INTERFACE_H
 
+#include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #if defined MODE_LINKED
@@ -52,6 +55,50 @@ extern int pidfd_spawnp (int *, const char *, const posix_spawn_file_actions_t *
 extern int pidfd_fork (unsigned int) __attribute__ ((weak));
 extern pid_t pidfd_getpid (int) __attribute__ ((weak));
 #  define PIDFDFORK_ASYNCSAFE (1U << 1)
+#  define PIDFD_SPAWN_SEARCH (1 << 0)
+#  define PIDFD_SPAWN_SEARCH_ENVP (1 << 1)
+#  define PIDFD_SPAWN_EXEC_FD (1 << 2)
+#  define PIDFD_SPAWN_CLOEXEC_FROM (1 << 3)
+#  define PIDFD_SPAWN_SETRLIMITS (1 << 4)
+#  define PIDFD_SPAWN_SETUMASK (1 << 5)
+#  define PIDFD_SPAWN_SETSIGIGNORE (1 << 6)
+#  define PIDFD_SPAWN_SETCTTY (1 << 7)
+#  define PIDFD_SPAWN_CGROUP (1 << 8)
+#  define PIDFD_SPAWN_CGROUP_MAY_MOVE (1 << 9)
+#  define PIDFD_SPAWN_SETGROUPS (1 << 10)
+#  define PIDFD_SPAWN_SETGID (1 << 11)
+#  define PIDFD_SPAWN_SETUID (1 << 12)
+#  define PIDFD_SPAWN_NO_NEW_PRIVS (1 << 13)
+#  define PIDFD_SPAWN_PDEATHSIG (1 << 14)
+#  define PIDFD_SPAWN_AUTOREAP (1 << 15)
+#  define PIDFD_SPAWN_KILL_ON_CLOSE (1 << 16)
+#  define PIDFD_SPAWN_ARGS_SIZE_VER0 (sizeof (void *) == 8 ? 88 : 72)
+
+struct pidfd_spawn_rlimit {
+  uint32_t resource, reserved;
+  uint64_t soft, hard;
+};
+
+struct pidfd_spawn_args {
+  uint64_t flags;
+  int32_t exec_fd, cloexec_from;
+  const int *inherit;
+  const struct pidfd_spawn_rlimit *limits;
+  uint32_t inherit_count, limit_count;
+  const sigset_t *ignore;
+  uint32_t umask;
+  int32_t terminal, cgroup;
+  uint32_t group_count;
+  const gid_t *groups;
+  uint32_t gid, uid;
+  int32_t death_signal;
+  uint32_t reserved;
+};
+
+extern int pidfd_spawn_ext (int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                            char *const[], char *const[], const struct pidfd_spawn_args *, size_t)
+  __attribute__ ((weak));
+extern int pidfd_wait (int, siginfo_t *, int, struct rusage *) __attribute__ ((weak));
 # else
 #  include <pidfd_spawn.h>
 # endif

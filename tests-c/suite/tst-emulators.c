@@ -317,6 +317,31 @@ COPYING (actions_see_their_numbers_free)
   posix_spawn_file_actions_destroy (&actions);
 }
 
+/* If one number below is free, the file is opened with that and moved, which takes O_CLOEXEC away. */
+COPYING (an_open_file_that_is_moved_is_inherited)
+{
+  enum { LAST = 4 };
+  int numbers[LAST + 1], count = 0;
+  for (int fd = 3; count <= LAST; fd++)
+    if (!is_open (fd))
+      numbers[count++] = fd;
+  for (int free_one = 0; free_one < LAST; free_one++)
+    {
+      posix_spawn_file_actions_t actions;
+      posix_spawn_file_actions_init (&actions);
+      for (int i = 0; i < LAST; i++)
+        if (i != free_one)
+          posix_spawn_file_actions_adddup2 (&actions, STDERR_FILENO, numbers[i]);
+      posix_spawn_file_actions_addopen (&actions, numbers[LAST], "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+      int pidfd = UNTOUCHED;
+      CHECK_EQ (SPAWN (&pidfd, self_path, &actions, NULL,
+                       child_argv ("is_open", "1", format ("%d", numbers[LAST]), NULL), environ),
+                0);
+      CHECK_EXIT (pidfd, 4);
+      posix_spawn_file_actions_destroy (&actions);
+    }
+}
+
 /* One action, which this call adds. */
 # define CHECK_ALONE_FAILS(actions_, add_)                                                                             \
    do                                                                                                                  \

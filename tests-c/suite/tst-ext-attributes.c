@@ -11,6 +11,8 @@
 
 #define BIT(signal_) (1ULL << ((signal_) - 1))
 
+enum { NOBODY = 65534 };
+
 static posix_spawnattr_t
 attributes_with (int flags)
 {
@@ -137,7 +139,6 @@ TEST (limits_that_the_kernel_refuses)
 
 TEST_LEAVING (limits_beyond_the_hard_one)
 {
-  enum { NOBODY = 65534 };
   need_root ();
   struct rlimit low = { 1, 1 };
   CHECK (setrlimit (RLIMIT_CORE, &low) == 0);
@@ -710,6 +711,50 @@ TEST_LEAVING (scheduling_of_the_attributes)
     CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", NULL, &attributes, sleep_argv (), ARGS (.flags = flags[i])),
                      EINVAL);
   posix_spawnattr_destroy (&attributes);
+}
+
+/* Scheduling and terminal come while the privileges of a set-user-ID program still hold. */
+TEST_LEAVING (scheduling_comes_before_resetids)
+{
+  need_root ();
+  struct sched_param param = { .sched_priority = 3 }, none = { .sched_priority = 0 };
+  struct rlimit no_priority = { 0, 0 };
+  posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSCHEDULER | POSIX_SPAWN_RESETIDS);
+  if (posix_spawnattr_setschedpolicy (&attributes, SCHED_RR) == ENOSYS
+      || posix_spawnattr_setschedparam (&attributes, &param) == ENOSYS)
+    SKIP ("the libc has no scheduling attributes");
+  if (syscall (SYS_sched_setscheduler, 0, SCHED_RR, &param) != 0)
+    SKIP ("no real-time scheduling: %s", strerror (errno));
+  CHECK (syscall (SYS_sched_setscheduler, 0, SCHED_OTHER, &none) == 0);
+  CHECK (setrlimit (RLIMIT_RTPRIO, &no_priority) == 0);
+  CHECK (setresuid (NOBODY, 0, 0) == 0);
+  struct process_state state = state_with (&attributes, ARGS (.flags = PIDFD_SPAWN_SETUMASK));
+  CHECK_EQ (state.policy, SCHED_RR);
+  CHECK_EQ (state.priority, 3);
+  CHECK_EQ (state.euid, NOBODY);
+}
+
+static void
+take_terminal (void *terminal)
+{
+  CHECK (setsid () > 0);
+  if (ioctl (*(int *) terminal, TIOCSCTTY, 0) != 0)
+    SKIP ("root cannot take a terminal that cannot be read: %s", strerror (errno));
+}
+
+/* One that cannot be read needs CAP_SYS_ADMIN. */
+TEST_LEAVING (terminal_comes_before_resetids)
+{
+  need_root ();
+  struct pty pty = open_pty (O_CLOEXEC);
+  int terminal = open (ptsname (pty.master), O_WRONLY | O_NOCTTY | O_CLOEXEC), pidfd;
+  CHECK (terminal >= 0);
+  CHECK_EQ (in_fork (take_terminal, &terminal), 0);
+  posix_spawnattr_t attributes = attributes_with (POSIX_SPAWN_SETSID | POSIX_SPAWN_RESETIDS);
+  CHECK (setresuid (NOBODY, 0, 0) == 0);
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/sleep", NULL, &attributes, sleep_argv (), TERMINAL (terminal)), 0);
+  CHECK_EQ (state_of (pid_of (pidfd)).euid, NOBODY);
+  kill_and_reap (pidfd);
 }
 
 /* Whatever is done besides, the mask is the caller's, or that of the attributes. */

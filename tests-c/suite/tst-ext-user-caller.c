@@ -275,6 +275,21 @@ TEST (calls_in_many_threads_leave_the_flag)
     CHECK_EQ (in_fork (make_calls_in_threads, (void *) &kinds[kind]), 0);
 }
 
+/* The caller is suspended, as for a plain spawn, and the flag is not touched. */
+TEST_LEAVING (groups_alone_are_no_change_of_user)
+{
+  need_users ();
+  struct call call;
+  struct notified_call exec;
+  int listener = LISTEN_FOR_EXEC ();
+  begin_call (&call, NULL, NULL, ARGS (.flags = PIDFD_SPAWN_SETGROUPS));
+  CHECK (receive_call (listener, &exec));
+  CHECK_EQ (dumpable (), 1);
+  CHECK (continue_call (listener, &exec));
+  CHECK_EXIT (pidfd_of_call (&call), 0);
+  CHECK_EQ (dumpable (), 1);
+}
+
 static void
 overlap (int listener, int flag, bool first_leaves_first)
 {

@@ -40,8 +40,17 @@ TEST_LEAVING (a_child_that_was_stopped_goes_on)
   CHECK_EQ (dumpable (), 1);
 }
 
-/* What "a second" may become on a busy machine; less than what any other child gets. */
-enum { PATIENCE = 8 };
+static long long
+milliseconds_now (void)
+{
+  struct timespec now;
+  CHECK (clock_gettime (CLOCK_MONOTONIC, &now) == 0);
+  return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* Milliseconds: what "a second" may become on a busy machine, which is less than what any other child gets; and what it
+   is at least once in a few times. */
+enum { PATIENCE = 8000, ABOUT_A_SECOND = 3000 };
 
 /* The news of a stop can be taken once, and here the caller's other thread takes it. */
 TEST_LEAVING (a_child_whose_stop_is_told_to_another_thread_goes_on)
@@ -62,7 +71,7 @@ TEST_LEAVING (a_child_whose_stop_is_told_to_another_thread_goes_on)
       CHECK (waitid (P_PID, (id_t) exec.pid, &info, WSTOPPED | WNOHANG) == 0);
     }
   while (info.si_pid == 0);
-  CHECK_EQ (poll (&next, 1, PATIENCE * 1000), 1);
+  CHECK_EQ (poll (&next, 1, PATIENCE), 1);
   CHECK (receive_call (listener, &exec) && continue_call (listener, &exec));
   CHECK_EXIT (pidfd_of_call (&call), 0);
 }
@@ -82,6 +91,8 @@ stop_again_and_again (void *argument)
   return NULL;
 }
 
+enum { SLOW = 3 /* exit status */ };
+
 static void
 be_held_up (void *kind)
 {
@@ -89,15 +100,26 @@ be_held_up (void *kind)
   struct stopped stopped;
   pthread_t thread;
   int listener = LISTEN_FOR_EXEC ();
-  time_t start = time (NULL);
+  long long start = milliseconds_now ();
   begin_call (&stopped.call, NULL, NULL, ARGS (TO_THIRD_USER));
   CHECK (receive_call (listener, &stopped.exec));
   CHECK_EQ (pthread_create (&thread, NULL, stop_again_and_again, &stopped), 0);
   int pidfd = pidfd_of_call (&stopped.call);
-  CHECK (time (NULL) - start < PATIENCE);
+  long long lasted = milliseconds_now () - start;
   CHECK_EQ (dumpable (), 1);
   CHECK_EQ (pthread_join (thread, NULL), 0);
   CHECK_KILLED (pidfd, SIGKILL);
+  if (lasted >= ABOUT_A_SECOND)
+    _exit (SLOW);
+}
+
+static void
+check_held_up (void (*const *kind) (void))
+{
+  int status = SLOW << 8;
+  for (int attempt = 0; attempt < 3 && status == SLOW << 8; attempt++)
+    status = in_fork (be_held_up, (void *) kind);
+  CHECK_EQ (status, 0);
 }
 
 /* Who may freeze the cgroup holds up a child that is born there. */
@@ -151,8 +173,8 @@ TEST (a_child_that_is_stopped_for_ever_is_killed)
   static void (*const kind_without_poll) (void) = refuse_saved_group_and_poll;
   need_stops ();
   for (int kind = 0; kind < ROOT_KINDS; kind++)
-    CHECK_EQ (in_fork (be_held_up, (void *) &root_kinds[kind]), 0);
-  CHECK_EQ (in_fork (be_held_up, (void *) &kind_without_poll), 0);
+    check_held_up (&root_kinds[kind]);
+  check_held_up (&kind_without_poll);
 }
 
 /* Processes of the new user. */
@@ -247,10 +269,10 @@ call_among (void *argument)
   for (int i = 0; i < 10; i++)
     {
       int pidfd = UNTOUCHED;
-      time_t start = time (NULL);
+      long long start = milliseconds_now ();
       CHECK_EQ (spawn_ext (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv (),
                            ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER)), 0);
-      CHECK (time (NULL) - start < PATIENCE);
+      CHECK (milliseconds_now () - start < PATIENCE);
       CHECK_EQ (dumpable (), 1);
       CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
       siginfo_t info = reap (pidfd);
@@ -636,14 +658,6 @@ reset_ids_to (posix_spawnattr_t *attributes, uid_t user)
   CHECK (become (user, 0, 0) && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
 }
 
-static long long
-milliseconds_now (void)
-{
-  struct timespec now;
-  CHECK (clock_gettime (CLOCK_MONOTONIC, &now) == 0);
-  return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
 /* Opens a FIFO for writing after so many milliseconds, so that a file action can go on that opens it for reading. */
 struct opening {
   char *fifo;
@@ -768,13 +782,18 @@ TEST (what_takes_long)
           _exit (0);
         }
     }
-  int failed = 0;
+  bool failed = false, skipped = false;
   for (int i = 0, status; i < COUNT; i++)
     {
       CHECK_EQ (waitpid (pids[i], &status, 0), pids[i]);
-      failed |= status != 0 && !(WIFEXITED (status) && WEXITSTATUS (status) == 77 /* skipped */);
+      if (WIFEXITED (status) && WEXITSTATUS (status) == 77)
+        skipped = true;
+      else if (status != 0)
+        failed = true;
     }
-  CHECK_EQ (failed, 0);
+  CHECK (!failed);
+  if (skipped)
+    SKIP ("one of the ways cannot be tried");
 }
 
 #endif

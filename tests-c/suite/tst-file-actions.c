@@ -368,6 +368,32 @@ TEST (open_allows_large_files)
     }
 }
 
+#if HAVE_LIBRARY
+
+/* Marks the open that the filter looks at. */
+enum { MARK = O_NOCTTY | O_NONBLOCK };
+
+static void
+refuse_small_files (void *unused)
+{
+  (void) unused;
+  char *path = test_path ("file");
+  SET_FILTER ({ SYS_openat, 2, MARK | LARGE_FILE, MARK, FILTER_ERROR (EXDEV) });
+  CHECK (syscall (SYS_openat, AT_FDCWD, path, MARK) == -1 && errno == EXDEV);
+  begin ();
+  add_open (20, path, O_RDONLY | MARK, 0);
+  CHECK_SEES ("20", "file r at 0");
+}
+
+/* The kernel is told, even where it needs not be. */
+TEST (open_asks_for_large_files)
+{
+  write_file (test_path ("file"), "", 0600);
+  CHECK_EQ (in_fork (refuse_small_files, NULL), 0);
+}
+
+#endif
+
 /* An open that asks for close-on-exec gets it where the descriptor is not moved by dup2, which takes it away. */
 TEST (open_with_close_on_exec)
 {

@@ -629,6 +629,12 @@ TEST (no_page_of_the_library_is_written)
       CHECK_EXIT (pidfd, 4);
       CHECK_ERROR (SPAWNP (&pidfd, "no-such-program", NULL, NULL, child_argv ("exit_with", "4", NULL), environ),
                    ENOENT);
+      /* Not with a change of the user, which is counted. */
+      CHECK_EQ (spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL),
+                           ARGS (.flags = PIDFD_SPAWN_SETUMASK)),
+                0);
+      CHECK_EQ (pidfd_wait (pidfd, NULL, WEXITED, NULL), 0);
+      CHECK (close (pidfd) == 0);
       for (unsigned int flags = 0; flags <= last_fork_flags (); flags += PIDFDFORK_ASYNCSAFE)
         {
           pidfd = pidfd_fork (flags);

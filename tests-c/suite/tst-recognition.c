@@ -95,6 +95,7 @@ TEST (with_a_limit_that_is_raised)
 #ifndef MODE_STATIC
 
 # include "call.h"
+# include "extension.h"
 # include "object.h"
 
 OBJECT (version)
@@ -301,6 +302,38 @@ TEST (the_libcs_own_functions)
   for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
     CHECK_STARTED (errors[i] ? strerror (errors[i]) : "success", with,
                    child_argv ("spawn_natively", format ("%d", errors[i]), NULL), 4);
+}
+
+/* No function of the libc stands in for pidfd_spawn_ext; without objects it has no need of one. */
+CHILD (spawn_extended)
+{
+  unsetenv ("LD_PRELOAD");
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  CHECK_EQ (posix_spawn_file_actions_init (&actions), 0);
+  CHECK_EQ (posix_spawnattr_init (&attributes), 0);
+  const struct pidfd_spawn_args *args = ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022);
+  char **arguments = child_argv ("exit_with", "6", NULL);
+  int pidfd = -1;
+  CHECK_EQ (spawn_ext (&pidfd, self_path, NULL, NULL, arguments, args), 0);
+  CHECK_EXIT (pidfd, 6);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, self_path, &actions, NULL, arguments, args), ENOSYS);
+  CHECK_EXT_FAILS (spawn_ext (&pidfd, self_path, NULL, &attributes, arguments, args), ENOSYS);
+  CHECK_EQ (native ()->spawns, 0);
+  /* Where nothing is asked for besides, pidfd_spawn has one. */
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_RESETIDS), 0);
+  CHECK_EQ (pidfd_spawn_ext (&pidfd, self_path, &actions, &attributes, arguments, environ, NULL, 0), 0);
+  CHECK_EXIT (pidfd, 6);
+  CHECK_EQ (native ()->spawns, 1);
+  CHECK (native ()->arguments[2] == &actions && native ()->arguments[3] == &attributes);
+  return 4;
+}
+
+TEST (pidfd_spawn_ext_where_the_layout_is_not_known)
+{
+  setenv ("TST_LIE", "pgroup", 1);
+  CHECK_STARTED ("pidfd_spawn_ext", library_and (format ("%s %s", object_liar (), object_native ())),
+                 child_argv ("spawn_extended", NULL), 4);
 }
 
 /* The functions that are taken over are the libc's then. */

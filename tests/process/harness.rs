@@ -16,8 +16,11 @@ pub(crate) use tests;
 
 const RUN: &str = "--run-one";
 const SKIPPED: i32 = 77;
-/// Against hanging.
-const LIMIT: Duration = Duration::from_secs(120);
+
+/// Against hanging: the suite's variable, in seconds, or long enough for any machine.
+fn limit() -> Duration {
+    Duration::from_secs(env::var("TEST_TIME_LIMIT").map_or(120, |text| text.parse().expect("it is a number")))
+}
 
 /// Runs the tests whose names have one of the arguments in them.
 pub fn run(tests: &[Test]) {
@@ -59,7 +62,7 @@ fn outcome(name: &str) -> Option<i32> {
     loop {
         match child.try_wait().expect("it is our child") {
             Some(status) => return status.code(),
-            None if start.elapsed() < LIMIT => sleep(Duration::from_millis(2)),
+            None if start.elapsed() < limit() => sleep(Duration::from_millis(2)),
             None => {
                 println!("test {name}: it takes too long");
                 child.kill().expect("it is our child");

@@ -51,6 +51,7 @@ fn main() {
         a_stolen_status,
         ignored_sigchld,
         dropping_closes_the_pidfd_alone,
+        dropping_leaves_a_zombie,
         one_loop_for_many_children,
         an_error_leaves_nothing,
         a_command_can_be_used_again,
@@ -673,9 +674,20 @@ fn dropping_closes_the_pidfd_alone() {
     let mut status = 0;
     unsafe {
         assert_eq!(libc::waitpid(pid, &mut status, libc::WNOHANG), 0);
-        assert_eq!(libc::kill(pid, libc::SIGKILL), 0);
+        // Not SIGKILL, which could be on its way.
+        assert_eq!(libc::kill(pid, libc::SIGTERM), 0);
         assert_eq!(libc::waitpid(pid, &mut status, 0), pid);
+        assert_eq!(libc::WTERMSIG(status), libc::SIGTERM);
     }
+}
+
+fn dropping_leaves_a_zombie() {
+    let child = Command::new("true").spawn().unwrap();
+    let (pid, options) = (child.id() as i32, libc::WEXITED | libc::WNOWAIT);
+    let (mut status, mut info) = (0, unsafe { std::mem::zeroed() });
+    assert_eq!(unsafe { libc::waitid(libc::P_PIDFD, child.as_raw_fd() as u32, &mut info, options) }, 0);
+    drop(child);
+    assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
 }
 
 fn one_loop_for_many_children() {
