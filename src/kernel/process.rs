@@ -377,8 +377,8 @@ fn capget() -> Result<[u32; 6]> {
     Ok(sets)
 }
 
-/// Whether a program that user 0 executes gets capabilities that the process does not have: all of the bounding set that
-/// are missing, unless that was switched off.
+/// Whether a program that user 0 executes gets capabilities that the process does not have: all those of the bounding
+/// set, unless that was switched off.
 pub fn exec_by_root_gives_capabilities() -> Result<bool> {
     const SECBIT_NOROOT: c_int = 1;
     if prctl(libc::PR_GET_NO_NEW_PRIVS, 0) == Ok(1)

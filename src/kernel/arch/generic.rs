@@ -41,8 +41,8 @@ pub unsafe fn syscall6(number: usize, a: usize, b: usize, c: usize, d: usize, e:
     without_errno(|| libc::syscall(number as c_long, a, b, c, d, e, f))
 }
 
-/// The child needs less than a kilobyte, much of it for directory entries; several without optimisation.
-/// What there is more of is for architectures with larger frames; it is part of what a spawn takes of the caller's stack.
+/// The child needs less than a kilobyte, much of it for directory entries; several without optimisation.  What there is
+/// more of is for architectures with larger frames; it is part of what a spawn takes of the caller's stack.
 #[repr(align(16))]
 struct Stack(MaybeUninit<[u8; STACK_SIZE]>);
 

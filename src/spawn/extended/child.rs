@@ -156,7 +156,10 @@ fn set_death_signal(extension: &Extension) -> Result<()> {
 /// Whether the exec takes the signal away, as that of a set-user-ID program does: because it changes an ID by which
 /// anything is permitted, or gives a capability.
 fn exec_takes_death_signal() -> bool {
-    let changes = |ids: Result<[u32; 3]>, file_system: Option<u32>| matches!(ids, Ok([real, effective, _]) if real != effective || file_system.map_or(false, |id| id != effective));
+    let changes = |ids: Result<[u32; 3]>, file_system: Option<u32>| match ids {
+        Ok([real, effective, _]) => real != effective || file_system.map_or(false, |id| id != effective),
+        Err(_) => false,
+    };
     changes(process::user_ids(), process::file_system_uid())
         || changes(process::group_ids(), process::file_system_gid())
         || process::geteuid() == 0 && process::exec_by_root_gives_capabilities() == Ok(true)
