@@ -70,7 +70,12 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
             Err(Errno(libc::EINVAL)) => Err(Errno(libc::EREMOTE)),
             // Before Linux 5.5 a reaped process's number stays there.
             Err(error @ Errno(libc::ESRCH)) => Err(error),
-            _ => Ok(pid),
+            Ok(()) | Err(Errno(libc::EPERM)) => Ok(pid),
+            // A sandbox refuses that: then at least nobody else may have the number.
+            Err(_) => match process::kill(pid, process::NO_SIGNAL) {
+                Err(error @ Errno(libc::ESRCH)) => Err(error),
+                _ => Ok(pid),
+            },
         },
         None => Err(Errno(libc::EBADF)),
     }

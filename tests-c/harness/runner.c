@@ -268,6 +268,30 @@ pid_of (int pidfd)
   return pid;
 }
 
+static void
+dump_core_in_vfork (void *unused)
+{
+  (void) unused;
+  const struct rlimit none = { 0, 0 };
+  CHECK (setrlimit (RLIMIT_CORE, &none) == 0 && signal (SIGQUIT, SIG_DFL) != SIG_ERR);
+  sigset_t mask = SIGNALS (SIGQUIT);
+  CHECK (sigprocmask (SIG_UNBLOCK, &mask, NULL) == 0);
+  pid_t pid = vfork ();
+  if (pid == 0)
+    {
+      kill (getpid (), SIGQUIT);
+      _exit (1);
+    }
+  CHECK (pid > 0 && waitpid (pid, NULL, 0) == pid);
+}
+
+void
+need_end_of_its_own (void)
+{
+  if (in_fork (dump_core_in_vfork, NULL) != 0)
+    SKIP ("this kernel ends all that share the memory of a process that dumps core");
+}
+
 void
 need_list_of_children (void)
 {

@@ -193,6 +193,10 @@ pid_t sleeping_child_of (pid_t process);
    descriptor is free.  Skips the test where that is not counted. */
 long processes_made (int proc_stat);
 
+/* Skips the test where a signal that dumps core, and kills a child that shares the memory, kills the caller too: before
+   Linux 5.16. */
+void need_end_of_its_own (void);
+
 /* Skips the test unless list_children works. */
 void need_list_of_children (void);
 

@@ -406,6 +406,7 @@ await_the_end_of_a_hidden_terminal (void *unused)
 
 TEST (a_child_that_fails_gives_the_terminal_up)
 {
+  need_end_of_its_own ();
   CHECK_EQ (in_fork (await_the_end_of_the_terminal, NULL), 0);
   CHECK_EQ (in_fork (await_the_end_of_the_terminal, (void *) 1), 0);
   if (access ("/dev/tty", F_OK) != 0)

@@ -81,6 +81,7 @@ TEST (spawn_as_another_user)
 /* The handler is not for the child, which has the caller's memory: the child takes it away, if it may. */
 TEST_LEAVING (a_call_of_the_child)
 {
+  need_end_of_its_own ();
   const struct rlimit none = { 0, 0 };
   CHECK (setrlimit (RLIMIT_CORE, &none) == 0);
   begin_to_answer (SYS_rt_sigaction);
