@@ -71,11 +71,9 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
             // Before Linux 5.5 a reaped process's number stays there.
             Err(error @ Errno(libc::ESRCH)) => Err(error),
             Ok(()) | Err(Errno(libc::EPERM)) => Ok(pid),
-            // A sandbox refuses that: then at least nobody else may have the number.
-            Err(_) => match process::kill(pid, process::NO_SIGNAL) {
-                Err(error @ Errno(libc::ESRCH)) => Err(error),
-                _ => Ok(pid),
-            },
+            // A sandbox refuses that: then somebody has to have the number, at least.
+            Err(_) if process::kill(pid, process::NO_SIGNAL) == Err(Errno(libc::ESRCH)) => Err(Errno(libc::ESRCH)),
+            Err(_) => Ok(pid),
         },
         None => Err(Errno(libc::EBADF)),
     }
