@@ -300,15 +300,9 @@ pub fn set_saved_gid(group: gid_t) -> Result<()> {
     unsafe { call!(width::SYS_SETRESGID, -1_isize, -1_isize, group) }.map(drop)
 }
 
-/// The user ID by which the thread opens files, if a sandbox lets it be known.
-pub fn file_system_uid() -> Option<uid_t> {
-    // An ID that cannot be set leaves it alone.
-    // SAFETY: no pointer.
-    unsafe { call!(width::SYS_SETFSUID, -1_isize) }.map(|id| id as uid_t).ok()
-}
-
-/// The group ID, likewise.
+/// The group ID by which the thread opens files, if a sandbox lets it be known.
 pub fn file_system_gid() -> Option<gid_t> {
+    // An ID that cannot be set leaves it alone.
     // SAFETY: no pointer.
     unsafe { call!(width::SYS_SETFSGID, -1_isize) }.map(|id| id as gid_t).ok()
 }
@@ -360,48 +354,22 @@ pub struct Capabilities {
 }
 
 pub fn capabilities() -> Result<Capabilities> {
+    const VERSION_3: u32 = 0x2008_0522;
     const CAP_KILL: u32 = 5;
     const CAP_SETGID: u32 = 6;
-    let sets = capget()?;
+    let header: [u32; 2] = [VERSION_3, 0];
+    // Effective, permitted, inheritable; the lower halves first.
+    let mut sets: [u32; 6] = [opaque_zero(); 6];
+    // SAFETY: the kernel reads one header and writes two structures of three numbers.
+    unsafe { call!(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) }?;
     let has = |capability: u32| sets[0] & 1 << capability != 0;
     Ok(Capabilities { any: sets[1] | sets[4] != 0, kill: has(CAP_KILL), setgid: has(CAP_SETGID) })
 }
 
-/// Effective, permitted, inheritable; the lower halves first.
-fn capget() -> Result<[u32; 6]> {
-    const VERSION_3: u32 = 0x2008_0522;
-    let header: [u32; 2] = [VERSION_3, 0];
-    let mut sets: [u32; 6] = [opaque_zero(); 6];
-    // SAFETY: the kernel reads one header and writes two structures of three numbers.
-    unsafe { call!(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) }?;
-    Ok(sets)
-}
-
-/// Whether a program that user 0 executes gets capabilities that the process does not have: all those of the bounding
-/// set, unless that was switched off.
-pub fn exec_by_root_gives_capabilities() -> Result<bool> {
+/// Whether user 0 is like any other, who gets no capabilities by an exec.
+pub fn root_is_no_privilege() -> bool {
     const SECBIT_NOROOT: c_int = 1;
-    if prctl(libc::PR_GET_NO_NEW_PRIVS, 0) == Ok(1)
-        || matches!(prctl(libc::PR_GET_SECUREBITS, 0), Ok(bits) if bits & SECBIT_NOROOT != 0)
-    {
-        return Ok(false);
-    }
-    let [_, permitted, inheritable, _, permitted_high, inheritable_high] = capget()?;
-    if inheritable & !permitted | inheritable_high & !permitted_high != 0 {
-        return Ok(true);
-    }
-    let permitted = u64::from(permitted_high) << 32 | u64::from(permitted);
-    for capability in 0..u64::BITS {
-        if permitted >> capability & 1 == 0 {
-            match prctl(libc::PR_CAPBSET_READ, capability as c_int) {
-                Ok(0) => {}
-                Ok(_) => return Ok(true),
-                // There are no more.
-                Err(_) => break,
-            }
-        }
-    }
-    Ok(false)
+    matches!(prctl(libc::PR_GET_SECUREBITS, 0), Ok(bits) if bits & SECBIT_NOROOT != 0)
 }
 
 /// Whether processes of the same user may trace this one: one of the two below, or 2, which nobody can set.

@@ -237,8 +237,7 @@ ask_for_no_new_privileges (void)
 static void
 ask_for_death_signal (void)
 {
-  /* With new privileges, what root is asked besides depends on what its capabilities are here. */
-  args.flags = PIDFD_SPAWN_PDEATHSIG | PIDFD_SPAWN_NO_NEW_PRIVS;
+  args.flags = PIDFD_SPAWN_PDEATHSIG;
   args.death_signal = SIGTERM;
 }
 

@@ -42,14 +42,13 @@ static const struct call_name {
   NAME (set_tid_address), NAME (execveat),    NAME (umask),          NAME (prctl),
   NAME (setsid),         NAME (setgroups),    NAME (setresgid),      NAME (setresuid),
   NAME (capget),         NAME (getresgid),    NAME (getresuid),    NAME (lseek),
-  NAME (setfsuid),       NAME (setfsgid),     NAME (geteuid),
 #ifdef SYS_rseq
   NAME (rseq),
 #endif
 #ifdef __i386__
   NAME (mmap2),          NAME (fstatfs64),    NAME (fcntl64),        NAME (setgroups32),
   NAME (setresgid32),    NAME (setresuid32),  NAME (getresgid32),  NAME (getresuid32),
-  { 422, "futex_time64" }, NAME (setfsuid32), NAME (setfsgid32),   NAME (geteuid32),
+  { 422, "futex_time64" },
 #endif
   NAME (getrusage),      NAME (getppid),      { 424, "pidfd_send_signal" },
   { 434, "pidfd_open" }, { 435, "clone3" },   { 436, "close_range" },

@@ -7,7 +7,7 @@ use super::args::*;
 use super::{cgroup, close_on_exec, Extension};
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::SignalSet;
-use crate::kernel::{fd, process, signal};
+use crate::kernel::{fd, process, signal, status};
 use crate::libc_abi::flag;
 use crate::spawn::child::{self, NOT_EXECUTED};
 use crate::spawn::error_pipe::{CHANGING_IDS, PERFORMING_ACTIONS};
@@ -154,15 +154,19 @@ fn set_death_signal(extension: &Extension) -> Result<()> {
 }
 
 /// Whether the exec takes the signal away, as that of a set-user-ID program does: because it changes an ID by which
-/// anything is permitted, or gives a capability.
+/// anything is permitted, or gives root a capability that was missing.
 fn exec_takes_death_signal() -> bool {
-    let changes = |ids: Result<[u32; 3]>, file_system: Option<u32>| match ids {
-        Ok([real, effective, _]) => real != effective || file_system.map_or(false, |id| id != effective),
-        Err(_) => false,
-    };
-    changes(process::user_ids(), process::file_system_uid())
-        || changes(process::group_ids(), process::file_system_gid())
-        || process::geteuid() == 0 && process::exec_by_root_gives_capabilities() == Ok(true)
+    let changes = |[real, effective, _, file_system]: [u32; 4]| real != effective || file_system != effective;
+    let differ = |ids: Result<[u32; 3]>| matches!(ids, Ok([real, effective, _]) if real != effective);
+    match status::credentials() {
+        Some(own) => {
+            let is_root = own.users[1] == 0 && !own.no_new_privs;
+            changes(own.users)
+                || changes(own.groups)
+                || is_root && (own.bounding | own.inheritable) & !own.permitted != 0 && !process::root_is_no_privilege()
+        }
+        None => differ(process::user_ids()) || differ(process::group_ids()),
+    }
 }
 
 /// Without this the end of a child that could not become the program would hang up the terminal, for its caller too.

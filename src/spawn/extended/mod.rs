@@ -16,8 +16,8 @@ mod user_change;
 
 use super::{clone, fallback, Child, Request, CLONE3_IS_REFUSED};
 use crate::errno::{Errno, Result};
-use crate::kernel::process;
 use crate::kernel::uapi::{SignalSet, CLONE_AUTOREAP, CLONE_NNP, CLONE_PIDFD_AUTOKILL};
+use crate::kernel::{process, status};
 use crate::libc_abi::{flag, Attributes};
 use args::*;
 use core::cell::Cell;
@@ -163,12 +163,9 @@ fn by_either<T>(
 /// on the memory unchanged.
 fn changes_user(args: &pidfd_spawn_args, attributes: &Attributes) -> bool {
     args.has(PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID)
-        || attributes.has(flag::RESETIDS) && {
-            let (user, group) = (process::geteuid(), process::getegid());
-            let is_other = |id: Option<u32>, effective| matches!(id, Some(id) if id != effective);
-            process::getuid() != user
-                || process::getgid() != group
-                || is_other(process::file_system_uid(), user)
-                || is_other(process::file_system_gid(), group)
-        }
+        || attributes.has(flag::RESETIDS)
+            && match status::credentials() {
+                Some(own) => [own.users, own.groups].iter().any(|ids| ids[0] != ids[1] || ids[3] != ids[1]),
+                None => process::getuid() != process::geteuid() || process::getgid() != process::getegid(),
+            }
 }
