@@ -21,15 +21,18 @@
 enum { WARM_UP = 50, DEFAULT_ROUNDS = 8000 };
 
 static const struct group *const single_groups[] = {
-  &spawn_group, &attributes_group, &search_group, &descriptors_group,
-  /* Before the first group that makes threads: a process that once had some is another one to fork. */
-  &fork_group,
+  &spawn_group, &attributes_group, &search_group, &descriptors_group, &fork_group,
+};
+
+/* A process that once had threads is another one to fork. */
+static const struct group *const later_groups[] = {
   &throughput_group, &getpid_group, &fork_threads_group, &load_group, &wait_group,
 };
 
 #define LENGTH(array) (sizeof (array) / sizeof *(array))
 
-enum { MOST_GROUPS = LENGTH (single_groups) + PARENT_SIZE_GROUPS + EXTENDED_GROUPS + CONTAINER_GROUPS };
+enum { SINGLE_GROUPS = LENGTH (single_groups) + LENGTH (later_groups),
+       MOST_GROUPS = SINGLE_GROUPS + PARENT_SIZE_GROUPS + EXTENDED_GROUPS + CONTAINER_GROUPS };
 
 static const struct group *groups[MOST_GROUPS];
 
@@ -49,6 +52,8 @@ collect_groups (void)
   add_groups (parent_size_groups, PARENT_SIZE_GROUPS);
   add_groups (extended_groups, EXTENDED_GROUPS);
   add_groups (container_groups, CONTAINER_GROUPS);
+  for (size_t i = 0; i < LENGTH (later_groups); i++)
+    add_groups (later_groups[i], 1);
 }
 
 const char *child_path;

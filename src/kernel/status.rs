@@ -1,6 +1,6 @@
 //! What the kernel tells of this process as text, in /proc/self/status.
 
-use super::fd;
+use super::fd::{self, OwnedFd};
 use super::uapi::{SignalSet, NSIG, PROCFS};
 use super::Buffer;
 use core::mem::MaybeUninit;
@@ -10,16 +10,21 @@ use core::mem::MaybeUninit;
 // Not inlined, so that its buffer does not enlarge the caller's frame, below which the child runs.
 #[inline(never)]
 pub fn handlers_of_only_thread() -> Option<SignalSet> {
-    let file = fd::open_read_only(b"/proc/self/status\0").ok()?;
-    if fd::file_system(file.raw()) != Ok(PROCFS) {
-        return None;
-    }
+    let file = open()?;
     // What is not read need not be looked through.  If the lines are further up they are not found.
     fd::seek(file.raw(), BEFORE).ok()?;
     let mut room = MaybeUninit::uninit();
     let Buffer(text) = super::zeroed::<Buffer<512>>(&mut room);
     let length = fd::read(file.raw(), text).ok()?;
     parse(text.get(..length)?)
+}
+
+fn open() -> Option<OwnedFd> {
+    let file = fd::open_read_only(b"/proc/self/status\0").ok()?;
+    if fd::file_system(file.raw()) != Ok(PROCFS) {
+        return None;
+    }
+    Some(file)
 }
 
 /// How many numbers the calling process has, from the PID namespace of procfs down.  They come after its groups, of
@@ -85,10 +90,7 @@ pub struct Credentials {
 /// them.
 #[inline(never)]
 pub fn credentials() -> Option<Credentials> {
-    let file = fd::open_read_only(b"/proc/self/status\0").ok()?;
-    if fd::file_system(file.raw()) != Ok(PROCFS) {
-        return None;
-    }
+    let file = open()?;
     let (mut credentials, mut cut) = (Credentials::default(), Line::default());
     let mut room = MaybeUninit::uninit();
     let Buffer(text) = super::zeroed::<Buffer<512>>(&mut room);

@@ -353,7 +353,10 @@ open_cgroup (void)
   if (groups)
     fclose (groups);
   snprintf (path, sizeof path, "%s%s", mount, group);
-  snprintf (new_cgroup, sizeof new_cgroup, "%s/differential-%d", path, (int) getppid ());
+  /* By the name of the run's folder `run` finds it, should it be left behind. */
+  const char *run = strstr (tree, "/differential-");
+  snprintf (new_cgroup, sizeof new_cgroup, "%s%.*s-%d", path, run ? (int) strcspn (run + 1, "/") + 1 : 13,
+            run ? run : "/differential", (int) getppid ());
   if (!mount[0] || (mkdir (new_cgroup, 0755) != 0 && errno != EEXIST))
     new_cgroup[0] = 0;
   else if (!can_enter (new_cgroup))

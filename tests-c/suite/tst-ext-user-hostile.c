@@ -50,7 +50,7 @@ milliseconds_now (void)
 
 /* Milliseconds: what "a second" may become on a busy machine, which is less than what any other child gets; and what it
    is at least once in a few times. */
-enum { PATIENCE = 8000, ABOUT_A_SECOND = 3000 };
+enum { PATIENCE = 8000, ABOUT_A_SECOND = 5000 };
 
 /* The news of a stop can be taken once, and here the caller's other thread takes it. */
 TEST_LEAVING (a_child_whose_stop_is_told_to_another_thread_goes_on)

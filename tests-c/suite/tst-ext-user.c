@@ -347,6 +347,28 @@ TEST (resetids_with_another_user_or_group_alone)
 }
 
 static void
+reset_ids_without_procfs (void *unused)
+{
+  (void) unused;
+  posix_spawnattr_t attributes;
+  set_reset_ids (&attributes);
+  CHECK (become (USER, 0, 0) && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  refuse_call (SYS_openat, EACCES);
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, &attributes, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022)), 0);
+  /* It cannot find its C library. */
+  reap (pidfd);
+  CHECK_EQ (dumpable (), 1);
+}
+
+TEST (resetids_without_procfs)
+{
+  need_users ();
+  CHECK_EQ (in_fork (reset_ids_without_procfs, NULL), 0);
+}
+
+static void
 ask_for_groups (void *flag)
 {
   posix_spawnattr_t attributes;
@@ -778,6 +800,7 @@ ask_for_a_signal_as_weak_root (void *unused)
   struct capabilities few = capabilities_of_caller ();
   few.half[0].effective &= ~(1U << HAVE_NET_RAW);
   few.half[0].permitted &= ~(1U << HAVE_NET_RAW);
+  few.half[0].inheritable &= ~(1U << HAVE_NET_RAW);
   set_capabilities (&few);
   check_error (args, EOPNOTSUPP);
   int pidfd;
@@ -803,7 +826,7 @@ TEST (the_death_signal_is_taken_away_by_new_capabilities)
   need_users ();
   if (!has_capability (HAVE_NET_RAW))
     SKIP ("there is no CAP_NET_RAW to lose");
-  if (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+  if (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || (prctl (PR_GET_SECUREBITS, 0, 0, 0, 0) & 1 /* NOROOT */))
     SKIP ("no exec gives any here");
   CHECK_EQ (in_fork (ask_for_a_signal_as_weak_root, NULL), 0);
 }
