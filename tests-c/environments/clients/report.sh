@@ -58,8 +58,8 @@ build_interposer() {
       "${clients:?}/interposer.c"
 }
 
-# as_before WITHOUT WITH: two files of TAP.  What passes without the library must pass with it.  Of a test that git skips
-# the name comes after that word.
+# as_before WITHOUT WITH: two files of TAP.  What passes without the library must pass with it.  git writes the name of
+# a skipped test after that word.
 as_before() {
   awk '
     !/^(not )?ok / { next }
