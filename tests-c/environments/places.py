@@ -196,7 +196,7 @@ def libraries(root, folder, built, to, tools=""):
 def suite(results, environment, label, place, folder, compiler, mode, *programs, **options):
     """Runs the suite in one mode and records it.  The place is a root folder, or None for this machine."""
     command = ("scripts/tap", "tests-c/environments/matrix/suite", compiler, mode, *programs)
-    log = folder / f"{label.split(',')[0].replace(' ', '-')}.log"
+    log = folder / f"{re.sub('[^A-Za-z0-9.]+', '-', label)}.log"
     if place is None:
         status, text = run(*command, cwd=folder, log=log, **options)
     else:

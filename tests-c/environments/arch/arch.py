@@ -366,6 +366,7 @@ def arch(results, arguments):
             for table in WORK.glob(f"{name}-*.tsv"):
                 table.unlink()
         part = Results("arch")
+        check = None
         try:
             if name not in ARCHITECTURES:
                 raise Unavailable(NOT_TO_BE_HAD.get(name) or
@@ -373,7 +374,9 @@ def arch(results, arguments):
             check = Check(part, name, arguments)
             check.run()
         except Unavailable as why:
-            part.unavailable(check.name if name in ARCHITECTURES else name, "all", why)
+            part.unavailable(check.name if check else name, "all", why)
+        except Exception as error:  # so that the others are tried and recorded all the same
+            part.check(check.name if check else name, "all", False, f"it left no result: {error!r}")
         part.write(WORK / f"{name}{suffix}.tsv")
         results.extend(part)
     # As scripts/support has it: a newer row takes the place of an older one, whatever the versions are.

@@ -12,9 +12,9 @@ build_interposer &&
   cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/forks.so" "$clients/forks.c" &&
   cp -L "$library" "$build/libpidfd_spawn.so" || exit 1
 
-# unavailable NAME WHY
+# unavailable NAME WHY [STATUS]: the status is that of what prepares it
 unavailable() {
-  skip "$1" "$2"
+  unprepared "${3:-1}" "$1" "$2"
   environment "$1" ""
   exit 0
 }

@@ -88,7 +88,7 @@ def not_built():
 
 def version_of(kernel):
     """The image says from which sources it was built."""
-    found = re.search(rb"Debian (\d+\.[0-9.]+[0-9])|(\d+\.\d+\.\d+-\d+)-generic", kernel.read_bytes())
+    found = re.search(rb"Debian (\d+(?:\.\d+)+)|(\d+\.\d+\.\d+-\d+)-generic", kernel.read_bytes())
     return (found[1] or found[2]).decode() if found else "unknown"
 
 

@@ -133,6 +133,11 @@ def musl_of(results, release):
     musl(results, f"musl {musl_version('chroot', root)}, {places.distribution(root, release)}", root, folder)
 
 
+def check_abi(results, name, lib):
+    status, text = run("scripts/check-abi", lib / "libpidfd_spawn.so", lib / "libpidfd_spawn.a")
+    results.check(name, "library", status == 0, places.last_line(text) if status == 0 else places.complaint(text))
+
+
 def musl_target(results):
     """The libraries that rustc makes for musl itself, with this machine's musl."""
     target = f"{MACHINE}-unknown-linux-musl"
@@ -159,8 +164,9 @@ def musl_target(results):
         (lib / "libpidfd_spawn.so").symlink_to("libpidfd_spawn.so.0")
         status, text = run("scripts/static-archive", built / "libpidfd_spawn_c.a", lib / "libpidfd_spawn.a")
     if status == 0:
-        status, text = run("scripts/check-abi", lib / "libpidfd_spawn.so", lib / "libpidfd_spawn.a")
-    results.check(name, "library", status == 0, places.last_line(text) if status == 0 else places.complaint(text))
+        check_abi(results, name, lib)
+    else:
+        results.check(name, "library", False, places.complaint(text))
     musl(results, name, None, places.stage(WORK / "target-musl", lib))
 
 
@@ -172,7 +178,7 @@ def cargo_result(text):
 def compilers(results):
     name = "Debian bookworm"
     try:
-        places.require("cargo")
+        places.require("cargo", "readelf")
         root = places.root_folder("bookworm", "gcc", "libc6-dev", "make", "clang", "rustc", "cargo")
         rustc = said("chroot", root, "rustc", "--version").split()[1]
         cargo = said("chroot", root, "cargo", "--version").split()[1]
@@ -198,6 +204,7 @@ def compilers(results):
         return
     lib = WORK / "crate-lib"
     places.libraries(root, folder, "target/release", lib)
+    check_abi(results, name, lib)
     gcc = said("chroot", root, "gcc", "-dumpfullversion")
     clang = said("chroot", root, "clang", "-dumpversion")
     # What only the linker needs is named in each call, of which clang complains.

@@ -117,8 +117,12 @@ def restricted(results, _arguments):
         environment("an unprivileged user", user)
     else:
         results.unavailable("an unprivileged user", "linked", last_line(text) or f"it may not search {BUILD}")
-    # tst-memory sets a scheduling policy, which is not allowed there.
-    environment("a user namespace without privileges", ("unshare", "--user"), "tst-[!m]*")
+    status, text = run("unshare", "--user", "true")
+    if status == 0:
+        # tst-memory sets a scheduling policy, which is not allowed there.
+        environment("a user namespace without privileges", ("unshare", "--user"), "tst-[!m]*")
+    else:
+        results.unavailable("a user namespace without privileges", "linked", last_line(text))
     environment("an empty environment", ("env", "-i"))
     # The programs make these themselves.
     environment("no free descriptor, process or memory; 0-2 closed", (), "tst-environment")
