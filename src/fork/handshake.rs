@@ -27,7 +27,8 @@ use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
 use crate::kernel::uapi::{PollFd, SigactionFlags, ANONYMOUS_INODES, POLLIN, POLLOUT, SIG_IGN};
 use crate::kernel::{process, signal, status};
-use core::mem::{self, MaybeUninit};
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicU32, Ordering};
 use libc::{c_int, pid_t};
 
 /// What the parent writes.  The first makes the eventfd unwritable until the child has read it.
@@ -38,6 +39,13 @@ const ANY: [u8; 8] = GIVE_UP;
 
 /// Means nothing for an eventfd, so that no other has it.
 const MARK: c_int = libc::O_APPEND;
+
+/// Means nothing for a pipe through which nothing goes, and next to no other has it.  Only the writing end shows it.
+const MARK_OF_LEASH: c_int = libc::O_DIRECT;
+
+/// How far the parent is.  Between these two it is the number of the child that it names.
+pub const FORKING: u32 = 0;
+const NAMED: u32 = u32::MAX;
 
 /// How long a side waits before it looks whether the other one is still there, in milliseconds.
 const TICK: usize = 50;
@@ -50,7 +58,7 @@ const PATIENCE: usize = 200;
 const NOT_RETURNED: c_int = 127;
 
 /// What is prepared before the fork: close-on-exec descriptors that leave 0 to 2 alone.
-pub struct Handshake {
+pub struct Handshake<'a> {
     question: OwnedFd,
     /// A number for the pidfd, so that there is no fork when there is none.  If there is a leash it is the end that the
     /// child watches.
@@ -62,6 +70,8 @@ pub struct Handshake {
     parent: Parent,
     /// What was charged for children whose status was taken.
     accounts: Result<u64>,
+    /// For a child that has lost all these and looks at its parent's memory.
+    progress: &'a AtomicU32,
 }
 
 /// Who forks.  The descriptors are the thread's: the first one of the process may have ended, which leaves it none, or
@@ -72,9 +82,9 @@ struct Parent {
     tid: pid_t,
 }
 
-impl Handshake {
+impl<'a> Handshake<'a> {
     /// ENOSYS where a sandbox refuses a part of it, which it may do since a moment ago.
-    pub fn new(only_thread: bool) -> Result<Self> {
+    pub fn new(only_thread: bool, progress: &'a AtomicU32) -> Result<Self> {
         let pid = process::getpid();
         let parent = Parent { pid, tid: if only_thread { pid } else { process::gettid() } };
         fd::try_pidfd_open(pid).map_err(refused)?;
@@ -85,12 +95,26 @@ impl Handshake {
             Some((watched, leash)) => (watched, Some(leash)),
             None => (fd::copy_above_standard(&question).map_err(refused)?, None),
         };
-        Ok(Handshake { question, spare, leash, mark, parent, accounts: process::accounts_of_children() })
+        Ok(Handshake { question, spare, leash, mark, parent, accounts: process::accounts_of_children(), progress })
     }
 
     /// The parent's side: gives the child of that number a name above 0 and lets it go, or ends it.
     pub fn name(self, pid: pid_t) -> Result<OwnedFd> {
-        let Handshake { question, spare, leash, accounts, .. } = self;
+        let Handshake { question, spare, leash, accounts, progress, .. } = self;
+        progress.store(pid as u32, Ordering::Relaxed);
+        let named = Self::name_by(&question, spare, leash, accounts, pid);
+        // Before the eventfd's number can be another file's.
+        progress.store(NAMED, Ordering::Release);
+        named
+    }
+
+    fn name_by(
+        question: &OwnedFd,
+        spare: OwnedFd,
+        leash: Option<OwnedFd>,
+        accounts: Result<u64>,
+        pid: pid_t,
+    ) -> Result<OwnedFd> {
         let (pidfd, is_child) = match open_pidfd(pid, spare).and_then(|pidfd| match process::is_child(pidfd.raw()) {
             // A recycled PID.
             Ok(false) => Err(Errno(libc::ESRCH)),
@@ -98,17 +122,17 @@ impl Handshake {
         }) {
             Ok(named) => named,
             Err(error) => {
-                give_up(&question, pid);
+                give_up(question, pid);
                 return Err(error);
             }
         };
         let proven = is_child && keeps_statuses() && accounts.is_ok() && accounts == process::accounts_of_children();
         if let Err(error) = fd::write(question.raw(), &GO) {
             // Somebody closed a descriptor that is not theirs.
-            give_up(&question, pid);
+            give_up(question, pid);
             return Err(error);
         }
-        let answer = if proven { Answer::Alive } else { await_answer(&pidfd, &question) };
+        let answer = if proven { Answer::Alive } else { await_answer(&pidfd, question) };
         drop(leash);
         match answer {
             Answer::Alive => Ok(pidfd),
@@ -124,27 +148,48 @@ impl Handshake {
 
     /// The child's side: returns when it has a name, and does not when it is not to have one.
     pub fn wait_for_parent(self) {
-        if !is_question(&self.question, self.mark) {
-            return self.without_descriptors();
+        let Handshake { question, spare, leash, mark, parent, progress, .. } = self;
+        let has_leash = leash.is_some();
+        // A handler of pthread_atfork may have closed any of them, and opened files of the program's in their place.
+        let spare = match leash {
+            None => spare.if_opened_with(libc::O_RDWR | mark),
+            Some(leash) => match leash.if_opened_with(libc::O_WRONLY | MARK_OF_LEASH) {
+                // Closes the end that is the parent's.
+                Some(_) => spare.if_opened_with(libc::O_RDONLY),
+                None => {
+                    spare.into_raw();
+                    None
+                }
+            },
+        };
+        let watched = if has_leash { spare.as_ref().map_or(-1, OwnedFd::raw) } else { -1 };
+        if is_question(&question, mark) {
+            wait_for_go(&question, question.raw(), watched, parent);
+        } else {
+            without_descriptors(question.into_raw(), mark, parent, progress);
         }
-        let Handshake { question, spare, leash, parent, .. } = self;
-        let watched = if leash.is_some() { spare.raw() } else { -1 };
-        drop(leash);
-        wait_for_go(&question, question.raw(), watched, parent);
     }
+}
 
-    /// A handler of pthread_atfork closed all descriptors in the child, as daemons do.  The numbers may be taken again.
-    fn without_descriptors(self) {
-        let Handshake { mark, parent, .. } = self;
-        let theirs = self.question.raw();
-        mem::forget(self);
-        match pidfd_on_parent(parent.pid).and_then(|pidfd| fd::copy_from_process(pidfd.raw(), theirs).ok()) {
-            Some(question) if is_question(&question, mark) => wait_for_go(&question, theirs, -1, parent),
-            // The kernel does not let us have the copy.  The child goes on without if the parent most likely does not
-            // need the answer.
-            _ if keeps_statuses() => {}
-            _ => process::exit(NOT_RETURNED),
+/// A handler of pthread_atfork closed all descriptors in the child, as daemons do.
+fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &AtomicU32) {
+    let own = process::getpid() as u32;
+    let mut waited = 0;
+    while let Some(pidfd) = pidfd_on_parent(parent.pid) {
+        let question = fd::copy_from_process(pidfd.raw(), theirs);
+        // Read afterwards: if the parent names this child now, that number was still the eventfd's.
+        match (question, process::number_of_process(parent.pid, progress)) {
+            (Ok(question), Ok(number)) if number == own && is_question(&question, mark) => {
+                return wait_for_go(&question, theirs, -1, parent);
+            }
+            (Ok(_), Ok(FORKING)) if waited < PATIENCE * TICK => waited += process::nap() as usize,
+            _ => break,
         }
+    }
+    // The parent is no longer in the call, or the kernel does not let us look.  The child goes on if the parent most
+    // likely did not need the answer.
+    if !keeps_statuses() {
+        process::exit(NOT_RETURNED);
     }
 }
 
@@ -159,7 +204,7 @@ fn is_question(fd: &OwnedFd, mark: c_int) -> bool {
 
 /// A pipe's two ends, which may be missing: they only shorten the wait of a child that nobody wants any more.
 fn leash() -> Option<(OwnedFd, OwnedFd)> {
-    let (watched, leash) = fd::pipe().ok()?;
+    let (watched, leash) = fd::marked_pipe(MARK_OF_LEASH).ok()?;
     Some((fd::above_standard(watched).ok()?, fd::above_standard(leash).ok()?))
 }
 

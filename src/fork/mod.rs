@@ -17,7 +17,8 @@ use crate::kernel::fd::OwnedFd;
 use crate::kernel::signal::Blocked;
 use crate::libc_abi::weak;
 use crate::runtime::Runtime;
-use handshake::Handshake;
+use core::sync::atomic::AtomicU32;
+use handshake::{Handshake, FORKING};
 use libc::{c_uint, pid_t};
 
 /// PIDFDFORK_ASYNCSAFE
@@ -61,7 +62,8 @@ unsafe fn by_libc<T>(
     only_thread: bool,
     block: impl FnOnce() -> T,
 ) -> Result<Forked> {
-    let handshake = Handshake::new(only_thread)?;
+    let progress = AtomicU32::new(FORKING);
+    let handshake = Handshake::new(only_thread, &progress)?;
     match make_child() {
         -1 => Err(Errno(errno::get()).or_unavailable()),
         0 => {

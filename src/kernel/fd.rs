@@ -38,6 +38,20 @@ impl OwnedFd {
         core::mem::forget(self);
         fd
     }
+
+    /// The descriptor if that is how its file was opened, among others without blocking, or a sandbox does not tell; and
+    /// else None, for somebody has closed it, and what has the number now is theirs.
+    pub fn if_opened_with(self, flags: c_int) -> Option<Self> {
+        let told = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND | libc::O_DIRECT;
+        match open_flags(self.raw()) {
+            Ok(found) if found & told == flags | libc::O_NONBLOCK => Some(self),
+            Ok(_) | Err(Errno(libc::EBADF)) => {
+                self.into_raw();
+                None
+            }
+            Err(_) => Some(self),
+        }
+    }
 }
 
 impl Drop for OwnedFd {
@@ -192,10 +206,15 @@ pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
 
 /// A close-on-exec, non-blocking pipe: the reading and the writing end.
 pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    marked_pipe(0)
+}
+
+/// One whose ends are opened with that flag as well.
+pub fn marked_pipe(mark: c_int) -> Result<(OwnedFd, OwnedFd)> {
     let mut ends: [c_int; 2] = [-1; 2];
     // SAFETY: the kernel writes two numbers; both are new and nobody else's.
     unsafe {
-        call!(libc::SYS_pipe2, ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK)?;
+        call!(libc::SYS_pipe2, ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK | mark)?;
         Ok((OwnedFd::from_raw(ends[0]), OwnedFd::from_raw(ends[1])))
     }
 }

@@ -507,6 +507,20 @@ pub fn shares_file(other: pid_t, theirs: c_int, own: c_int) -> Result<bool> {
     }
 }
 
+/// The number at that address in the memory of another process, as pidfd_getfd takes descriptors of it.
+pub fn number_of_process(other: pid_t, address: &AtomicU32) -> Result<u32> {
+    let mut number: u32 = opaque_zero();
+    let size = size_of::<u32>();
+    let own = [&mut number as *mut u32 as usize, size];
+    let theirs = [address as *const AtomicU32 as usize, size];
+    // SAFETY: the kernel writes into the number what it reads elsewhere, or fails.
+    let read = unsafe { call!(libc::SYS_process_vm_readv, other, own.as_ptr(), 1, theirs.as_ptr(), 1, 0) }?;
+    if read != size {
+        return Err(Errno(libc::EFAULT));
+    }
+    Ok(number)
+}
+
 /// Where the kernel clears the thread ID when the calling thread ends: the libc's own record of that ID.
 pub fn thread_id_address() -> Result<*mut c_int> {
     // A 64-bit kernel writes eight bytes, also for a 32-bit process; in which half the address is, then depends on the

@@ -1,8 +1,11 @@
 //! What the kernel tells of this process as text, in /proc/self/status.
 
+// Sound because: the types are numbers, of which zeroes are values.
+#![allow(unsafe_code)]
+
 use super::fd::{self, OwnedFd};
 use super::uapi::{SignalSet, NSIG, PROCFS};
-use super::Buffer;
+use super::{Buffer, Zeroable};
 use core::mem::MaybeUninit;
 
 /// The signals that have a handler, if the caller is the only thread, so that nobody else changes that.  None where it
@@ -73,7 +76,7 @@ impl Numbers {
 }
 
 /// By what the calling process is permitted anything.
-#[derive(Debug, Default, PartialEq)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 pub struct Credentials {
     /// Real, effective, saved, and that by which files are opened.
     pub users: [u32; 4],
@@ -83,36 +86,37 @@ pub struct Credentials {
     pub bounding: u64,
     pub no_new_privs: bool,
     /// How many of these have been found.
-    found: u32,
+    found: usize,
 }
 
 /// The calls that set the ID for files, and give the old one, are more than a sandbox allows to many who do not need
 /// them.
 #[inline(never)]
-pub fn credentials() -> Option<Credentials> {
+pub fn credentials(room: &mut MaybeUninit<Credentials>) -> Option<&Credentials> {
     let file = open()?;
-    let (mut credentials, mut cut) = (Credentials::default(), Line::default());
+    let credentials = super::zeroed(room);
+    let mut room = MaybeUninit::uninit();
+    let cut = super::zeroed::<Line>(&mut room);
     let mut room = MaybeUninit::uninit();
     let Buffer(text) = super::zeroed::<Buffer<512>>(&mut room);
     while credentials.found < Credentials::PARTS {
         match fd::read(file.raw(), text) {
-            Ok(length) if length > 0 => credentials.take_part(text.get(..length)?, &mut cut)?,
+            Ok(length) if length > 0 => credentials.take_part(text.get(..length)?, cut)?,
             _ => return None,
         }
     }
     Some(credentials)
 }
 
+// SAFETY: numbers and a truth value.
+unsafe impl Zeroable for Credentials {}
+// SAFETY: numbers.
+unsafe impl Zeroable for Line {}
+
 /// The beginning of a line that one part of the file ends within.
 struct Line {
     text: [u8; 48],
     length: usize,
-}
-
-impl Default for Line {
-    fn default() -> Self {
-        Line { text: [0; 48], length: 0 }
-    }
 }
 
 impl Line {
@@ -127,7 +131,7 @@ impl Line {
 }
 
 impl Credentials {
-    const PARTS: u32 = 6;
+    const PARTS: usize = 6;
 
     fn take_part(&mut self, mut part: &[u8], cut: &mut Line) -> Option<()> {
         while let Some(end) = part.iter().position(|&byte| byte == b'\n') {
@@ -255,11 +259,16 @@ mod tests {
 
     /// What the file says, in parts of that size, until all is found.
     fn credentials_of(text: &str, size: usize) -> Option<Credentials> {
-        let (mut credentials, mut cut) = (Credentials::default(), Line::default());
+        let (mut room, mut line) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        let credentials = crate::kernel::zeroed::<Credentials>(&mut room);
+        let cut = crate::kernel::zeroed(&mut line);
         for part in text.as_bytes().chunks(size) {
-            credentials.take_part(part, &mut cut)?;
+            credentials.take_part(part, cut)?;
         }
-        Some(credentials).filter(|credentials| credentials.found == Credentials::PARTS)
+        if credentials.found == Credentials::PARTS {
+            return Some(unsafe { room.assume_init() });
+        }
+        None
     }
 
     #[test]
@@ -284,7 +293,8 @@ mod tests {
         for (from, to) in [("\t3\t", "\t"), ("Uid", "AUid"), ("CapBnd", "CapAmb"), ("\t8\n", "\tx\n"), ("1ff", "1FF")] {
             assert_eq!(credentials_of(&text.replace(from, to), 512), None, "{to}");
         }
-        let own = credentials().expect("there is a procfs");
+        let mut room = MaybeUninit::uninit();
+        let own = credentials(&mut room).expect("there is a procfs");
         assert_eq!(own.users[..3], crate::kernel::process::user_ids().unwrap());
         assert_eq!(own.groups[..3], crate::kernel::process::group_ids().unwrap());
     }

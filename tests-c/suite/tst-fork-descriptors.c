@@ -147,6 +147,56 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor)
   CHECK_EXIT (pidfd, FINE);
 }
 
+static void
+close_all_slowly (void)
+{
+  close_all ();
+  usleep (2000);
+}
+
+/* What the parent has open when the child looks for what it lost may be another call's. */
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_while_the_parent_goes_on)
+{
+  enum { FORKS = 24 };
+  int pidfds[FORKS];
+  CHECK_EQ (pthread_atfork (NULL, NULL, close_all_slowly), 0);
+  for (int i = 0; i < FORKS; i++)
+    {
+      pidfds[i] = FORK (0);
+      CHECK (pidfds[i] >= 0);
+      if (pidfds[i] == 0)
+        _exit (FINE);
+    }
+  for (int i = 0; i < FORKS; i++)
+    CHECK_EXIT (pidfds[i], FINE);
+}
+
+/* A handler that closes some, and opens others in their place, which stay. */
+static int first_new;
+
+static void
+close_and_open (void)
+{
+  for (int fd = first_new; fd < MOST; fd++)
+    close (fd);
+  if (open ("/dev/null", O_WRONLY) != first_new)
+    _exit (2);
+}
+
+ALONE_AND_AMONG_THREADS (a_child_handler_opens_files_in_the_place_of_others)
+{
+  int hole = open ("/dev/null", O_RDONLY);
+  first_new = open ("/dev/null", O_RDONLY) + 1;
+  CHECK (hole >= 0 && close (hole) == 0);
+  CHECK_EQ (pthread_atfork (NULL, NULL, close_and_open), 0);
+  int pidfd = FORK (0);
+  if (pidfd == 0)
+    _exit ((fcntl (first_new, F_GETFL) & O_ACCMODE) == O_WRONLY ? FINE : 1);
+  CHECK (pidfd > 0);
+  CHECK_EXIT (pidfd, FINE);
+  CHECK (close (first_new - 1) == 0);
+}
+
 /* The child may not fetch what it lost from the parent, as in most sandboxes. */
 ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_in_a_sandbox)
 {

@@ -13,6 +13,7 @@ use crate::spawn::child::{self, NOT_EXECUTED};
 use crate::spawn::error_pipe::{CHANGING_IDS, PERFORMING_ACTIONS};
 use crate::spawn::file_actions::{self, visible};
 use crate::spawn::{path_search, Frame, HandlerReset};
+use core::mem::MaybeUninit;
 use libc::c_void;
 
 pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
@@ -158,7 +159,7 @@ fn set_death_signal(extension: &Extension) -> Result<()> {
 fn exec_takes_death_signal() -> bool {
     let changes = |[real, effective, _, file_system]: [u32; 4]| real != effective || file_system != effective;
     let differ = |ids: Result<[u32; 3]>| matches!(ids, Ok([real, effective, _]) if real != effective);
-    match status::credentials() {
+    match status::credentials(&mut MaybeUninit::uninit()) {
         Some(own) => {
             let is_root = own.users[1] == 0 && !own.no_new_privs;
             changes(own.users)

@@ -21,6 +21,7 @@ use crate::kernel::{process, status};
 use crate::libc_abi::{flag, Attributes};
 use args::*;
 use core::cell::Cell;
+use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering;
 use libc::{c_int, pid_t};
 use user_change::UserChange;
@@ -164,7 +165,7 @@ fn by_either<T>(
 fn changes_user(args: &pidfd_spawn_args, attributes: &Attributes) -> bool {
     args.has(PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID)
         || attributes.has(flag::RESETIDS)
-            && match status::credentials() {
+            && match status::credentials(&mut MaybeUninit::uninit()) {
                 Some(own) => [own.users, own.groups].iter().any(|ids| ids[0] != ids[1] || ids[3] != ids[1]),
                 None => process::getuid() != process::geteuid() || process::getgid() != process::getegid(),
             }
