@@ -544,8 +544,8 @@ int pidfd_wait(int pidfd,
  *                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing
  *                 cgroup.procs.  EBADF also for a descriptor of `inherit` that is not open, and for a `cgroup` that
  *                 is no directory of cgroup v2.
- *   EOPNOTSUPP    PDEATHSIG of a caller whose real and effective IDs differ, without a change of those, for its exec
- *                 takes the signal away.
+ *   EOPNOTSUPP    PDEATHSIG where the exec takes the signal away: the real, the effective or the file-system ID
+ *                 differ; or root lacks a capability of its bounding set, and may gain it.
  *   ENOENT        A script by EXEC_FD through a descriptor that is close-on-exec, as CLOEXEC_FROM may make it.
  *
  * SAFETY

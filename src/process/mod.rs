@@ -15,6 +15,8 @@
 //! - [`Stdio`] is this module's own, because that of std cannot be opened up.  It has the same constructors, and
 //!   everything that can be made an [`OwnedFd`](std::os::unix::io::OwnedFd) can be given in its place: a `File`, a
 //!   socket, std's `ChildStdout`.  The pipes of a [`Child`] are `File`s.
+//! - A file without `#!` is `ENOEXEC`; where std forks, for `uid`, `groups` or another PATH, the C library may hand it
+//!   to a shell.
 //! - There is no `pre_exec`: the child shares its parent's memory and no code of the program runs in it.
 //! - The environment is read as `std::env::vars_os` gives it, so that other threads may change it meanwhile, and an
 //!   entry without `=` is not passed on.

@@ -11,7 +11,6 @@ use crate::cancel;
 use crate::capi::*;
 use crate::errno::Errno;
 use crate::kernel::fd::OwnedFd as EngineFd;
-use crate::kernel::process;
 use crate::kernel::uapi::SignalSet;
 use crate::libc_abi::{flag, Attributes, FileAction, FileActions, Libc};
 use crate::runtime::Runtime;
@@ -48,13 +47,17 @@ impl Command {
         }
         let exec_fd = self.exec_fd.as_ref().map(above_standard).transpose()?;
         let actions = self.actions(&standard);
-        let args = self.additions(exec_fd.as_ref().map_or(-1, Held::number));
+        let mut args = self.additions(exec_fd.as_ref().map_or(-1, Held::number));
         let mut room = MaybeUninit::uninit();
         let buffer = SearchBuffer::in_place(&mut room);
         // SAFETY: strings that end in NUL, in arrays that end in NULL; all that is pointed to lives until the end of
         // this function.
         let child = unsafe {
             args.check()?;
+            // As std does: the caller's groups are not meant for another user.
+            if self.user.is_some() && self.groups.is_none() {
+                args.flags |= LOSE_GROUPS;
+            }
             let libc = if cfg!(target_env = "musl") { Libc::Musl } else { Libc::Glibc };
             let path = libc.search_path_in(envp.as_ptr());
             let request = Request {
@@ -99,9 +102,6 @@ impl Command {
     }
 
     fn additions(&self, exec_fd: c_int) -> pidfd_spawn_args {
-        // As std does: root's groups are not meant for another user.
-        let loses_groups = self.user.is_some() && self.groups.is_none() && process::getuid() == 0;
-        let groups = if loses_groups { Some(&[][..]) } else { self.groups.as_deref() };
         let search = if exec_fd < 0 { PIDFD_SPAWN_SEARCH_ENVP } else { PIDFD_SPAWN_EXEC_FD };
         let given = [
             (self.lowest_close_on_exec.is_some(), PIDFD_SPAWN_CLOEXEC_FROM),
@@ -109,13 +109,13 @@ impl Command {
             (self.umask.is_some(), PIDFD_SPAWN_SETUMASK),
             (self.terminal.is_some(), PIDFD_SPAWN_SETCTTY),
             (self.cgroup.is_some(), PIDFD_SPAWN_CGROUP),
-            (groups.is_some(), PIDFD_SPAWN_SETGROUPS),
+            (self.groups.is_some(), PIDFD_SPAWN_SETGROUPS),
             (self.group.is_some(), PIDFD_SPAWN_SETGID),
             (self.user.is_some(), PIDFD_SPAWN_SETUID),
             (self.death_signal.is_some(), PIDFD_SPAWN_PDEATHSIG),
         ];
         let given = given.iter().filter(|(is_given, _)| *is_given).fold(0, |flags, (_, flag)| flags | flag);
-        let groups = groups.unwrap_or(&[]);
+        let groups = self.groups.as_deref().unwrap_or(&[]);
         pidfd_spawn_args {
             flags: self.flags | search | given,
             exec_fd,

@@ -505,7 +505,10 @@ fn users() {
     for command in [sed().uid(u32::MAX), sed().gid(u32::MAX), sed().groups(&[u32::MAX])] {
         assert_eq!(error(command).kind(), ErrorKind::InvalidInput);
     }
-    assert_eq!(unsafe { libc::getuid() }, 0);
+    // Whoever may change them, as a set-user-ID program.
+    unsafe { assert_eq!(libc::setresuid(1234, 0, 0), 0) };
+    assert_eq!(line(sed().uid(1234), "Groups").trim_end(), "");
+    assert_eq!(unsafe { libc::getuid() }, 1234);
 }
 
 fn other_users_are_refused() {

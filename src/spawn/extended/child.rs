@@ -119,6 +119,12 @@ unsafe fn set_credentials(extension: &Extension) -> Result<()> {
     if args.has(PIDFD_SPAWN_SETGROUPS) {
         process::setgroups(args.group_count as usize, args.groups)?;
     }
+    if args.has(LOSE_GROUPS) {
+        match process::setgroups(0, core::ptr::null()) {
+            Ok(()) | Err(Errno(libc::EPERM)) => {}
+            Err(error) => return Err(error),
+        }
+    }
     set_group_ids(extension)?;
     if args.has(PIDFD_SPAWN_SETUID) {
         process::setuid(args.uid)?;
