@@ -43,7 +43,8 @@ const MARK: c_int = libc::O_APPEND;
 /// Means nothing for a pipe through which nothing goes, and next to no other has it.  Only the writing end shows it.
 const MARK_OF_LEASH: c_int = libc::O_DIRECT;
 
-/// How far the parent is.  Between these two it is the number of the child that it names.
+/// How far the parent is, for a child that has lost all descriptors and looks at its parent's memory.  Between these two
+/// it is the number of the child that is named.
 pub const FORKING: u32 = 0;
 const NAMED: u32 = u32::MAX;
 
@@ -58,7 +59,7 @@ const PATIENCE: usize = 200;
 const NOT_RETURNED: c_int = 127;
 
 /// What is prepared before the fork: close-on-exec descriptors that leave 0 to 2 alone.
-pub struct Handshake<'a> {
+pub struct Handshake {
     question: OwnedFd,
     /// A number for the pidfd, so that there is no fork when there is none.  If there is a leash it is the end that the
     /// child watches.
@@ -70,8 +71,6 @@ pub struct Handshake<'a> {
     parent: Parent,
     /// What was charged for children whose status was taken.
     accounts: Result<u64>,
-    /// For a child that has lost all these and looks at its parent's memory.
-    progress: &'a AtomicU32,
 }
 
 /// Who forks.  The descriptors are the thread's: the first one of the process may have ended, which leaves it none, or
@@ -82,9 +81,9 @@ struct Parent {
     tid: pid_t,
 }
 
-impl<'a> Handshake<'a> {
+impl Handshake {
     /// ENOSYS where a sandbox refuses a part of it, which it may do since a moment ago.
-    pub fn new(only_thread: bool, progress: &'a AtomicU32) -> Result<Self> {
+    pub fn new(only_thread: bool) -> Result<Self> {
         let pid = process::getpid();
         let parent = Parent { pid, tid: if only_thread { pid } else { process::gettid() } };
         fd::try_pidfd_open(pid).map_err(refused)?;
@@ -95,12 +94,12 @@ impl<'a> Handshake<'a> {
             Some((watched, leash)) => (watched, Some(leash)),
             None => (fd::copy_above_standard(&question).map_err(refused)?, None),
         };
-        Ok(Handshake { question, spare, leash, mark, parent, accounts: process::accounts_of_children(), progress })
+        Ok(Handshake { question, spare, leash, mark, parent, accounts: process::accounts_of_children() })
     }
 
     /// The parent's side: gives the child of that number a name above 0 and lets it go, or ends it.
-    pub fn name(self, pid: pid_t) -> Result<OwnedFd> {
-        let Handshake { question, spare, leash, accounts, progress, .. } = self;
+    pub fn name(self, pid: pid_t, progress: &AtomicU32) -> Result<OwnedFd> {
+        let Handshake { question, spare, leash, accounts, .. } = self;
         progress.store(pid as u32, Ordering::Relaxed);
         let named = Self::name_by(&question, spare, leash, accounts, pid);
         // Before the eventfd's number can be another file's.
@@ -147,8 +146,8 @@ impl<'a> Handshake<'a> {
     }
 
     /// The child's side: returns when it has a name, and does not when it is not to have one.
-    pub fn wait_for_parent(self) {
-        let Handshake { question, spare, leash, mark, parent, progress, .. } = self;
+    pub fn wait_for_parent(self, progress: &AtomicU32) {
+        let Handshake { question, spare, leash, mark, parent, .. } = self;
         let has_leash = leash.is_some();
         // A handler of pthread_atfork may have closed any of them, and opened files of the program's in their place.
         let spare = match leash {

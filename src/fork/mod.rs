@@ -63,17 +63,17 @@ unsafe fn by_libc<T>(
     block: impl FnOnce() -> T,
 ) -> Result<Forked> {
     let progress = AtomicU32::new(FORKING);
-    let handshake = Handshake::new(only_thread, &progress)?;
+    let handshake = Handshake::new(only_thread)?;
     match make_child() {
         -1 => Err(Errno(errno::get()).or_unavailable()),
         0 => {
             let _blocked = block();
-            handshake.wait_for_parent();
+            handshake.wait_for_parent(&progress);
             Ok(Forked::Child)
         }
         pid => {
             let _blocked = block();
-            handshake.name(pid).map(Forked::Parent)
+            handshake.name(pid, &progress).map(Forked::Parent)
         }
     }
 }

@@ -39,17 +39,16 @@ impl OwnedFd {
         fd
     }
 
-    /// The descriptor if that is how its file was opened, among others without blocking, or a sandbox does not tell; and
-    /// else None, for somebody has closed it, and what has the number now is theirs.
+    /// The descriptor if that is how its file was opened, among others without blocking, or that is not told; and else
+    /// None, for somebody has closed it, and what has the number now is theirs.
     pub fn if_opened_with(self, flags: c_int) -> Option<Self> {
         let told = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND | libc::O_DIRECT;
         match open_flags(self.raw()) {
-            Ok(found) if found & told == flags | libc::O_NONBLOCK => Some(self),
-            Ok(_) | Err(Errno(libc::EBADF)) => {
+            Ok(found) if found & told != flags | libc::O_NONBLOCK => {
                 self.into_raw();
                 None
             }
-            Err(_) => Some(self),
+            _ => Some(self),
         }
     }
 }

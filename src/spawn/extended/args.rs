@@ -126,7 +126,7 @@ impl Default for pidfd_spawn_args {
 
 const _: () = assert!(size_of::<pidfd_spawn_args>() == if cfg!(target_pointer_width = "64") { 88 } else { 72 });
 
-/// For the module `process` alone, after `check`, which takes it for unknown: SETGROUPS without any, if that is permitted.
+/// For the module `process` alone, after `check`, which takes it for unknown: SETGROUPS without any, if permitted.
 pub(crate) const LOSE_GROUPS: u64 = 1 << 63;
 const KNOWN_FLAGS: u64 = (PIDFD_SPAWN_KILL_ON_CLOSE << 1) - 1;
 const HIGHEST_SIZE: usize = 4096;
