@@ -368,8 +368,8 @@ impl Command {
 /// ```
 impl Command {
     /// All three user IDs of the child.  Where no [`groups`](Self::groups) are given and the caller may set them, the
-    /// child has no supplementary groups, as with std.  Ambient capabilities of a caller that is not root stay: drop them
-    /// first.
+    /// child has no supplementary groups, as with std.  Ambient capabilities of a caller that is not root stay: drop
+    /// them first.
     pub fn uid(&mut self, user: u32) -> &mut Self {
         self.user = Some(user);
         self

@@ -215,6 +215,33 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_beside_a_slow_p
   CHECK_EXIT (pidfd, FINE);
 }
 
+static int listener;
+
+static void *
+continue_late (void *unused)
+{
+  struct notified_call call;
+  while (!receive_call (listener, &call))
+    continue;
+  usleep (300000);
+  CHECK (continue_call (listener, &call));
+  return unused;
+}
+
+/* The listener stays. */
+TEST_LEAVING (a_child_handler_closes_every_descriptor_before_the_parent_has_named_it)
+{
+  pthread_t thread;
+  CHECK_EQ (pthread_atfork (NULL, NULL, close_all), 0);
+  listener = filter_pidfds_of_others (FILTER_NOTIFY, FILTER_LISTENER);
+  CHECK_EQ (pthread_create (&thread, NULL, continue_late, NULL), 0);
+  int pidfd = pidfd_fork (0);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  CHECK_EXIT (pidfd, FINE);
+}
+
 static void
 close_all_but_the_line (void)
 {
