@@ -43,8 +43,8 @@ const MARK: c_int = libc::O_APPEND;
 /// Means nothing for a pipe through which nothing goes, and next to no other has it.  Only the writing end shows it.
 const MARK_OF_LEASH: c_int = libc::O_DIRECT;
 
-/// How far the parent is, for a child that has lost all descriptors and looks at its parent's memory.  Between these two
-/// it is the number of the child that is named.
+/// How far the parent is, for a child that has lost all descriptors and looks at its parent's memory.  Between these
+/// two it is the number of the child that is named.
 pub const FORKING: u32 = 0;
 const NAMED: u32 = u32::MAX;
 
