@@ -204,6 +204,12 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_in_a_sandbox)
   a_child_handler_closes_every_descriptor ();
 }
 
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_where_no_memory_is_read)
+{
+  refuse_call (SYS_process_vm_readv, EPERM);
+  a_child_handler_closes_every_descriptor ();
+}
+
 #if HAVE_LIBRARY
 
 ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_beside_a_slow_parent)
