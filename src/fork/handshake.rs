@@ -27,8 +27,9 @@ use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
 use crate::kernel::uapi::{PollFd, SigactionFlags, ANONYMOUS_INODES, POLLIN, POLLOUT, SIG_IGN};
 use crate::kernel::{process, signal, status};
+use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::ptr;
 use libc::{c_int, pid_t};
 
 /// What the parent writes.  The first makes the eventfd unwritable until the child has read it.
@@ -43,10 +44,30 @@ const MARK: c_int = libc::O_APPEND;
 /// Means nothing for a pipe through which nothing goes, and next to no other has it.  Only the writing end shows it.
 const MARK_OF_LEASH: c_int = libc::O_DIRECT;
 
-/// How far the parent is, for a child that has lost all descriptors and looks at its parent's memory.  Between these
-/// two it is the number of the child that is named.
-pub const FORKING: u32 = 0;
+/// How far the parent is, for a child that has lost all descriptors and looks at its parent's memory.  Made before the
+/// fork, for both to have it at the same address.
+pub struct Progress(UnsafeCell<u32>);
+
+/// Between these two it is the number of the child that is named.
+const FORKING: u32 = 0;
 const NAMED: u32 = u32::MAX;
+
+impl Progress {
+    pub fn new() -> Self {
+        Progress(UnsafeCell::new(FORKING))
+    }
+
+    /// Volatile, for the compiler does not see who reads it.
+    fn set(&self, value: u32) {
+        // SAFETY: no other thread of this process has it.
+        unsafe { ptr::write_volatile(self.0.get(), value) };
+    }
+
+    /// As it is in that process, which must be the parent.
+    fn of(&self, parent: pid_t) -> Result<u32> {
+        process::number_of_process(parent, self.0.get())
+    }
+}
 
 /// How long a side waits before it looks whether the other one is still there, in milliseconds.
 const TICK: usize = 50;
@@ -83,7 +104,8 @@ struct Parent {
 
 impl Handshake {
     /// ENOSYS where a sandbox refuses a part of it, which it may do since a moment ago.
-    pub fn new(only_thread: bool) -> Result<Self> {
+    pub fn new(only_thread: bool, progress: &Progress) -> Result<Self> {
+        progress.set(FORKING);
         let pid = process::getpid();
         let parent = Parent { pid, tid: if only_thread { pid } else { process::gettid() } };
         fd::try_pidfd_open(pid).map_err(refused)?;
@@ -98,12 +120,12 @@ impl Handshake {
     }
 
     /// The parent's side: gives the child of that number a name above 0 and lets it go, or ends it.
-    pub fn name(self, pid: pid_t, progress: &AtomicU32) -> Result<OwnedFd> {
+    pub fn name(self, pid: pid_t, progress: &Progress) -> Result<OwnedFd> {
         let Handshake { question, spare, leash, accounts, .. } = self;
-        progress.store(pid as u32, Ordering::Relaxed);
+        progress.set(pid as u32);
         let named = Self::name_by(&question, spare, leash, accounts, pid);
         // Before the eventfd's number can be another file's.
-        progress.store(NAMED, Ordering::Release);
+        progress.set(NAMED);
         named
     }
 
@@ -146,7 +168,7 @@ impl Handshake {
     }
 
     /// The child's side: returns when it has a name, and does not when it is not to have one.
-    pub fn wait_for_parent(self, progress: &AtomicU32) {
+    pub fn wait_for_parent(self, progress: &Progress) {
         let Handshake { question, spare, leash, mark, parent, .. } = self;
         let has_leash = leash.is_some();
         // A handler of pthread_atfork may have closed any of them, and opened files of the program's in their place.
@@ -171,13 +193,13 @@ impl Handshake {
 }
 
 /// A handler of pthread_atfork closed all descriptors in the child, as daemons do.
-fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &AtomicU32) {
+fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &Progress) {
     let own = process::getpid() as u32;
     let mut waited = 0;
     while let Some(pidfd) = pidfd_on_parent(parent.pid) {
         let question = fd::copy_from_process(pidfd.raw(), theirs);
         // Read afterwards: if the parent names this child now, that number was still the eventfd's.
-        match (question, process::number_of_process(parent.pid, progress)) {
+        match (question, progress.of(parent.pid)) {
             (Ok(question), Ok(number)) if number == own && is_question(&question, mark) => {
                 return wait_for_go(&question, theirs, -1, parent);
             }

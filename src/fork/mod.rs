@@ -17,8 +17,7 @@ use crate::kernel::fd::OwnedFd;
 use crate::kernel::signal::Blocked;
 use crate::libc_abi::weak;
 use crate::runtime::Runtime;
-use core::sync::atomic::AtomicU32;
-use handshake::{Handshake, FORKING};
+use handshake::{Handshake, Progress};
 use libc::{c_uint, pid_t};
 
 /// PIDFDFORK_ASYNCSAFE
@@ -62,8 +61,8 @@ unsafe fn by_libc<T>(
     only_thread: bool,
     block: impl FnOnce() -> T,
 ) -> Result<Forked> {
-    let progress = AtomicU32::new(FORKING);
-    let handshake = Handshake::new(only_thread)?;
+    let progress = Progress::new();
+    let handshake = Handshake::new(only_thread, &progress)?;
     match make_child() {
         -1 => Err(Errno(errno::get()).or_unavailable()),
         0 => {

@@ -508,11 +508,11 @@ pub fn shares_file(other: pid_t, theirs: c_int, own: c_int) -> Result<bool> {
 }
 
 /// The number at that address in the memory of another process, as pidfd_getfd takes descriptors of it.
-pub fn number_of_process(other: pid_t, address: &AtomicU32) -> Result<u32> {
+pub fn number_of_process(other: pid_t, address: *const u32) -> Result<u32> {
     let mut number: u32 = opaque_zero();
     let size = size_of::<u32>();
     let own = [&mut number as *mut u32 as usize, size];
-    let theirs = [address as *const AtomicU32 as usize, size];
+    let theirs = [address as usize, size];
     // SAFETY: the kernel writes into the number what it reads elsewhere, or fails.
     let read = unsafe { call!(libc::SYS_process_vm_readv, other, own.as_ptr(), 1, theirs.as_ptr(), 1, 0) }?;
     if read != size {
