@@ -70,8 +70,8 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
             Err(Errno(libc::EINVAL)) => Err(Errno(libc::EREMOTE)),
             // Before Linux 5.5 a reaped process's number stays there.
             Err(error @ Errno(libc::ESRCH)) => Err(error),
-            Ok(()) | Err(Errno(libc::EPERM)) => Ok(pid),
-            // A sandbox refuses that: then somebody has to have the number, at least.
+            Ok(()) => Ok(pid),
+            // Another's process, or a sandbox refuses that: then somebody has to have the number, at least.
             Err(_) if process::kill(pid, process::NO_SIGNAL) == Err(Errno(libc::ESRCH)) => Err(Errno(libc::ESRCH)),
             Err(_) => Ok(pid),
         },

@@ -48,9 +48,10 @@ const MARK_OF_LEASH: c_int = libc::O_DIRECT;
 /// fork, for both to have it at the same address.
 pub struct Progress(UnsafeCell<u32>);
 
-/// Between these two it is the number of the child that is named.
-const FORKING: u32 = 0;
-const NAMED: u32 = u32::MAX;
+/// Between these two it is the number of the child that is named.  Neither is a number of a process, nor what the place
+/// is likely to have when the call is over.
+const FORKING: u32 = 0xf04c_1396;
+const NAMED: u32 = 0xf04c_1397;
 
 impl Progress {
     pub fn new() -> Self {
@@ -87,7 +88,7 @@ pub struct Handshake {
     spare: OwnedFd,
     /// The end that an exec in the parent closes.
     leash: Option<OwnedFd>,
-    /// By which the eventfd is known again: `MARK`, or nothing where a sandbox does not let it be set.
+    /// By which they are known again: `MARK` and `MARK_OF_LEASH`, but for one that a sandbox does not let be set.
     mark: c_int,
     parent: Parent,
     /// What was charged for children whose status was taken.
@@ -110,8 +111,8 @@ impl Handshake {
         let parent = Parent { pid, tid: if only_thread { pid } else { process::gettid() } };
         fd::try_pidfd_open(pid).map_err(refused)?;
         let question = fd::eventfd().and_then(fd::above_standard).map_err(refused)?;
-        let mark = fd::set_open_flags(question.raw(), libc::O_NONBLOCK | MARK).map_or(0, |()| MARK);
-        let leash = if only_thread { None } else { leash() };
+        let mut mark = fd::set_open_flags(question.raw(), libc::O_NONBLOCK | MARK).map_or(0, |()| MARK);
+        let leash = if only_thread { None } else { leash(&mut mark) };
         let (spare, leash) = match leash {
             Some((watched, leash)) => (watched, Some(leash)),
             None => (fd::copy_above_standard(&question).map_err(refused)?, None),
@@ -173,8 +174,8 @@ impl Handshake {
         let has_leash = leash.is_some();
         // A handler of pthread_atfork may have closed any of them, and opened files of the program's in their place.
         let spare = match leash {
-            None => spare.if_opened_with(libc::O_RDWR | mark),
-            Some(leash) => match leash.if_opened_with(libc::O_WRONLY | MARK_OF_LEASH) {
+            None => spare.if_opened_with(libc::O_RDWR | mark & MARK),
+            Some(leash) => match leash.if_opened_with(libc::O_WRONLY | mark & MARK_OF_LEASH) {
                 // Closes the end that is the parent's.
                 Some(_) => spare.if_opened_with(libc::O_RDONLY),
                 None => {
@@ -195,20 +196,34 @@ impl Handshake {
 /// A handler of pthread_atfork closed all descriptors in the child, as daemons do.
 fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &Progress) {
     let own = process::getpid() as u32;
-    let mut waited = 0;
-    while let Some(pidfd) = pidfd_on_parent(parent.pid) {
-        let question = fd::copy_from_process(pidfd.raw(), theirs);
-        // Read afterwards: if the parent names this child now, that number was still the eventfd's.
-        match (question, progress.of(parent.pid)) {
-            (Ok(question), Ok(number)) if number == own && is_question(&question, mark) => {
+    let mut was_forking = false;
+    loop {
+        let pidfd = match pidfd_on_parent(parent.pid) {
+            Some(pidfd) => pidfd,
+            None if was_forking => process::exit(NOT_RETURNED),
+            None => break,
+        };
+        let question = match fd::copy_from_process(pidfd.raw(), theirs) {
+            Ok(question) => Some(question),
+            Err(Errno(libc::EBADF)) => None,
+            Err(_) => break,
+        };
+        // Read after the copy was made: if the parent names this child then, the copy is of this call's eventfd.
+        match (progress.of(parent.pid), question) {
+            (Ok(FORKING), _) => {
+                was_forking = true;
+                process::nap();
+            }
+            (Ok(number), Some(question)) if number == own && is_question(&question, mark) => {
                 return wait_for_go(&question, theirs, -1, parent);
             }
-            (Ok(_), Ok(FORKING)) if waited < PATIENCE * TICK => waited += process::nap() as usize,
+            // It executes another program.
+            (Err(_), _) if was_forking => process::exit(NOT_RETURNED),
             _ => break,
         }
     }
-    // The parent is no longer in the call, or the kernel does not let us look.  The child goes on if the parent most
-    // likely did not need the answer.
+    // It has left the call, or the kernel does not let us look.  The child goes on if the parent most likely did not
+    // need the answer.
     if !keeps_statuses() {
         process::exit(NOT_RETURNED);
     }
@@ -216,6 +231,7 @@ fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &Pr
 
 /// Whether the number is still the eventfd's.
 fn is_question(fd: &OwnedFd, mark: c_int) -> bool {
+    let mark = mark & MARK;
     let mask = libc::O_ACCMODE | libc::O_NONBLOCK | mark;
     let flags = fd::open_flags(fd.raw()).map(|flags| flags & mask == libc::O_RDWR | libc::O_NONBLOCK | mark);
     let kind = fd::file_system(fd.raw()).map(|kind| kind == ANONYMOUS_INODES);
@@ -224,8 +240,14 @@ fn is_question(fd: &OwnedFd, mark: c_int) -> bool {
 }
 
 /// A pipe's two ends, which may be missing: they only shorten the wait of a child that nobody wants any more.
-fn leash() -> Option<(OwnedFd, OwnedFd)> {
-    let (watched, leash) = fd::marked_pipe(MARK_OF_LEASH).ok()?;
+fn leash(mark: &mut c_int) -> Option<(OwnedFd, OwnedFd)> {
+    let (watched, leash) = match fd::marked_pipe(MARK_OF_LEASH) {
+        Err(_) => fd::pipe().ok()?,
+        Ok(ends) => {
+            *mark |= MARK_OF_LEASH;
+            ends
+        }
+    };
     Some((fd::above_standard(watched).ok()?, fd::above_standard(leash).ok()?))
 }
 

@@ -48,6 +48,8 @@ impl OwnedFd {
                 self.into_raw();
                 None
             }
+            // There is nothing to close, then.
+            Err(Errno(libc::EBADF)) => None,
             _ => Some(self),
         }
     }

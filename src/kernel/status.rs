@@ -22,7 +22,8 @@ pub fn handlers_of_only_thread() -> Option<SignalSet> {
     parse(text.get(..length)?)
 }
 
-fn open() -> Option<OwnedFd> {
+/// The file.
+pub fn open() -> Option<OwnedFd> {
     let file = fd::open_read_only(b"/proc/self/status\0").ok()?;
     if fd::file_system(file.raw()) != Ok(PROCFS) {
         return None;
@@ -92,8 +93,7 @@ pub struct Credentials {
 /// The calls that set the ID for files, and give the old one, are more than a sandbox allows to many who do not need
 /// them.
 #[inline(never)]
-pub fn credentials(room: &mut MaybeUninit<Credentials>) -> Option<&Credentials> {
-    let file = open()?;
+pub fn credentials(file: OwnedFd, room: &mut MaybeUninit<Credentials>) -> Option<&Credentials> {
     let credentials = super::zeroed(room);
     let mut room = MaybeUninit::uninit();
     let cut = super::zeroed::<Line>(&mut room);
@@ -294,7 +294,7 @@ mod tests {
             assert_eq!(credentials_of(&text.replace(from, to), 512), None, "{to}");
         }
         let mut room = MaybeUninit::uninit();
-        let own = credentials(&mut room).expect("there is a procfs");
+        let own = credentials(open().unwrap(), &mut room).expect("there is a procfs");
         assert_eq!(own.users[..3], crate::kernel::process::user_ids().unwrap());
         assert_eq!(own.groups[..3], crate::kernel::process::group_ids().unwrap());
     }

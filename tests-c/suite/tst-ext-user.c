@@ -783,8 +783,12 @@ static void
 ask_for_a_signal_as_file_server (void *call)
 {
   const struct pidfd_spawn_args *args = ARGS (.flags = PIDFD_SPAWN_PDEATHSIG, .death_signal = SIGTERM);
+  static const struct pidfd_spawn_rlimit few = { RLIMIT_NOFILE, 0, 0, 64 };
   syscall (*(int *) call, USER);
   check_error (args, EOPNOTSUPP);
+  /* It has to be known where there is no descriptor for a file of procfs, too. */
+  check_error (ARGS (.flags = PIDFD_SPAWN_PDEATHSIG | PIDFD_SPAWN_SETRLIMITS, .limits = &few, .limit_count = 1,
+                     .death_signal = SIGTERM), EOPNOTSUPP);
   syscall (*(int *) call, 0);
   int pidfd;
   CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), args), 0);

@@ -8,6 +8,7 @@
 
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 enum { MOST = 256 };
 
@@ -172,14 +173,14 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_while_the_paren
 }
 
 /* A handler that closes some, and opens others in their place, which stay. */
-static int first_new;
+static int first_new, open_flags;
 
 static void
 close_and_open (void)
 {
   for (int fd = first_new; fd < MOST; fd++)
     close (fd);
-  if (open ("/dev/null", O_WRONLY) != first_new)
+  if (open ("/dev/null", open_flags) != first_new)
     _exit (2);
 }
 
@@ -189,11 +190,16 @@ ALONE_AND_AMONG_THREADS (a_child_handler_opens_files_in_the_place_of_others)
   first_new = open ("/dev/null", O_RDONLY) + 1;
   CHECK (hole >= 0 && close (hole) == 0);
   CHECK_EQ (pthread_atfork (NULL, NULL, close_and_open), 0);
-  int pidfd = FORK (0);
-  if (pidfd == 0)
-    _exit ((fcntl (first_new, F_GETFL) & O_ACCMODE) == O_WRONLY ? FINE : 1);
-  CHECK (pidfd > 0);
-  CHECK_EXIT (pidfd, FINE);
+  /* As the library's own copy of a descriptor would be, if nobody looked further. */
+  for (int kind = 0; kind < 2; kind++)
+    {
+      open_flags = kind ? O_RDONLY | O_NONBLOCK : O_WRONLY;
+      int pidfd = FORK (0);
+      if (pidfd == 0)
+        _exit ((fcntl (first_new, F_GETFL) & (O_ACCMODE | O_NONBLOCK)) == open_flags ? FINE : 1);
+      CHECK (pidfd > 0);
+      CHECK_EXIT (pidfd, FINE);
+    }
   CHECK (close (first_new - 1) == 0);
 }
 
@@ -264,7 +270,7 @@ kill_the_child_after_a_while (void)
   CHECK (kill (child, SIGKILL) == 0);
 }
 
-/* Whether a child may take its parent's descriptors; containers forbid it. */
+/* Whether a child may take its parent's descriptors and read its memory; containers forbid it. */
 static bool
 descriptors_are_available (void)
 {
@@ -275,7 +281,11 @@ descriptors_are_available (void)
   if (pid == 0)
     {
       int pidfd = sys_pidfd_open (self, 0);
-      _exit (pidfd >= 0 && sys_pidfd_getfd (pidfd, other, 0) >= 0 ? FINE : 1);
+      struct iovec own = { &status, sizeof status };
+      _exit (pidfd >= 0 && sys_pidfd_getfd (pidfd, other, 0) >= 0
+                 && syscall (SYS_process_vm_readv, self, &own, 1L, &own, 1L, 0L) == sizeof status
+               ? FINE
+               : 1);
     }
   CHECK_EQ (waitpid (pid, &status, 0), pid);
   CHECK (close (other) == 0);

@@ -293,6 +293,23 @@ be_killed (void)
 }
 
 static void
+be_killed_later (void)
+{
+  await_child ();
+  usleep (100000);
+  kill (getpid (), SIGKILL);
+}
+
+/* The child then looks at what its parent does. */
+static void
+lose_descriptors (void)
+{
+  for (int fd = 3; armed && fd < 256; fd++)
+    if (fd != line[1])
+      close (fd);
+}
+
+static void
 be_killed_and_leave_a_holder (void)
 {
   leave_a_holder ();
@@ -303,6 +320,7 @@ struct death {
   void (*in_parent) (void);
   unsigned int flags;
   uint32_t on_pidfd_open;
+  void (*in_child) (void);
   bool in_namespace; /* the child is process 1 of a new one and does not know its parent's number */
 };
 
@@ -316,6 +334,8 @@ die_in_the_call (const struct death *death, bool has_threads)
   setrlimit (RLIMIT_CORE, &none);
   share_holder ();
   register_handlers (death->in_parent);
+  if (death->in_child)
+    CHECK_EQ (pthread_atfork (NULL, NULL, death->in_child), 0);
   open_line ();
   pid_t parent = fork ();
   CHECK (parent >= 0);
@@ -357,6 +377,8 @@ die_in_the_call (const struct death *death, bool has_threads)
 
 DEATH (the_parent_is_killed_in_a_handler, .in_parent = be_killed)
 DEATH (the_parent_is_killed_and_a_holder_is_left, .in_parent = be_killed_and_leave_a_holder)
+DEATH (the_parent_is_killed_and_the_child_has_no_descriptors, .in_parent = be_killed_later,
+       .in_child = lose_descriptors)
 DEATH (the_parent_is_killed_outside_a_namespace, .in_parent = be_killed, .in_namespace = true)
 DEATH (the_parent_is_killed_by_a_filter, .on_pidfd_open = FILTER_KILL)
 DEATH (the_parent_is_killed_by_a_filter_asyncsafe, .flags = PIDFDFORK_ASYNCSAFE,

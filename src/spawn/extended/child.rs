@@ -6,6 +6,7 @@
 use super::args::*;
 use super::{cgroup, close_on_exec, Extension};
 use crate::errno::{Errno, Result};
+use crate::kernel::fd::OwnedFd;
 use crate::kernel::uapi::SignalSet;
 use crate::kernel::{fd, process, signal, status};
 use crate::libc_abi::flag;
@@ -84,6 +85,8 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
         frame.error_pipe.send(PERFORMING_ACTIONS);
     }
     file_actions::perform(frame.request.actions, &frame.error_pipe)?;
+    // Read when the IDs are the program's; afterwards there may be no number for it.
+    let status = if args.has(PIDFD_SPAWN_PDEATHSIG) { status::open() } else { None };
     if args.has(PIDFD_SPAWN_SETRLIMITS) {
         for index in 0..args.limit_count as usize {
             let limit = &*args.limits.add(index);
@@ -95,7 +98,7 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     }
     set_credentials(extension)?;
     if args.has(PIDFD_SPAWN_PDEATHSIG) {
-        set_death_signal(extension)?;
+        set_death_signal(extension, status)?;
     }
     signal::sigprocmask(child::programs_mask(attributes, mask));
     Ok(())
@@ -148,13 +151,13 @@ fn set_group_ids(extension: &Extension) -> Result<()> {
 
 /// A caller that ended before could not be noticed by the signal any more.  It has no number for a child in a PID
 /// namespace that it entered after its own birth.
-fn set_death_signal(extension: &Extension) -> Result<()> {
+fn set_death_signal(extension: &Extension, status: Option<OwnedFd>) -> Result<()> {
     process::set_death_signal(extension.args.death_signal)?;
     let parent = process::getppid();
     if parent != 0 && extension.caller != Some(parent) {
         return Err(Errno(libc::ESRCH));
     }
-    if exec_takes_death_signal() {
+    if exec_takes_death_signal(status) {
         return Err(Errno(libc::EOPNOTSUPP));
     }
     Ok(())
@@ -162,10 +165,11 @@ fn set_death_signal(extension: &Extension) -> Result<()> {
 
 /// Whether the exec takes the signal away, as that of a set-user-ID program does: because it changes an ID by which
 /// anything is permitted, or gives root a capability that was missing.
-fn exec_takes_death_signal() -> bool {
+fn exec_takes_death_signal(status: Option<OwnedFd>) -> bool {
     let changes = |[real, effective, _, file_system]: [u32; 4]| real != effective || file_system != effective;
+    let mut room = MaybeUninit::uninit();
     let differ = |ids: Result<[u32; 3]>| matches!(ids, Ok([real, effective, _]) if real != effective);
-    match status::credentials(&mut MaybeUninit::uninit()) {
+    match status.and_then(|file| status::credentials(file, &mut room)) {
         Some(own) => {
             let is_root = own.users[1] == 0 && !own.no_new_privs;
             changes(own.users)

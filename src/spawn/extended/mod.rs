@@ -163,9 +163,10 @@ fn by_either<T>(
 /// Whether the program may run with other IDs than the caller has.  Supplementary groups alone leave the kernel's mind
 /// on the memory unchanged.
 fn changes_user(args: &pidfd_spawn_args, attributes: &Attributes) -> bool {
+    let mut room = MaybeUninit::uninit();
     args.has(PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID)
         || attributes.has(flag::RESETIDS)
-            && match status::credentials(&mut MaybeUninit::uninit()) {
+            && match status::open().and_then(|file| status::credentials(file, &mut room)) {
                 Some(own) => [own.users, own.groups].iter().any(|ids| ids[0] != ids[1] || ids[3] != ids[1]),
                 None => process::getuid() != process::geteuid() || process::getgid() != process::getegid(),
             }
