@@ -172,6 +172,21 @@ ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_while_the_paren
     CHECK_EXIT (pidfds[i], FINE);
 }
 
+/* The child may not fetch what it lost from the parent, as in most sandboxes. */
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_in_a_sandbox)
+{
+  refuse_call (SYS_pidfd_getfd, EPERM);
+  a_child_handler_closes_every_descriptor ();
+}
+
+ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_where_no_memory_is_read)
+{
+  refuse_call (SYS_process_vm_readv, EPERM);
+  a_child_handler_closes_every_descriptor ();
+}
+
+#if HAVE_LIBRARY
+
 /* A handler that closes some, and opens others in their place, which stay. */
 static int first_new, open_flags;
 
@@ -202,21 +217,6 @@ ALONE_AND_AMONG_THREADS (a_child_handler_opens_files_in_the_place_of_others)
     }
   CHECK (close (first_new - 1) == 0);
 }
-
-/* The child may not fetch what it lost from the parent, as in most sandboxes. */
-ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_in_a_sandbox)
-{
-  refuse_call (SYS_pidfd_getfd, EPERM);
-  a_child_handler_closes_every_descriptor ();
-}
-
-ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_where_no_memory_is_read)
-{
-  refuse_call (SYS_process_vm_readv, EPERM);
-  a_child_handler_closes_every_descriptor ();
-}
-
-#if HAVE_LIBRARY
 
 ALONE_AND_AMONG_THREADS (a_child_handler_closes_every_descriptor_beside_a_slow_parent)
 {
