@@ -232,6 +232,8 @@ TEST (a_number_that_fdinfo_keeps_is_not_the_answer)
   CHECK_EQ (pidfd_getpid (pidfd), getpid ());
   refuse_call (SYS_pidfd_send_signal, EPERM);
   CHECK_EQ (pidfd_getpid (pidfd), getpid ());
+  refuse_call (SYS_kill, ESRCH);
+  CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
   refuse_call (SYS_pidfd_send_signal, ESRCH);
   CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
   CHECK (close (pidfd) == 0);
