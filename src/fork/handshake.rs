@@ -19,6 +19,10 @@
 //! and, where another thread of the parent could execute a program, the end of a pipe whose other end such an exec
 //! closes.  That may come late, for a fork in another thread holds the pipe open; so the child also looks now and then
 //! whether the parent still has the eventfd.
+//!
+//! A child whose handlers have closed all descriptors takes the eventfd back from its parent (pidfd_getfd).  What has
+//! that number there may be the next call's, though, if the parent did not need an answer and went on: the child looks
+//! in the parent's memory whether the parent is still in this call.
 
 // Sound because: a descriptor that is made owned is new.
 #![allow(unsafe_code)]
