@@ -42,7 +42,7 @@ const GIVE_UP: [u8; 8] = 1_u64.to_ne_bytes();
 /// Can be written when the child has read the first.
 const ANY: [u8; 8] = GIVE_UP;
 
-/// Means nothing for an eventfd, so that no other has it.
+/// Means nothing for an eventfd, or for the reading end of a pipe, so that no other has it.
 const MARK: c_int = libc::O_APPEND;
 
 /// Means nothing for a pipe through which nothing goes, and next to no other has it.  Only the writing end shows it.
@@ -177,17 +177,9 @@ impl Handshake {
         let Handshake { question, spare, leash, mark, parent, .. } = self;
         let has_leash = leash.is_some();
         // A handler of pthread_atfork may have closed any of them, and opened files of the program's in their place.
-        let spare = match leash {
-            None => spare.if_opened_with(libc::O_RDWR | mark & MARK),
-            Some(leash) => match leash.if_opened_with(libc::O_WRONLY | mark & MARK_OF_LEASH) {
-                // Closes the end that is the parent's.
-                Some(_) => spare.if_opened_with(libc::O_RDONLY),
-                None => {
-                    spare.into_raw();
-                    None
-                }
-            },
-        };
+        let spare = spare.if_opened_with(if has_leash { libc::O_RDONLY } else { libc::O_RDWR } | mark & MARK);
+        // That end is the parent's alone.
+        drop(leash.and_then(|leash| leash.if_opened_with(libc::O_WRONLY | mark & MARK_OF_LEASH)));
         let watched = if has_leash { spare.as_ref().map_or(-1, OwnedFd::raw) } else { -1 };
         if is_question(&question, mark) {
             wait_for_go(&question, question.raw(), watched, parent);
@@ -252,6 +244,9 @@ fn leash(mark: &mut c_int) -> Option<(OwnedFd, OwnedFd)> {
             ends
         }
     };
+    if *mark & MARK != 0 {
+        fd::set_open_flags(watched.raw(), libc::O_NONBLOCK | MARK).ok()?;
+    }
     Some((fd::above_standard(watched).ok()?, fd::above_standard(leash).ok()?))
 }
 

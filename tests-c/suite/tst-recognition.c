@@ -321,7 +321,7 @@ CHILD (spawn_extended)
   CHECK_EXT_FAILS (spawn_ext (&pidfd, self_path, NULL, &attributes, arguments, args), ENOSYS);
   CHECK_EQ (native ()->spawns, 0);
   /* Where nothing is asked for besides, pidfd_spawn has one. */
-  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_RESETIDS), 0);
+  CHECK_EQ (posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGMASK), 0);
   CHECK_EQ (pidfd_spawn_ext (&pidfd, self_path, &actions, &attributes, arguments, environ, NULL, 0), 0);
   CHECK_EXIT (pidfd, 6);
   CHECK_EQ (native ()->spawns, 1);
