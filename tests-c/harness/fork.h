@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "runner.h"
 
@@ -422,6 +423,28 @@ check_no_name (int result, int error)
   CHECK_EQ (result, -1);
   CHECK_EQ (error, ESRCH);
   CHECK (!was_told ());
+}
+
+/* Whether a child may take its parent's descriptors and read its memory; containers forbid it. */
+SHARED bool
+descriptors_are_available (void)
+{
+  int other = fcntl (1, F_DUPFD_CLOEXEC, 3);
+  pid_t self = getpid ();
+  int status = 0;
+  pid_t pid = fork ();
+  if (pid == 0)
+    {
+      int pidfd = sys_pidfd_open (self, 0);
+      struct iovec own = { &status, sizeof status };
+      _exit (pidfd >= 0 && sys_pidfd_getfd (pidfd, other, 0) >= 0
+                 && syscall (SYS_process_vm_readv, self, &own, 1L, &own, 1L, 0L) == sizeof status
+               ? FINE
+               : 1);
+    }
+  CHECK_EQ (waitpid (pid, &status, 0), pid);
+  CHECK (close (other) == 0);
+  return WIFEXITED (status) && WEXITSTATUS (status) == FINE;
 }
 
 #endif

@@ -8,7 +8,6 @@
 
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 enum { MOST = 256 };
 
@@ -268,28 +267,6 @@ kill_the_child_after_a_while (void)
   pid_t child = await_child ();
   usleep (100000);
   CHECK (kill (child, SIGKILL) == 0);
-}
-
-/* Whether a child may take its parent's descriptors and read its memory; containers forbid it. */
-static bool
-descriptors_are_available (void)
-{
-  int other = fcntl (1, F_DUPFD_CLOEXEC, 3);
-  pid_t self = getpid ();
-  int status = 0;
-  pid_t pid = fork ();
-  if (pid == 0)
-    {
-      int pidfd = sys_pidfd_open (self, 0);
-      struct iovec own = { &status, sizeof status };
-      _exit (pidfd >= 0 && sys_pidfd_getfd (pidfd, other, 0) >= 0
-                 && syscall (SYS_process_vm_readv, self, &own, 1L, &own, 1L, 0L) == sizeof status
-               ? FINE
-               : 1);
-    }
-  CHECK_EQ (waitpid (pid, &status, 0), pid);
-  CHECK (close (other) == 0);
-  return WIFEXITED (status) && WEXITSTATUS (status) == FINE;
 }
 
 /* It does not go on before it has a name either, unless it cannot get one. */

@@ -329,6 +329,8 @@ die_in_the_call (const struct death *death, bool has_threads)
 {
   if (death->flags != 0 && NO_UNDERSCORE_FORK)
     SKIP ("the child is made together with its pidfd");
+  if (death->in_child && !descriptors_are_available ())
+    SKIP ("the parent's descriptors are unavailable");
   struct rlimit none = { 0, 0 };
   CHECK (prctl (PR_SET_CHILD_SUBREAPER, 1) == 0);
   setrlimit (RLIMIT_CORE, &none);
