@@ -123,7 +123,3 @@ def newcomer(results, arguments):
     WORK.mkdir(parents=True, exist_ok=True)
     names = arguments.places or list(PLACES)
     results.extend(places.side_by_side("newcomer", names, lambda part, name: PLACES[name](part), arguments.jobs))
-    # The table is that of all places.
-    if arguments.places:
-        results.write(WORK / "some.tsv")
-        results.written = True
