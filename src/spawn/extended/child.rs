@@ -85,8 +85,12 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
         frame.error_pipe.send(PERFORMING_ACTIONS);
     }
     file_actions::perform(frame.request.actions, &frame.error_pipe)?;
-    // Read when the IDs are the program's; afterwards there may be no number for it.
-    let status = if args.has(PIDFD_SPAWN_PDEATHSIG) { status::open() } else { None };
+    // Read when the IDs are the program's; afterwards there may be no number for it.  Not where all IDs are set, those
+    // for files with them, and no capability can be gained: that costs more than all the rest.
+    let is_settled = args.has(PIDFD_SPAWN_SETUID)
+        && args.has(PIDFD_SPAWN_SETGID)
+        && (args.uid != 0 || args.has(PIDFD_SPAWN_NO_NEW_PRIVS));
+    let status = if args.has(PIDFD_SPAWN_PDEATHSIG) && !is_settled { status::open() } else { None };
     if args.has(PIDFD_SPAWN_SETRLIMITS) {
         for index in 0..args.limit_count as usize {
             let limit = &*args.limits.add(index);
