@@ -10,10 +10,14 @@ use core::mem::MaybeUninit;
 
 /// The signals that have a handler, if the caller is the only thread, so that nobody else changes that.  None where it
 /// is not, and where procfs does not tell: each signal can be asked for.
-// Not inlined, so that its buffer does not enlarge the caller's frame, below which the child runs.
-#[inline(never)]
 pub fn handlers_of_only_thread() -> Option<SignalSet> {
-    let file = open()?;
+    handlers_in(open()?)
+}
+
+// Not inlined, so that its buffer does not enlarge the caller's frame, below which the child runs and the file is
+// opened.
+#[inline(never)]
+fn handlers_in(file: OwnedFd) -> Option<SignalSet> {
     // What is not read need not be looked through.  If the lines are further up they are not found.
     fd::seek(file.raw(), BEFORE).ok()?;
     let mut room = MaybeUninit::uninit();
@@ -23,6 +27,7 @@ pub fn handlers_of_only_thread() -> Option<SignalSet> {
 }
 
 /// The file.
+#[inline(never)]
 pub fn open() -> Option<OwnedFd> {
     let file = fd::open_read_only(b"/proc/self/status\0").ok()?;
     if fd::file_system(file.raw()) != Ok(PROCFS) {

@@ -229,7 +229,7 @@ compare_memory (void)
 }
 
 /* The calls are made on a stack that is known: by a thread to measure, and by a signal handler to compare, for then no
-   other thread can change anything. */
+   other thread can change anything, and to measure what the only thread needs. */
 
 __attribute__ ((noinline)) static void *
 measure (void *call)
@@ -266,13 +266,20 @@ in_thread (void *(*function) (void *), call_function *call)
   pthread_attr_destroy (&attribute);
 }
 
-static call_function *watched;
+static void
+measure_here (call_function *call)
+{
+  measure ((void *) call);
+}
+
+static call_function *handled;
+static void (*handle) (call_function *call);
 
 static void
 on_signal (int signal)
 {
   (void) signal;
-  watch (watched);
+  handle (handled);
 }
 
 /* qemu-user puts a handler's frame at a multiple of 8 where mips64's convention wants 16.  On a stack that ends so, the
@@ -284,11 +291,12 @@ on_signal (int signal)
 #endif
 
 static void
-in_handler (call_function *call)
+in_handler (void (*function) (call_function *call), call_function *call)
 {
   stack_t stack = { .ss_sp = books->stack, .ss_size = STACK - UNALIGNED }, old;
   struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK }, old_action;
-  watched = call;
+  handle = function;
+  handled = call;
   CHECK (sigaltstack (&stack, &old) == 0);
   CHECK (sigaction (SIGUSR1, &action, &old_action) == 0);
   CHECK (raise (SIGUSR1) == 0);
@@ -329,6 +337,8 @@ ask_for_everything (void)
                                           | POSIX_SPAWN_RESETIDS);
 }
 
+static bool is_only_thread;
+
 /* The first call is for the loader, which may have to look the function up, and for what is found out only once. */
 static void
 make_twice (bool compares, call_function *call, int error)
@@ -337,8 +347,8 @@ make_twice (bool compares, call_function *call, int error)
     {
       books->pidfd = -7;
       books->need = 0;
-      if (compares)
-        in_handler (call);
+      if (compares || is_only_thread)
+        in_handler (compares ? watch : measure_here, call);
       else
         in_thread (measure, call);
       CHECK_EQ (books->result, error);
@@ -503,6 +513,16 @@ TEST (the_stack_that_a_spawn_needs_without_clone3)
 {
   refuse_call (SYS_clone3, ENOSYS);
   prepare ();
+  each_spawn (check_spawn_need);
+  each_spawn_ext (check_spawn_need, true);
+}
+
+/* Of several threads glibc knows without a look into procfs that they are several. */
+TEST (the_stack_that_a_spawn_of_the_only_thread_needs_without_clone3)
+{
+  refuse_call (SYS_clone3, ENOSYS);
+  prepare ();
+  is_only_thread = true;
   each_spawn (check_spawn_need);
   each_spawn_ext (check_spawn_need, true);
 }
