@@ -242,10 +242,6 @@ pub fn geteuid() -> uid_t {
     id(width::SYS_GETEUID) as uid_t
 }
 
-pub fn getegid() -> gid_t {
-    id(width::SYS_GETEGID) as gid_t
-}
-
 /// The real, effective and saved user ID.
 pub fn user_ids() -> Result<[uid_t; 3]> {
     three_ids(width::SYS_GETRESUID)
@@ -351,6 +347,9 @@ pub struct Capabilities {
     pub kill: bool,
     /// To give itself any group ID.
     pub setgid: bool,
+    /// Those that it may make effective, and those that a program may get from it.
+    permitted: u64,
+    inheritable: u64,
 }
 
 pub fn capabilities() -> Result<Capabilities> {
@@ -363,13 +362,43 @@ pub fn capabilities() -> Result<Capabilities> {
     // SAFETY: the kernel reads one header and writes two structures of three numbers.
     unsafe { call!(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) }?;
     let has = |capability: u32| sets[0] & 1 << capability != 0;
-    Ok(Capabilities { any: sets[1] | sets[4] != 0, kill: has(CAP_KILL), setgid: has(CAP_SETGID) })
+    let both = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+    Ok(Capabilities {
+        any: sets[1] | sets[4] != 0,
+        kill: has(CAP_KILL),
+        setgid: has(CAP_SETGID),
+        permitted: both(sets[1], sets[4]),
+        inheritable: both(sets[2], sets[5]),
+    })
 }
 
-/// Whether user 0 is like any other, who gets no capabilities by an exec.
-pub fn root_is_no_privilege() -> bool {
+/// Whether an exec gives user 0 a capability that the process has not.
+pub fn root_gains_capability() -> bool {
     const SECBIT_NOROOT: c_int = 1;
-    matches!(prctl(libc::PR_GET_SECUREBITS, 0), Ok(bits) if bits & SECBIT_NOROOT != 0)
+    let is_set = |option, bit| matches!(prctl(option, 0), Ok(bits) if bits & bit != 0);
+    matches!(capabilities(), Ok(own) if own.lack_one())
+        && !is_set(libc::PR_GET_NO_NEW_PRIVS, 1)
+        && !is_set(libc::PR_GET_SECUREBITS, SECBIT_NOROOT)
+}
+
+impl Capabilities {
+    /// Whether there is one in the inheritable or in the bounding set that is not permitted.
+    fn lack_one(&self) -> bool {
+        if self.inheritable & !self.permitted != 0 {
+            return true;
+        }
+        for capability in 0..64 {
+            if self.permitted >> capability & 1 == 0 {
+                match prctl(libc::PR_CAPBSET_READ, capability) {
+                    Ok(0) => {}
+                    Ok(_) => return true,
+                    // There are no more.
+                    Err(_) => return false,
+                }
+            }
+        }
+        false
+    }
 }
 
 /// Whether processes of the same user may trace this one: one of the two below, or 2, which nobody can set.

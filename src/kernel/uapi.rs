@@ -394,7 +394,9 @@ pub struct Statx {
     block_size: MaybeUninit<u32>,
     attributes: MaybeUninit<u64>,
     pub links: u32,
-    rest: MaybeUninit<[u8; 236]>,
+    pub user: u32,
+    pub group: u32,
+    rest: MaybeUninit<[u8; 228]>,
 }
 
 impl Statx {
@@ -404,6 +406,8 @@ impl Statx {
             block_size: MaybeUninit::uninit(),
             attributes: MaybeUninit::uninit(),
             links: 0,
+            user: 0,
+            group: 0,
             rest: MaybeUninit::uninit(),
         }
     }

@@ -347,25 +347,25 @@ TEST (resetids_with_another_user_or_group_alone)
 }
 
 static void
-reset_ids_without_procfs (void *unused)
+reset_ids_without_a_file (void *refused)
 {
-  (void) unused;
   posix_spawnattr_t attributes;
   set_reset_ids (&attributes);
   CHECK (become (USER, 0, 0) && prctl (PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
-  refuse_call (SYS_openat, EACCES);
+  refuse_call (*(int *) refused, EMFILE);
   int pidfd;
   CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, &attributes, sleep_argv (),
                        ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022)), 0);
-  /* It cannot find its C library. */
-  reap (pidfd);
+  CHECK_EXIT (pidfd, 0);
   CHECK_EQ (dumpable (), 1);
 }
 
-TEST (resetids_without_procfs)
+/* By its owner it is seen by which IDs files are opened. */
+TEST (resetids_without_a_file)
 {
   need_users ();
-  CHECK_EQ (in_fork (reset_ids_without_procfs, NULL), 0);
+  CHECK_EQ (in_fork (reset_ids_without_a_file, &(int){ SYS_pipe2 }), 0);
+  CHECK_EQ (in_fork (reset_ids_without_a_file, &(int){ SYS_statx }), 0);
 }
 
 static void
@@ -776,6 +776,8 @@ ask_for_a_signal_that_is_taken_away (void *unused)
   CHECK_EXIT (pidfd, 0);
   CHECK (become_group (0, 0, 0) && become (0, USER, USER));
   check_error (args, EOPNOTSUPP);
+  refuse_call (SYS_pipe2, EMFILE);
+  check_error (args, EOPNOTSUPP);
 }
 
 /* A server opens files by the IDs of its clients. */
@@ -795,26 +797,42 @@ ask_for_a_signal_as_file_server (void *call)
   CHECK_EXIT (pidfd, 0);
 }
 
-/* Root gets by its exec what is missing of the bounding set. */
 static void
-ask_for_a_signal_as_weak_root (void *unused)
+start_with_death_signal (uint64_t flags)
 {
-  (void) unused;
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_PDEATHSIG | flags, .death_signal = SIGTERM)), 0);
+  kill_and_reap (pidfd);
+}
+
+enum { NO_ROOT = 1 /* SECBIT_NOROOT */ };
+
+/* Root gets by its exec what is missing of the bounding and of the inheritable set. */
+static void
+ask_for_a_signal_as_weak_root (void *mode)
+{
   const struct pidfd_spawn_args *args = ARGS (.flags = PIDFD_SPAWN_PDEATHSIG, .death_signal = SIGTERM);
   struct capabilities few = capabilities_of_caller ();
   few.half[0].effective &= ~(1U << HAVE_NET_RAW);
   few.half[0].permitted &= ~(1U << HAVE_NET_RAW);
-  few.half[0].inheritable &= ~(1U << HAVE_NET_RAW);
+  few.half[0].inheritable |= 1U << HAVE_NET_RAW;
   set_capabilities (&few);
   check_error (args, EOPNOTSUPP);
-  int pidfd;
-  CHECK_EQ (spawn_ext (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv (),
-                       ARGS (.flags = PIDFD_SPAWN_PDEATHSIG | PIDFD_SPAWN_NO_NEW_PRIVS, .death_signal = SIGTERM)), 0);
-  kill_and_reap (pidfd);
+  start_with_death_signal (PIDFD_SPAWN_NO_NEW_PRIVS);
+  if (mode)
+    {
+      if (prctl (PR_SET_SECUREBITS, NO_ROOT, 0, 0, 0) != 0)
+        SKIP ("the bit cannot be set: %s", strerror (errno));
+      start_with_death_signal (0);
+      return;
+    }
   if (prctl (PR_CAPBSET_DROP, HAVE_NET_RAW, 0, 0, 0) != 0)
     return;
-  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), args), 0);
-  CHECK_EXIT (pidfd, 0);
+  check_error (args, EOPNOTSUPP);
+  few.half[0].inheritable &= ~(1U << HAVE_NET_RAW);
+  set_capabilities (&few);
+  start_with_death_signal (0);
 }
 
 TEST (the_death_signal_is_taken_away_by_the_exec)
@@ -830,9 +848,19 @@ TEST (the_death_signal_is_taken_away_by_new_capabilities)
   need_users ();
   if (!has_capability (HAVE_NET_RAW))
     SKIP ("there is no CAP_NET_RAW to lose");
-  if (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || (prctl (PR_GET_SECUREBITS, 0, 0, 0, 0) & 1 /* NOROOT */))
+  if (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || (prctl (PR_GET_SECUREBITS, 0, 0, 0, 0) & NO_ROOT))
     SKIP ("no exec gives any here");
   CHECK_EQ (in_fork (ask_for_a_signal_as_weak_root, NULL), 0);
+}
+
+TEST (the_death_signal_of_a_root_without_privileges)
+{
+  need_users ();
+  if (!has_capability (HAVE_NET_RAW))
+    SKIP ("there is no CAP_NET_RAW to lose");
+  if (prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+    SKIP ("no exec gives any here");
+  CHECK_EQ (in_fork (ask_for_a_signal_as_weak_root, &(int){ NO_ROOT }), 0);
 }
 
 static void

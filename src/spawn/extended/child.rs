@@ -4,17 +4,15 @@
 #![allow(unsafe_code)]
 
 use super::args::*;
-use super::{cgroup, close_on_exec, Extension};
+use super::{cgroup, close_on_exec, has_several_ids, Extension};
 use crate::errno::{Errno, Result};
-use crate::kernel::fd::OwnedFd;
 use crate::kernel::uapi::SignalSet;
-use crate::kernel::{fd, process, signal, status};
+use crate::kernel::{fd, process, signal};
 use crate::libc_abi::flag;
 use crate::spawn::child::{self, NOT_EXECUTED};
 use crate::spawn::error_pipe::{CHANGING_IDS, PERFORMING_ACTIONS};
 use crate::spawn::file_actions::{self, visible};
 use crate::spawn::{path_search, Frame, HandlerReset};
-use core::mem::MaybeUninit;
 use libc::c_void;
 
 pub unsafe extern "C" fn main(frame: *const c_void) -> ! {
@@ -85,12 +83,8 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
         frame.error_pipe.send(PERFORMING_ACTIONS);
     }
     file_actions::perform(frame.request.actions, &frame.error_pipe)?;
-    // Read when the IDs are the program's; afterwards there may be no number for it.  Not where all IDs are set, those
-    // for files with them, and no capability can be gained: that costs more than all the rest.
-    let is_settled = args.has(PIDFD_SPAWN_SETUID)
-        && args.has(PIDFD_SPAWN_SETGID)
-        && (args.uid != 0 || args.has(PIDFD_SPAWN_NO_NEW_PRIVS));
-    let status = if args.has(PIDFD_SPAWN_PDEATHSIG) && !is_settled { status::open() } else { None };
+    // Afterwards there may be no number for what tells it.
+    let for_files = if args.has(PIDFD_SPAWN_PDEATHSIG) { kept_file_system_ids(args) } else { [None; 2] };
     if args.has(PIDFD_SPAWN_SETRLIMITS) {
         for index in 0..args.limit_count as usize {
             let limit = &*args.limits.add(index);
@@ -102,7 +96,7 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     }
     set_credentials(extension)?;
     if args.has(PIDFD_SPAWN_PDEATHSIG) {
-        set_death_signal(extension, status)?;
+        set_death_signal(extension, for_files)?;
     }
     signal::sigprocmask(child::programs_mask(attributes, mask));
     Ok(())
@@ -155,33 +149,28 @@ fn set_group_ids(extension: &Extension) -> Result<()> {
 
 /// A caller that ended before could not be noticed by the signal any more.  It has no number for a child in a PID
 /// namespace that it entered after its own birth.
-fn set_death_signal(extension: &Extension, status: Option<OwnedFd>) -> Result<()> {
+fn set_death_signal(extension: &Extension, for_files: [Option<u32>; 2]) -> Result<()> {
     process::set_death_signal(extension.args.death_signal)?;
     let parent = process::getppid();
     if parent != 0 && extension.caller != Some(parent) {
         return Err(Errno(libc::ESRCH));
     }
-    if exec_takes_death_signal(status) {
+    // The exec takes the signal away, as that of a set-user-ID program does, if it changes an ID by which anything is
+    // permitted, or gives root a capability.
+    if has_several_ids(for_files) || process::geteuid() == 0 && process::root_gains_capability() {
         return Err(Errno(libc::EOPNOTSUPP));
     }
     Ok(())
 }
 
-/// Whether the exec takes the signal away, as that of a set-user-ID program does: because it changes an ID by which
-/// anything is permitted, or gives root a capability that was missing.
-fn exec_takes_death_signal(status: Option<OwnedFd>) -> bool {
-    let changes = |[real, effective, _, file_system]: [u32; 4]| real != effective || file_system != effective;
-    let mut room = MaybeUninit::uninit();
-    let differ = |ids: Result<[u32; 3]>| matches!(ids, Ok([real, effective, _]) if real != effective);
-    match status.and_then(|file| status::credentials(file, &mut room)) {
-        Some(own) => {
-            let is_root = own.users[1] == 0 && !own.no_new_privs;
-            changes(own.users)
-                || changes(own.groups)
-                || is_root && (own.bounding | own.inheritable) & !own.permitted != 0 && !process::root_is_no_privilege()
-        }
-        None => differ(process::user_ids()) || differ(process::group_ids()),
+/// Those that no change of the user or the group will set.
+fn kept_file_system_ids(args: &pidfd_spawn_args) -> [Option<u32>; 2] {
+    let (sets_user, sets_group) = (args.has(PIDFD_SPAWN_SETUID), args.has(PIDFD_SPAWN_SETGID));
+    if sets_user && sets_group {
+        return [None; 2];
     }
+    let [user, group] = fd::file_system_ids();
+    [user.filter(|_| !sets_user), group.filter(|_| !sets_group)]
 }
 
 /// Without this the end of a child that could not become the program would hang up the terminal, for its caller too.

@@ -17,11 +17,10 @@ mod user_change;
 use super::{clone, fallback, Child, Request, CLONE3_IS_REFUSED};
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{SignalSet, CLONE_AUTOREAP, CLONE_NNP, CLONE_PIDFD_AUTOKILL};
-use crate::kernel::{process, status};
+use crate::kernel::{fd, process};
 use crate::libc_abi::{flag, Attributes};
 use args::*;
 use core::cell::Cell;
-use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering;
 use libc::{c_int, pid_t};
 use user_change::UserChange;
@@ -163,11 +162,16 @@ fn by_either<T>(
 /// Whether the program may run with other IDs than the caller has.  Supplementary groups alone leave the kernel's mind
 /// on the memory unchanged.
 fn changes_user(args: &pidfd_spawn_args, attributes: &Attributes) -> bool {
-    let mut room = MaybeUninit::uninit();
     args.has(PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID)
-        || attributes.has(flag::RESETIDS)
-            && match status::open().and_then(|file| status::credentials(file, &mut room)) {
-                Some(own) => [own.users, own.groups].iter().any(|ids| ids[0] != ids[1] || ids[3] != ids[1]),
-                None => process::getuid() != process::geteuid() || process::getgid() != process::getegid(),
-            }
+        || attributes.has(flag::RESETIDS) && has_several_ids(fd::file_system_ids())
+}
+
+/// Whether the user or the group has several IDs: a real and another effective one, or, as far as it is known, one by
+/// which files are opened.
+fn has_several_ids([user, group]: [Option<u32>; 2]) -> bool {
+    let differ = |ids: Result<[u32; 3]>, for_files: Option<u32>| match ids {
+        Ok([real, effective, _]) => real != effective || for_files.unwrap_or(effective) != effective,
+        Err(_) => false,
+    };
+    differ(process::user_ids(), user) || differ(process::group_ids(), group)
 }
