@@ -164,15 +164,17 @@ pub fn set_open_flags(fd: c_int, flags: c_int) -> Result<()> {
 
 /// How many names the file has.  The path ends in a NUL.
 pub fn link_count(path: &[u8]) -> Result<u32> {
-    statx(libc::AT_FDCWD, path, 0, STATX_NLINK).map(|status| status.links)
+    let mut status = Statx::new();
+    statx(libc::AT_FDCWD, path, 0, STATX_NLINK, &mut status).map(|()| status.links)
 }
 
-/// The user and the group ID by which the thread opens files, as far as they can be known: they are the owner of what it
-/// makes.  The calls that set these IDs, and give the old ones, are more than a sandbox allows to many.
+/// The user and the group ID by which the thread opens files, as far as they can be known: the owner of what it makes.
+/// The calls that set these IDs, and give the old ones, are more than a sandbox allows to many.
 pub fn file_system_ids() -> [Option<u32>; 2] {
-    let owned = |file: OwnedFd| statx(file.raw(), b"\0", libc::AT_EMPTY_PATH, STATX_UID | STATX_GID);
-    match pipe().and_then(|(file, _)| owned(file)) {
-        Ok(status) => [Some(status.user), Some(status.group)],
+    let mut status = Statx::new();
+    let mut look_at = |file: OwnedFd| statx(file.raw(), b"\0", libc::AT_EMPTY_PATH, STATX_UID | STATX_GID, &mut status);
+    match pipe().and_then(|(file, _)| look_at(file)) {
+        Ok(()) => [Some(status.user), Some(status.group)],
         Err(_) => [None; 2],
     }
 }
@@ -181,14 +183,14 @@ const STATX_NLINK: u32 = 4;
 const STATX_UID: u32 = 8;
 const STATX_GID: u32 = 0x10;
 
-fn statx(directory: c_int, path: &[u8], flags: c_int, wanted: u32) -> Result<Statx> {
-    let mut status = Statx::new();
+// Into the caller's room: a value that is passed on may be copied by the libc's memcpy.
+fn statx(directory: c_int, path: &[u8], flags: c_int, wanted: u32, status: &mut Statx) -> Result<()> {
     // SAFETY: the path is a string; the kernel writes one struct statx.
-    unsafe { call!(libc::SYS_statx, directory, path.as_ptr(), flags, wanted, &mut status as *mut Statx) }?;
+    unsafe { call!(libc::SYS_statx, directory, path.as_ptr(), flags, wanted, status as *mut Statx) }?;
     if status.mask & wanted != wanted {
         return Err(Errno(libc::ENOSYS));
     }
-    Ok(status)
+    Ok(())
 }
 
 /// Lets the descriptor live on across execve.
