@@ -14,8 +14,7 @@ use core::mem::{size_of, size_of_val, MaybeUninit};
 use core::num::NonZeroI32;
 use libc::{c_char, c_int, c_uint, mode_t, pid_t};
 
-/// A descriptor that is closed when it goes out of scope.  The child of a spawn never holds one: it leaves by execve or
-/// exit and would close nothing.
+/// A descriptor that is closed when it goes out of scope; but a child that leaves by execve or exit closes nothing.
 ///
 /// The number is kept inverted, so that it is not 0 and an `Option` of it takes no more room.
 #[derive(Debug)]

@@ -242,6 +242,10 @@ pub fn geteuid() -> uid_t {
     id(width::SYS_GETEUID) as uid_t
 }
 
+pub fn getegid() -> gid_t {
+    id(width::SYS_GETEGID) as gid_t
+}
+
 /// The real, effective and saved user ID.
 pub fn user_ids() -> Result<[uid_t; 3]> {
     three_ids(width::SYS_GETRESUID)
@@ -372,18 +376,18 @@ pub fn capabilities() -> Result<Capabilities> {
     })
 }
 
-/// Whether an exec gives user 0 a capability that the process has not.
-pub fn root_gains_capability() -> bool {
+/// Whether an exec may give user 0 a capability that the process has not.
+pub fn root_may_gain_capability() -> bool {
     const SECBIT_NOROOT: c_int = 1;
     let is_set = |option, bit| matches!(prctl(option, 0), Ok(bits) if bits & bit != 0);
-    matches!(capabilities(), Ok(own) if own.lack_one())
-        && !is_set(libc::PR_GET_NO_NEW_PRIVS, 1)
+    !is_set(libc::PR_GET_NO_NEW_PRIVS, 1)
         && !is_set(libc::PR_GET_SECUREBITS, SECBIT_NOROOT)
+        && capabilities().map_or(true, |own| own.may_lack_one())
 }
 
 impl Capabilities {
-    /// Whether there is one in the inheritable or in the bounding set that is not permitted.
-    fn lack_one(&self) -> bool {
+    /// Whether there is one in the inheritable or in the bounding set that is not permitted, or that cannot be told.
+    fn may_lack_one(&self) -> bool {
         if self.inheritable & !self.permitted != 0 {
             return true;
         }
@@ -391,9 +395,9 @@ impl Capabilities {
             if self.permitted >> capability & 1 == 0 {
                 match prctl(libc::PR_CAPBSET_READ, capability) {
                     Ok(0) => {}
-                    Ok(_) => return true,
                     // There are no more.
-                    Err(_) => return false,
+                    Err(Errno(libc::EINVAL)) => return false,
+                    _ => return true,
                 }
             }
         }

@@ -18,15 +18,16 @@ pub use libc::SYS_fcntl as SYS_FCNTL;
 pub use libc::SYS_fcntl64 as SYS_FCNTL;
 #[cfg(not(short_ids))]
 pub use libc::{
-    SYS_geteuid as SYS_GETEUID, SYS_getgid as SYS_GETGID, SYS_getresgid as SYS_GETRESGID,
+    SYS_getegid as SYS_GETEGID, SYS_geteuid as SYS_GETEUID, SYS_getgid as SYS_GETGID, SYS_getresgid as SYS_GETRESGID,
     SYS_getresuid as SYS_GETRESUID, SYS_getuid as SYS_GETUID, SYS_setfsgid as SYS_SETFSGID,
     SYS_setgroups as SYS_SETGROUPS, SYS_setresgid as SYS_SETRESGID, SYS_setresuid as SYS_SETRESUID,
 };
 #[cfg(short_ids)]
 pub use libc::{
-    SYS_geteuid32 as SYS_GETEUID, SYS_getgid32 as SYS_GETGID, SYS_getresgid32 as SYS_GETRESGID,
-    SYS_getresuid32 as SYS_GETRESUID, SYS_getuid32 as SYS_GETUID, SYS_setfsgid32 as SYS_SETFSGID,
-    SYS_setgroups32 as SYS_SETGROUPS, SYS_setresgid32 as SYS_SETRESGID, SYS_setresuid32 as SYS_SETRESUID,
+    SYS_getegid32 as SYS_GETEGID, SYS_geteuid32 as SYS_GETEUID, SYS_getgid32 as SYS_GETGID,
+    SYS_getresgid32 as SYS_GETRESGID, SYS_getresuid32 as SYS_GETRESUID, SYS_getuid32 as SYS_GETUID,
+    SYS_setfsgid32 as SYS_SETFSGID, SYS_setgroups32 as SYS_SETGROUPS, SYS_setresgid32 as SYS_SETRESGID,
+    SYS_setresuid32 as SYS_SETRESUID,
 };
 
 /// Of the calls that came after all architectures had got the same numbers, apart from where those begin.

@@ -1,7 +1,7 @@
 //! The child's half of a spawn: from the clone to the exec.
 //!
 //! Everything here runs in the caller's memory while the caller is suspended.  It makes system calls, reads the request
-//! and writes the frame's error; it calls no libc function, allocates nothing, cannot panic and drops nothing.
+//! and writes the frame's error; it calls no libc function, allocates nothing and cannot panic.
 
 // Sound because: `main` is only entered by a clone whose argument is a `Frame` that outlives the child's use of it.
 #![allow(unsafe_code)]

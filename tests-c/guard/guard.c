@@ -42,14 +42,15 @@ static const struct call_name {
   NAME (set_tid_address), NAME (execveat),    NAME (umask),          NAME (prctl),
   NAME (setsid),         NAME (setgroups),    NAME (setresgid),      NAME (setresuid),
   NAME (capget),         NAME (getresgid),    NAME (getresuid),      NAME (lseek),
-  NAME (statx),          NAME (geteuid),
+  NAME (statx),          NAME (getuid),       NAME (geteuid),        NAME (getgid),
+  NAME (getegid),
 #ifdef SYS_rseq
   NAME (rseq),
 #endif
 #ifdef __i386__
   NAME (mmap2),          NAME (fstatfs64),    NAME (fcntl64),        NAME (setgroups32),
   NAME (setresgid32),    NAME (setresuid32),  NAME (getresgid32),    NAME (getresuid32),
-  NAME (geteuid32),
+  NAME (getuid32),       NAME (geteuid32),    NAME (getgid32),       NAME (getegid32),
   { 422, "futex_time64" },
 #endif
   NAME (getrusage),      NAME (getppid),      { 424, "pidfd_send_signal" },

@@ -157,7 +157,7 @@ fn set_death_signal(extension: &Extension, for_files: [Option<u32>; 2]) -> Resul
     }
     // The exec takes the signal away, as that of a set-user-ID program does, if it changes an ID by which anything is
     // permitted, or gives root a capability.
-    if has_several_ids(for_files) || process::geteuid() == 0 && process::root_gains_capability() {
+    if has_several_ids(for_files) || process::geteuid() == 0 && process::root_may_gain_capability() {
         return Err(Errno(libc::EOPNOTSUPP));
     }
     Ok(())
