@@ -81,6 +81,9 @@ const TICK: usize = 50;
 /// patience; one that was replaced by another child of this very thread, of the same number, never answers.
 const PATIENCE: usize = 200;
 
+/// How often a child without descriptors looks again when it could look before: for a second.
+const MOST_FAILURES: usize = 200;
+
 /// The status of a child that never left the call.
 const NOT_RETURNED: c_int = 127;
 
@@ -192,7 +195,7 @@ impl Handshake {
 /// A handler of pthread_atfork closed all descriptors in the child, as daemons do.
 fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &Progress) {
     let own = process::getpid() as u32;
-    let mut was_forking = false;
+    let (mut was_forking, mut failures) = (false, 0);
     loop {
         let pidfd = match pidfd_on_parent(parent.pid) {
             Some(pidfd) => pidfd,
@@ -202,6 +205,12 @@ fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &Pr
         let question = match fd::copy_from_process(pidfd.raw(), theirs) {
             Ok(question) => Some(question),
             Err(Errno(libc::EBADF)) => None,
+            // A parent that is ending is our parent until it has given its memory back.
+            Err(_) if was_forking && failures < MOST_FAILURES => {
+                failures += 1;
+                process::nap();
+                continue;
+            }
             Err(_) => break,
         };
         // Read after the copy was made: if the parent names this child then, the copy is of this call's eventfd.

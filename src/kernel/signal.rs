@@ -103,6 +103,11 @@ impl Blocked {
         sigprocmask(SignalSet::ALL);
     }
 
+    /// SIGSYS is as it was, again.
+    pub fn but_sigsys(&self) {
+        sigprocmask(self.0.with(SignalSet::of(&[libc::SIGSYS]).complement()));
+    }
+
     /// The mask before.
     pub fn before(&self) -> SignalSet {
         self.0

@@ -4,6 +4,7 @@
  * it has the signal blocked is killed. */
 
 #include "extension.h"
+#include "users.h"
 
 #include <ucontext.h>
 
@@ -67,15 +68,29 @@ TEST (spawn)
   CHECK_EQ (answered, 3);
 }
 
-TEST (spawn_as_another_user)
+static void
+spawn_as_another_user (void *refused)
 {
   if (setresuid ((uid_t) -1, getuid (), (uid_t) -1) != 0)
     SKIP ("the user has no number in this namespace: %s", strerror (errno));
   begin_to_answer (FSTATFS);
+  if (refused)
+    refuse_call (*(long *) refused, EPERM);
   int pidfd;
   CHECK_EQ (spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL),
                        ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = getuid ())), 0);
   CHECK_EXIT (pidfd, 4);
+}
+
+TEST (spawn_as_another_user)
+{
+  CHECK_EQ (in_fork (spawn_as_another_user, NULL), 0);
+}
+
+/* The first child is in vain, without a group ID that protects the caller. */
+TEST (spawn_as_another_user_by_a_second_child)
+{
+  CHECK_EQ (in_fork (spawn_as_another_user, &(long){ SETRESGID }), 0);
 }
 
 /* The handler is not for the child, which has the caller's memory: the child takes it away, if it may. */

@@ -217,6 +217,8 @@ pub unsafe fn spawn(request: &Request, extension: &Extension) -> Result<Child> {
 unsafe fn copied(request: &Request, extension: &Extension, blocked: &signal::Blocked, flag: Kept) -> Result<Child> {
     // The child hides its own.
     drop(flag);
+    // A clone may have been tried before.
+    blocked.but_sigsys();
     by_either(
         request,
         extension,
