@@ -1,12 +1,16 @@
 """Sums up the results of the benchmark: table.py FOLDER
 
 Reads FOLDER/*.json and writes FOLDER/table.md, each row with its ratio, its 95 % confidence interval and whether the
-target is met.
+target is met: by the whole interval, or else it is not decided.
 """
 
 import json
 import pathlib
 import sys
+
+sys.dont_write_bytecode = True
+
+import ratio as ratios
 
 OURS = "pidfd_spawn"
 POSIX_SPAWN = "posix_spawn + pidfd_open"
@@ -45,9 +49,9 @@ ROWS = [
     ("starting /bin/true with the library preloaded", "with an empty .so preloaded", "native", "load",
      "with the library preloaded", "with an empty .so preloaded", "<=", 1.015),
     ("`make -j2` of git with the library preloaded, wall time", "without it", "build", "build-wall",
-     "with the library preloaded", "without it", "<=", 1.005),
+     "with the library preloaded", "without it", "<=", ratios.BUILD_TARGET),
     ("`make -j2` of git with the library preloaded, processor time", "without it", "build", "build-cpu",
-     "with the library preloaded", "without it", "<=", 1.005),
+     "with the library preloaded", "without it", "<=", ratios.BUILD_TARGET),
     ("plain pidfd_spawn in a container", VFORK, "container", "container-spawn", OURS, VFORK, "<=", 1.32),
     ("plain pidfd_spawn in a container", POSIX_SPAWN, "container", "container-spawn", OURS, POSIX_SPAWN, "<=", 0.70),
     ("pidfd_fork(0), one thread, in a container", "fork + pidfd_open", "container", "container-fork",
@@ -117,13 +121,13 @@ def target_text(relation, wanted):
 
 
 def ratio_text(ratio):
-    return ratio if isinstance(ratio, str) else f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+    return ratio if isinstance(ratio, str) else ratios.text(ratio)
 
 
 def verdict(ratio, relation, wanted):
     if isinstance(ratio, str) or not relation:
         return ""
-    return "met" if (ratio["ratio"] <= wanted if relation == "<=" else ratio["ratio"] >= wanted) else "missed"
+    return ratios.verdict(ratio, relation, wanted)
 
 
 def row_text(results, what, against, libc, group, of, to, relation, wanted):
