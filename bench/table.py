@@ -108,6 +108,8 @@ def find_ratio(results, libc, group_name, of, to):
         reasons = {"glibc-2.41": ": this C library is missing here", "musl": ": this C library is missing here",
                    "programs": ": make bench-programs", "build": ": make bench-build"}
         return "not measured" + reasons.get(libc, "")
+    if "skipped" in results[libc]:
+        return f"missing: {results[libc]['skipped']}"
     for group in results[libc]["groups"]:
         if group["name"] == group_name:
             for ratio in group["ratios"]:
