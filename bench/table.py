@@ -1,7 +1,7 @@
 """Sums up the results of the benchmark: table.py FOLDER
 
 Reads FOLDER/*.json and writes FOLDER/table.md, each row with its ratio, its 95 % confidence interval and whether the
-target is met: by the whole interval, or else it is not decided.
+target is met: by the whole interval, or else it is not decided; and when, of which commit and where it was measured.
 """
 
 import json
@@ -118,6 +118,11 @@ def find_ratio(results, libc, group_name, of, to):
     return "not measured"
 
 
+def measured(results, libc):
+    result = results.get(libc, {})
+    return result.get("measured", "not noted" if "groups" in result else "")
+
+
 def target_text(relation, wanted):
     return {"<=": "≤ ", ">=": "≥ ", "": "none"}[relation] + (f"{wanted:.3f}".removesuffix("0") if relation else "")
 
@@ -132,10 +137,18 @@ def verdict(ratio, relation, wanted):
     return ratios.verdict(ratio, relation, wanted)
 
 
+def line(cells):
+    return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
+
+
+def head(*cells):
+    return [line([*cells, "measured"]), "|---" * (len(cells) + 1) + "|"]
+
+
 def row_text(results, what, against, libc, group, of, to, relation, wanted):
     ratio = find_ratio(results, libc, group, of, to)
-    cells = [what, against, target_text(relation, wanted), ratio_text(ratio), verdict(ratio, relation, wanted)]
-    return f"| {' | '.join(cells)} |".replace("|  |", "| |")
+    return line([what, against, target_text(relation, wanted), ratio_text(ratio), verdict(ratio, relation, wanted),
+                 measured(results, libc)])
 
 
 def row_by_size_text(results, what, against, libc, group, of, to, relation, wanted):
@@ -143,24 +156,27 @@ def row_by_size_text(results, what, against, libc, group, of, to, relation, want
     for size in SIZES:
         ratio = find_ratio(results, libc, f"{group}-{size}", of, to)
         cells.append(f"{ratio_text(ratio)} {verdict(ratio, relation, wanted)}".rstrip())
-    return f"| {' | '.join(cells)} |"
+    return line([*cells, measured(results, libc)])
 
 
 def container_row_text(results, what, group, of, others):
     def cell(to):
         return ratio_text(find_ratio(results, "container", f"container-{group}", of, to))
 
-    return f"| {what} | {cell('outside')} | {'; '.join(f'{to}: {cell(to)}' for to in others)} |".replace("|  |", "| |")
+    return line([what, cell("outside"), "; ".join(f"{to}: {cell(to)}" for to in others),
+                 measured(results, "container")])
 
 
 def main():
     folder = pathlib.Path(sys.argv[1])
     results = load(folder)
-    lines = ["| what | against | target | ratio of medians [95 %] | |", "|---|---|---|---|---|"]
+    if not results:
+        sys.exit("table.py: nothing was measured yet: make bench")
+    lines = head("what", "against", "target", "ratio of medians [95 %]", "")
     lines += [row_text(results, *row) for row in ROWS]
-    lines += ["", f"| what | against | target | {' | '.join(SIZES.values())} resident |", "|---|---|---|---|---|---|"]
+    lines += ["", *head("what", "against", "target", *(f"{size} resident" for size in SIZES.values()))]
     lines += [row_by_size_text(results, *row) for row in ROWS_BY_SIZE]
-    lines += ["", "| in a container | the same call outside | what else a program can do there |", "|---|---|---|"]
+    lines += ["", *head("in a container", "the same call outside", "what else a program can do there")]
     lines += [container_row_text(results, *row) for row in CONTAINER_ROWS]
     text = "\n".join(lines) + "\n"
     (folder / "table.md").write_text(text, encoding="utf-8")
