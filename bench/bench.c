@@ -250,12 +250,12 @@ parse_rounds (const char *text)
 }
 
 static void
-save_json (const char *path, const struct result *results, int count)
+save_json (const char *path, const struct result *results, int count, const char *measured)
 {
   FILE *file = fopen (path, "we");
   if (!file)
     die (path, errno);
-  write_json (file, results, count);
+  write_json (file, results, count, measured);
   if (fclose (file) != 0)
     die (path, errno);
 }
@@ -265,11 +265,12 @@ main (int argc, char **argv)
 {
   static const struct option options[] = { { "rounds", required_argument, NULL, 'r' },
                                            { "json", required_argument, NULL, 'j' },
+                                           { "measured", required_argument, NULL, 'm' },
                                            { "child", required_argument, NULL, 'c' },
                                            { "groups", required_argument, NULL, 'g' },
                                            { NULL, 0, NULL, 0 } };
   int rounds = DEFAULT_ROUNDS;
-  const char *json_path = NULL, *only = "";
+  const char *json_path = NULL, *measured = NULL, *only = "";
   int option;
   while ((option = getopt_long (argc, argv, "", options, NULL)) != -1)
     switch (option)
@@ -280,6 +281,9 @@ main (int argc, char **argv)
       case 'j':
         json_path = optarg;
         break;
+      case 'm':
+        measured = optarg;
+        break;
       case 'c':
         child_path = optarg;
         break;
@@ -287,7 +291,9 @@ main (int argc, char **argv)
         only = optarg;
         break;
       default:
-        fprintf (stderr, "usage: %s [--rounds N] [--json FILE] [--child PROGRAM] [--groups NAME,...]\n", argv[0]);
+        fprintf (stderr,
+                 "usage: %s [--rounds N] [--json FILE] [--measured TEXT] [--child PROGRAM] [--groups NAME,...]\n",
+                 argv[0]);
         return 2;
       }
   if (!child_path)
@@ -311,6 +317,6 @@ main (int argc, char **argv)
       print_result (&results[count++]);
     }
   if (json_path)
-    save_json (json_path, results, count);
+    save_json (json_path, results, count, measured);
   return 0;
 }

@@ -137,6 +137,7 @@ struct ratio compare (const double *of, const double *to, int count);
 
 void print_context (void);
 void print_result (const struct result *result);
-void write_json (FILE *file, const struct result *results, int count);
+/* `measured` says when and where, and may be NULL. */
+void write_json (FILE *file, const struct result *results, int count, const char *measured);
 
 #endif

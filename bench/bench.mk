@@ -78,3 +78,10 @@ plots: $(GUARD)/guard $(GUARD)/driver ## Draw docs/plots/ from what `make bench`
 	@scripts/require-tools python3 gnuplot
 	@-scripts/require-tools musl-gcc && $(MAKE) --no-print-directory $(GUARD)/driver-musl
 	python3 bench/plot.py $(BENCH) $(GUARD) docs/plots
+
+.PHONY: performance
+performance: ## Renew the rows of docs/performance.md from what the targets of this group measured
+	@scripts/require-tools python3
+	@python3 bench/table.py $(BENCH) >/dev/null
+	python3 bench/performance.py $(BENCH)/table.md docs/performance.md >$(BENCH)/performance.md.new
+	mv $(BENCH)/performance.md.new docs/performance.md

@@ -5,11 +5,11 @@ A machine's own speed moves by more in a minute than is looked for, so the two b
 side by side in slices of some seconds that take turns, each time in another order; in each round the trees change
 sides and are clean again, and every slice has the other order, so the number of rounds should be even.  Wall time and
 the processors' time, of the user and of the system, of all processes are compared, as sums over slices.  What is built
-must be the same.  The result is BUILD/build.json, which has the form that `bench --json` writes.
+must be the same.  The result is BUILD/build.json, which has the form that `bench --json` writes.  The exit status is 1
+if the whole interval of one of the two is above the target.
 """
 
 import hashlib
-import json
 import os
 import pathlib
 import shutil
@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests-c/en
 
 import places
 import ratio
+import record
 
 WITH = "with the library preloaded"
 WITHOUT = "without it"
@@ -75,13 +76,15 @@ def preloaded(library):
 def main():
     # One round has no interval.
     folder, library, rounds = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2], max(2, int(sys.argv[3]))
+    result_file = folder / "build.json"
+    measured = record.origin()
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "LD_PRELOAD"):
         os.environ.pop(name, None)
     try:
         places.require("make", "cc", "zlib.h")
         source = places.debian_package("bookworm", "src:git")
     except places.Unavailable as why:
-        print(f"build.py: skipped: {why}")
+        record.skip(result_file, why)
         return
     # Paths of one length, for they are in what is built.
     both = [folder / "git-1", folder / "git-2"]
@@ -107,18 +110,21 @@ def main():
             wall, processors = (sum(slice_of[way][index] for slice_of in figures) for index in (0, 1))
             print(f"  {way:28} wall {wall:7.2f} s, processors {processors:7.2f} s", flush=True)
 
-    groups = []
+    groups, missed = [], False
     for name, title in MEASURED.items():
         ways = samples[name]
         result = ratio.compare_sums(ways[WITH], ways[WITHOUT])
-        print(f"make -j2 of git, {title}: {WITH} / {WITHOUT} "
-              f"{result['ratio']:.4f} [{result['low']:.4f}, {result['high']:.4f}]")
+        verdict = ratio.verdict(result, "<=", ratio.BUILD_TARGET)
+        missed |= verdict == "missed"
+        print(f"make -j2 of git, {title}: {WITH} / {WITHOUT} {ratio.text(result)}, {verdict}: at most "
+              f"{ratio.BUILD_TARGET} is wanted")
         groups.append({"name": f"build-{name}", "title": f"make -j2 of git, {title}", "rounds": rounds,
                        "implementations": [ratio.describe(way, ways[way]) for way in ways],
                        "ratios": [{"of": WITH, "to": WITHOUT, **result}]})
-    (folder / "build.json").write_text(json.dumps({"groups": groups}, indent=2) + "\n", encoding="utf-8")
+    record.write(result_file, groups, measured)
     for tree in both:
         shutil.rmtree(tree)
+    sys.exit(missed)
 
 
 main()

@@ -1,9 +1,13 @@
-"""The ratio of two medians, for what is measured in Python, as statistics.c has it for bench; and of two sums."""
+"""The ratio of two medians, for what is measured in Python, as statistics.c has it for bench; and of two sums.  And
+what any ratio says about a target.
+"""
 
 import random
 import statistics
 
 RESAMPLES = 1000
+# Of a whole build with the library preloaded to one without it.
+BUILD_TARGET = 1.005
 
 
 def compare(of, to, middle=statistics.median):
@@ -25,3 +29,15 @@ def compare_sums(of, to):
 def describe(name, sample):
     return {"name": name, "minimum_us": round(min(sample), 3), "median_us": round(statistics.median(sample), 3),
             "p90_us": round(statistics.quantiles(sample, n=10)[8], 3)}
+
+
+def text(ratio):
+    return f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+
+
+def verdict(ratio, relation, wanted):
+    """What the whole interval says, as `text` shows it, so that a reader finds the same."""
+    low, high = round(ratio["low"], 3), round(ratio["high"], 3)
+    if relation == ">=":
+        low, high, wanted = -high, -low, -wanted
+    return "met" if high <= wanted else "missed" if low > wanted else "not decided"

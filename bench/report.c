@@ -161,9 +161,15 @@ write_list (FILE *file, const char *name, const struct result *result, int count
 }
 
 void
-write_json (FILE *file, const struct result *results, int count)
+write_json (FILE *file, const struct result *results, int count, const char *measured)
 {
   fprintf (file, "{\n");
+  if (measured)
+    {
+      fprintf (file, "  ");
+      write_member (file, "measured", measured);
+      fprintf (file, ",\n");
+    }
   write_context (file);
   fprintf (file, ",\n  \"groups\": [\n");
   for (const struct result *result = results; result < results + count; result++)

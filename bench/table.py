@@ -1,12 +1,16 @@
 """Sums up the results of the benchmark: table.py FOLDER
 
 Reads FOLDER/*.json and writes FOLDER/table.md, each row with its ratio, its 95 % confidence interval and whether the
-target is met.
+target is met: by the whole interval, or else it is not decided; and when, of which commit and where it was measured.
 """
 
 import json
 import pathlib
 import sys
+
+sys.dont_write_bytecode = True
+
+import ratio as ratios
 
 OURS = "pidfd_spawn"
 POSIX_SPAWN = "posix_spawn + pidfd_open"
@@ -45,9 +49,9 @@ ROWS = [
     ("starting /bin/true with the library preloaded", "with an empty .so preloaded", "native", "load",
      "with the library preloaded", "with an empty .so preloaded", "<=", 1.015),
     ("`make -j2` of git with the library preloaded, wall time", "without it", "build", "build-wall",
-     "with the library preloaded", "without it", "<=", 1.005),
+     "with the library preloaded", "without it", "<=", ratios.BUILD_TARGET),
     ("`make -j2` of git with the library preloaded, processor time", "without it", "build", "build-cpu",
-     "with the library preloaded", "without it", "<=", 1.005),
+     "with the library preloaded", "without it", "<=", ratios.BUILD_TARGET),
     ("plain pidfd_spawn in a container", VFORK, "container", "container-spawn", OURS, VFORK, "<=", 1.32),
     ("plain pidfd_spawn in a container", POSIX_SPAWN, "container", "container-spawn", OURS, POSIX_SPAWN, "<=", 0.70),
     ("pidfd_fork(0), one thread, in a container", "fork + pidfd_open", "container", "container-fork",
@@ -104,6 +108,8 @@ def find_ratio(results, libc, group_name, of, to):
         reasons = {"glibc-2.41": ": this C library is missing here", "musl": ": this C library is missing here",
                    "programs": ": make bench-programs", "build": ": make bench-build"}
         return "not measured" + reasons.get(libc, "")
+    if "skipped" in results[libc]:
+        return f"missing: {results[libc]['skipped']}"
     for group in results[libc]["groups"]:
         if group["name"] == group_name:
             for ratio in group["ratios"]:
@@ -112,24 +118,37 @@ def find_ratio(results, libc, group_name, of, to):
     return "not measured"
 
 
+def measured(results, libc):
+    result = results.get(libc, {})
+    return result.get("measured", "not noted" if "groups" in result else "")
+
+
 def target_text(relation, wanted):
     return {"<=": "≤ ", ">=": "≥ ", "": "none"}[relation] + (f"{wanted:.3f}".removesuffix("0") if relation else "")
 
 
 def ratio_text(ratio):
-    return ratio if isinstance(ratio, str) else f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+    return ratio if isinstance(ratio, str) else ratios.text(ratio)
 
 
 def verdict(ratio, relation, wanted):
     if isinstance(ratio, str) or not relation:
         return ""
-    return "met" if (ratio["ratio"] <= wanted if relation == "<=" else ratio["ratio"] >= wanted) else "missed"
+    return ratios.verdict(ratio, relation, wanted)
+
+
+def line(cells):
+    return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
+
+
+def head(*cells):
+    return [line([*cells, "measured"]), "|---" * (len(cells) + 1) + "|"]
 
 
 def row_text(results, what, against, libc, group, of, to, relation, wanted):
     ratio = find_ratio(results, libc, group, of, to)
-    cells = [what, against, target_text(relation, wanted), ratio_text(ratio), verdict(ratio, relation, wanted)]
-    return f"| {' | '.join(cells)} |".replace("|  |", "| |")
+    return line([what, against, target_text(relation, wanted), ratio_text(ratio), verdict(ratio, relation, wanted),
+                 measured(results, libc)])
 
 
 def row_by_size_text(results, what, against, libc, group, of, to, relation, wanted):
@@ -137,24 +156,27 @@ def row_by_size_text(results, what, against, libc, group, of, to, relation, want
     for size in SIZES:
         ratio = find_ratio(results, libc, f"{group}-{size}", of, to)
         cells.append(f"{ratio_text(ratio)} {verdict(ratio, relation, wanted)}".rstrip())
-    return f"| {' | '.join(cells)} |"
+    return line([*cells, measured(results, libc)])
 
 
 def container_row_text(results, what, group, of, others):
     def cell(to):
         return ratio_text(find_ratio(results, "container", f"container-{group}", of, to))
 
-    return f"| {what} | {cell('outside')} | {'; '.join(f'{to}: {cell(to)}' for to in others)} |".replace("|  |", "| |")
+    return line([what, cell("outside"), "; ".join(f"{to}: {cell(to)}" for to in others),
+                 measured(results, "container")])
 
 
 def main():
     folder = pathlib.Path(sys.argv[1])
     results = load(folder)
-    lines = ["| what | against | target | ratio of medians [95 %] | |", "|---|---|---|---|---|"]
+    if not results:
+        sys.exit("table.py: nothing was measured yet: make bench")
+    lines = head("what", "against", "target", "ratio of medians [95 %]", "")
     lines += [row_text(results, *row) for row in ROWS]
-    lines += ["", f"| what | against | target | {' | '.join(SIZES.values())} resident |", "|---|---|---|---|---|---|"]
+    lines += ["", *head("what", "against", "target", *(f"{size} resident" for size in SIZES.values()))]
     lines += [row_by_size_text(results, *row) for row in ROWS_BY_SIZE]
-    lines += ["", "| in a container | the same call outside | what else a program can do there |", "|---|---|---|"]
+    lines += ["", *head("in a container", "the same call outside", "what else a program can do there")]
     lines += [container_row_text(results, *row) for row in CONTAINER_ROWS]
     text = "\n".join(lines) + "\n"
     (folder / "table.md").write_text(text, encoding="utf-8")

@@ -9,7 +9,6 @@ processor.  First each of them shows with reporter.c as the child that it does e
 BUILD/programs.json, which has the form that `bench --json` writes.
 """
 
-import json
 import os
 import pathlib
 import random
@@ -21,6 +20,7 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import record
 from ratio import compare, describe
 
 OURS = "pidfd_spawn_ext"
@@ -128,8 +128,10 @@ def check_steps(programs, reporter):
 
 def main():
     build, rounds = pathlib.Path(sys.argv[1]).resolve(), int(sys.argv[2])
+    result_file = build / "programs.json"
+    measured = record.origin()
     if os.geteuid() != 0:
-        print("run.py: skipped: only root can start programs as another user")
+        record.skip(result_file, "only root can start programs as another user")
         return
     programs, missing = find_programs(build / "programs")
     # Where the other user finds them.
@@ -139,7 +141,7 @@ def main():
         check_steps(programs, reporter)
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         results = [measure_size(programs, missing, size, child, max(10, rounds // SLOWNESS[size])) for size in SIZES]
-    (build / "programs.json").write_text(json.dumps({"groups": results}, indent=2) + "\n", encoding="utf-8")
+    record.write(result_file, results, measured)
 
 
 main()
