@@ -537,8 +537,8 @@ int pidfd_wait(int pidfd,
  *   EMFILE, ENFILE
  *                 A change of the user takes three descriptors more for a moment where the caller's memory has to be
  *                 copied: for a dumpable caller, all of whose group IDs are the program's and which may set no others
- *                 or whose user namespace has no others, in a few sandboxes, and for the few other callers that the
- *                 manual page names.
+ *                 or whose user namespace has no others, where a cgroup is asked for, in a few sandboxes, and for
+ *                 the few other callers that the manual page names.
  *   From the child, with the number that the system call gave:
  *   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
  *                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing

@@ -4,12 +4,12 @@
 #![allow(unsafe_code)]
 #![allow(clippy::missing_safety_doc)]
 
-use super::{or_error_number, pidfd_spawn, Arguments, Name};
+use super::{or_error_number, Arguments, Name};
 use crate::cancel;
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::SignalSet;
 use crate::libc_abi::{self, flag, Attributes, Libc};
-use crate::runtime::Runtime;
+use crate::runtime::{self, Runtime};
 use crate::spawn::extended;
 use crate::spawn::extended::args::*;
 use crate::spawn::{Program, SearchBuffer};
@@ -59,8 +59,8 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 ///   EMFILE, ENFILE
 ///                 A change of the user takes three descriptors more for a moment where the caller's memory has to be
 ///                 copied: for a dumpable caller, all of whose group IDs are the program's and which may set no others
-///                 or whose user namespace has no others, in a few sandboxes, and for the few other callers that the
-///                 manual page names.
+///                 or whose user namespace has no others, where a cgroup is asked for, in a few sandboxes, and for
+///                 the few other callers that the manual page names.
 ///   From the child, with the number that the system call gave:
 ///   EPERM, EINVAL, EAGAIN, ENOTTY, EBADF, EACCES, EBUSY and others
 ///                 of setgroups, setresgid, setresuid, prlimit, ioctl (TIOCSCTTY), and opening and writing
@@ -90,6 +90,9 @@ pub unsafe extern "C" fn pidfd_spawn_ext(
     args: *const pidfd_spawn_args,
     size: usize,
 ) -> c_int {
+    let arguments = Arguments { result: pidfd, name: file, actions: facts, attributes: attrp, argv, envp };
+    let no_flags = 0_u64;
+    let (mut args, mut size) = (args, size);
     if size == 0 {
         // There, only the child would notice.
         if file.is_null() {
@@ -97,14 +100,12 @@ pub unsafe extern "C" fn pidfd_spawn_ext(
         }
         let resets_ids = !attrp.is_null() && Attributes::may_have(attrp.cast(), flag::RESETIDS);
         if !resets_ids || Runtime::get().abi().is_none() {
-            return pidfd_spawn(pidfd, file, facts, attrp, argv, envp);
+            // Not by the exported name, which in a plugin can be the libc's.
+            return arguments.run(Runtime::get(), Program::Path(file), &runtime::PIDFD_SPAWN);
         }
         // A change of the user.
-        let no_flags = 0_u64;
-        let args = (&no_flags as *const u64).cast();
-        return pidfd_spawn_ext(pidfd, file, facts, attrp, argv, envp, args, size_of::<u64>());
+        (args, size) = ((&no_flags as *const u64).cast(), size_of::<u64>());
     }
-    let arguments = Arguments { result: pidfd, name: file, actions: facts, attributes: attrp, argv, envp };
     or_error_number(|| {
         let runtime = Runtime::get();
         if !runtime.has_pidfds() {

@@ -328,7 +328,8 @@ impl Command {
         self
     }
 
-    /// The child gets this signal when the *thread* that starts it ends.
+    /// The child gets this signal when the *thread* that starts it ends, if that may then still send it: not where the
+    /// caller has changed its own user since, and the child is another's.
     ///
     /// ```
     /// # use pidfd_spawn::process::Command;

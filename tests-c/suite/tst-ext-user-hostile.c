@@ -123,9 +123,10 @@ check_held_up (void (*const *kind) (void))
 }
 
 /* Who may freeze the cgroup holds up a child that is born there. */
-static void
-start_in_frozen_cgroup (void)
+TEST (a_frozen_cgroup_does_not_hold_up_the_caller)
 {
+  need_users ();
+  NEED_PATIENCE ();
   int fd = make_cgroup (), pidfd, freeze = openat (fd, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
   if (freeze < 0)
     {
@@ -140,21 +141,32 @@ start_in_frozen_cgroup (void)
   remove_cgroup (fd);
 }
 
-TEST (a_frozen_cgroup_does_not_hold_up_the_caller)
+/* Who has no memory left there gets all killed that share the child's. */
+TEST_LEAVING (a_child_in_a_cgroup_has_a_copy_of_the_memory)
 {
+  enum { MEMORY = 1 /* KCMP_VM */ };
   need_users ();
-  NEED_PATIENCE ();
-  start_in_frozen_cgroup ();
-}
-
-TEST (nor_a_caller_whose_memory_is_copied)
-{
-  need_users ();
-  NEED_PATIENCE ();
-  struct capabilities few = capabilities_of_caller ();
-  few.half[0].effective &= ~(1U << HAVE_SETGID);
-  set_capabilities (&few);
-  start_in_frozen_cgroup ();
+  int cgroup = make_cgroup (), listener = LISTEN_FOR_EXEC ();
+  for (int in_cgroup = 0; in_cgroup < 2; in_cgroup++)
+    {
+      struct notified_call exec;
+      struct call call;
+      struct pidfd_spawn_args args = *ARGS (TO_USER, .cgroup = cgroup);
+      if (in_cgroup)
+        args.flags |= PIDFD_SPAWN_CGROUP | PIDFD_SPAWN_CGROUP_MAY_MOVE;
+      begin_call (&call, NULL, NULL, &args);
+      CHECK (receive_call (listener, &exec));
+      long differs = syscall (SYS_kcmp, getpid (), exec.pid, MEMORY, 0, 0);
+      CHECK (continue_call (listener, &exec));
+      CHECK_EXIT (pidfd_of_call (&call), 0);
+      if (differs < 0)
+        SKIP ("the memory of two processes cannot be compared: %s", strerror (errno));
+      if (in_cgroup)
+        CHECK (differs);
+      else
+        CHECK (calls_libc () || !differs);
+    }
+  remove_cgroup (cgroup);
 }
 
 /* A caller that cannot wait for the child's word has to look. */

@@ -13,7 +13,9 @@
 //!    of whose IDs is another than his own.
 //!
 //! Where the child can have no other saved group ID, the memory is copied as by fork: nothing that the kernel tells
-//! comes late enough to give the flag back by.  So it is where the flag has the value that only the kernel gives; where
+//! comes late enough to give the flag back by.  So it is where the child begins in a cgroup: when that has no memory
+//! left, which its processes can bring about, the kernel kills a child, and with it all that share its memory, unless
+//! they wait for it; where the flag has the value that only the kernel gives; where
 //! the child would be process 1 of a PID namespace, and without clone3 nobody knows whether it shares the memory; and
 //! where it calls the libc, whose errno would be the caller's.  Nothing of this is needed under emulators that copy the
 //! memory anyway.
@@ -42,8 +44,7 @@ use libc::gid_t;
 pub struct UserChange {
     /// Not 0 while the child uses the memory.
     memory: AtomicU32,
-    /// Whether a process of another user can hold the child up: by signals, or by its cgroup, which may be that user's
-    /// to freeze.
+    /// Whether a process of another user can hold the child up by signals.
     exposed: AtomicBool,
     /// Whether that is so although the file actions are still to come, or going on.
     early: AtomicBool,
@@ -65,9 +66,8 @@ struct SavedGroups {
 }
 
 impl UserChange {
-    fn new(saved_groups: SavedGroups, has_cgroup: bool) -> Self {
-        let [early, unprotected] = [AtomicBool::new(false), AtomicBool::new(false)];
-        let exposed = AtomicBool::new(has_cgroup);
+    fn new(saved_groups: SavedGroups) -> Self {
+        let [exposed, early, unprotected] = [AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false)];
         UserChange { memory: AtomicU32::new(1), exposed, early, saved_groups, unprotected }
     }
 
@@ -185,7 +185,8 @@ pub unsafe fn spawn(request: &Request, extension: &Extension) -> Result<Child> {
         Protection::Copy if !flag.is_open() => Protection::Unneeded,
         chosen => chosen,
     };
-    if shares_memory.is_none() || arch::CALLS_LIBC || !flag.can_be_given_back() {
+    let has_cgroup = request.attributes.has(flag::SETCGROUP);
+    if has_cgroup || shares_memory.is_none() || arch::CALLS_LIBC || !flag.can_be_given_back() {
         protection = Protection::Copy;
     }
     let saved_groups = match protection {
@@ -193,7 +194,7 @@ pub unsafe fn spawn(request: &Request, extension: &Extension) -> Result<Child> {
         Protection::Unneeded => SavedGroups::default(),
         Protection::SavedGroups(groups) => groups,
     };
-    let change = UserChange::new(saved_groups, request.attributes.has(flag::SETCGROUP));
+    let change = UserChange::new(saved_groups);
     let extension = extension.with_change(Some(&change));
     let is_refused = Cell::new(false);
     let result = by_either(
@@ -262,7 +263,7 @@ unsafe fn with_copy(
         None => return Ok(Err(fallback::end(pid, Errno(libc::ENOSYS)))),
     };
     let mut watch = Watch::default();
-    // Its cgroup may be frozen.
+    // Which may be another user's to freeze.
     let has_cgroup = request.attributes.has(flag::SETCGROUP);
     let error = pipe.receive_watching(pidfd.raw(), has_cgroup, |milliseconds, is_brief| {
         watch.look(&pidfd, milliseconds, is_brief);
