@@ -251,11 +251,7 @@ def matrix(results, arguments):
         return
     if any(name.startswith("glibc") for name in names):
         build_here(results)
-    results.extend(places.side_by_side("matrix", names, lambda part, name: ENVIRONMENTS[name](part), arguments.jobs))
-    # The table is that of all.
-    if arguments.names:
-        results.write(WORK / "some.tsv")
-        results.written = True
+    places.side_by_side(results, names, ENVIRONMENTS, lambda part, name: ENVIRONMENTS[name](part), arguments.jobs)
 
 
 def run_compilers(results, _arguments):
