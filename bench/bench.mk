@@ -13,10 +13,10 @@ bench: build-bench build-bench-musl ## Measure against the libc, glibc 2.41, mus
 	@scripts/require-tools python3
 	@bench/run $(BENCH) $(ROUNDS)
 
-# Without musl-gcc the other rows are measured all the same.
+# Without musl-gcc the other rows are measured all the same, and what was built before is not.
 .PHONY: build-bench-musl
 build-bench-musl:
-	@scripts/require-tools musl-gcc && $(MAKE) --no-print-directory $(BENCH)/bench-musl || true
+	@scripts/require-tools musl-gcc && $(MAKE) --no-print-directory $(BENCH)/bench-musl || rm -f $(BENCH)/bench-musl
 
 .PHONY: build-bench
 build-bench: $(BENCH)/bench $(BENCH)/child $(BENCH)/reporter $(BENCH)/empty.so
@@ -43,14 +43,14 @@ $(BENCH)/empty.so:
 	@mkdir -p $(@D)
 	echo | $(CC) -shared -x c -o $@ -
 
-# Without one of the compilers the others are measured all the same.
+# Without one of the compilers the others are measured all the same, and what was built before is not.
 PROGRAMS := $(BENCH)/programs
 
 .PHONY: bench-programs
 bench-programs: build-bench $(PROGRAMS)/pidfd-spawn-ext ## Measure whole programs in C, Python, Go, Rust: [ROUNDS=N]
 	@scripts/require-tools python3
-	@scripts/require-tools go && $(MAKE) --no-print-directory $(PROGRAMS)/os-exec || true
-	@scripts/require-tools cargo && $(MAKE) --no-print-directory $(PROGRAMS)/std-command || true
+	@scripts/require-tools go && $(MAKE) --no-print-directory $(PROGRAMS)/os-exec || rm -f $(PROGRAMS)/os-exec
+	@scripts/require-tools cargo && $(MAKE) --no-print-directory $(PROGRAMS)/std-command || rm -f $(PROGRAMS)/std-command
 	@python3 bench/programs/run.py $(BENCH) $$(($(ROUNDS) / 40))
 
 $(PROGRAMS)/pidfd-spawn-ext: bench/programs/pidfd-spawn-ext.c bench/extended.h $(SO) $(HEADERS)

@@ -51,9 +51,8 @@ def account(results, environments, text, ended):
     for mode, part in zip(parts[::3], parts[2::3]):
         tallies.setdefault(mode, Tally()).add(Tally(part, 0 if done else None))
     place = f"in {parts[-2]}" if parts else "before the tests"
-    for mode, (environment, label, extra) in environments.items():
+    for mode, (environment, label) in environments.items():
         tally = tallies.get(mode, Tally())
-        tally.add(extra)
         if not done:
             tally.fail(f"the virtual machine: {ended[0]}, {place}: {ended[1]}")
         results.counted(environment, label, tally)

@@ -207,21 +207,33 @@ def suite(results, environment, label, place, folder, compiler, mode, *programs,
     results.counted(environment, label, Tally(text, status))
 
 
-def side_by_side(area, names, check, jobs):
-    """Runs check(results, name) for each name, `jobs` of them at the same time; the results are in the names' order."""
+def side_by_side(results, names, known, check, jobs, keep=lambda _, rows: rows):
+    """Runs check(part, name) for each name, `jobs` of them at the same time.  Each has a table of its own, whose rows
+    are keep(those of before, those of now); the results are those of all that are known, whenever they were tried.
+    """
+
+    def table(name):
+        return BUILD / f"results/{results.area}/{name}.tsv"
+
+    def rows(name):
+        return table(name).read_text(encoding="utf-8").splitlines() if table(name).exists() else []
 
     def one(name):
-        results = Results(area)
+        part = Results(results.area)
         try:
-            check(results, name)
+            check(part, name)
         except Unavailable as why:
-            results.unavailable(name, "all", why)
+            part.unavailable(name, "all", why)
         except Exception as error:  # so that the others are recorded all the same
-            results.check(name, "all", False, f"it left no result: {error!r}")
-        return results
+            part.check(name, "all", False, f"it left no result: {error!r}")
+        part.rows = keep(rows(name), part.rows)
+        part.write(table(name))
+        return part.total
 
-    together = Results(area)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for results in pool.map(one, names):
-            together.extend(results)
-    return together
+        for name, total in zip(names, pool.map(one, names)):
+            if os.environ.get("STRICT") and not total.passed and not total.failed:
+                print(f"FAILED  {name}: nothing of it could be tried", flush=True)
+                total.fail("nothing of it could be tried")
+            results.total.add(total)
+    results.rows += [row for name in known for row in rows(name)]

@@ -4,7 +4,6 @@ A table is build/results/AREA.tsv: area, environment, mode, passed, failed, skip
 """
 
 import collections
-import pathlib
 import re
 import time
 
@@ -95,14 +94,14 @@ class Results:
         self.rows.append("\t".join(re.sub(r"\s+", " ", str(value)) for value in values))
         self.total.add(tally)
 
-    def counted(self, environment, mode, tally):
-        """Tests that were run there; where none has passed they have failed."""
+    def counted(self, environment, mode, tally, note=""):
+        """Tests that were run there; where none has passed they have failed.  The note says what else was seen."""
         if not tally.passed and not tally.failed:
             tally.fail("no test has passed")
         print(f"{environment}, {mode}: {tally}", flush=True)
         for failure in tally.failures:
             print(f"FAILED  {failure}", flush=True)
-        self.record(environment, mode, tally, tally.note())
+        self.record(environment, mode, tally, "; ".join(filter(None, (tally.note(), note))))
 
     def check(self, environment, mode, good, what):
         """A check that is no test of the suite; returns whether it passed."""
@@ -122,14 +121,11 @@ class Results:
         print(f"{environment}, {mode}: skipped: {why}", flush=True)
         self.record(environment, mode, tally, f"skipped: {why}")
 
-    def extend(self, other):
-        self.rows += other.rows
-        self.total.add(other.total)
-
     def write(self, path):
-        path = pathlib.Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(row + "\n" for row in self.rows), encoding="utf-8")
+        """Where nothing could be tried the table stays as it was."""
+        if self.total.passed or self.total.failed or not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(row + "\n" for row in self.rows), encoding="utf-8")
 
     def close(self):
         """Prints the closing line; the exit status is 0 if something passed and nothing failed."""

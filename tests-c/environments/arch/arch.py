@@ -3,14 +3,13 @@ kernel of the architecture under qemu-system.  See README.md.
 """
 
 import collections
-import os
 import re
 import shutil
 
 import machine
 import places
 from places import BUILD, TOP, Unavailable, chroot_run, run, said
-from results import Results, Tally
+from results import Tally
 
 WORK = BUILD / "arch"
 MODES = ("linked", "preloaded", "fallback", "static", "reference")
@@ -316,8 +315,8 @@ class Check:
                                f"program: {words} {text.strip()[:200]}")
             return
         ended = (f"no end after {limit} s" if status == 124 else "it ended", words)
-        machine.account(self.results, {mode: (self.name, f"{mode}, Linux {booted[1]} in {where}", Tally())
-                                       for mode in modes}, found, ended)
+        machine.account(self.results, {mode: (self.name, f"{mode}, Linux {booted[1]} in {where}") for mode in modes},
+                        found, ended)
 
     def run(self):
         try:
@@ -359,28 +358,16 @@ def arch(results, arguments):
     """The rows of what is not tried this time stay in the table; what was built is the same for both places."""
     WORK.mkdir(parents=True, exist_ok=True)
     known = [*ARCHITECTURES, *NOT_TO_BE_HAD]
-    given = known if "all" in arguments.architectures else map(debians_name, arguments.architectures)
-    suffix = f"-{arguments.where}" if arguments.where else ""
-    for name in given:
-        if not suffix:
-            for table in WORK.glob(f"{name}-*.tsv"):
-                table.unlink()
-        part = Results("arch")
-        check = None
-        try:
-            if name not in ARCHITECTURES:
-                raise Unavailable(NOT_TO_BE_HAD.get(name) or
-                                  f"no such architecture; there are: {' '.join(ARCHITECTURES)}")
-            check = Check(part, name, arguments)
-            check.run()
-        except Unavailable as why:
-            part.unavailable(check.name if check else name, "all", why)
-        except Exception as error:  # so that the others are tried and recorded all the same
-            part.check(check.name if check else name, "all", False, f"it left no result: {error!r}")
-        part.write(WORK / f"{name}{suffix}.tsv")
-        results.extend(part)
-    # As scripts/support has it: a newer row takes the place of an older one, whatever the versions are.
-    rows = {(name, re.sub(r"\b\d\S*", "", row.split("\t")[2])): row for name in known
-            for table in sorted([*WORK.glob(f"{name}.tsv"), *WORK.glob(f"{name}-*.tsv")], key=os.path.getmtime)
-            for row in table.read_text().splitlines()}
-    results.rows = list(rows.values())
+    names = known if "all" in arguments.architectures else [*map(debians_name, arguments.architectures)]
+
+    def check(part, name):
+        if name not in ARCHITECTURES:
+            raise Unavailable(NOT_TO_BE_HAD.get(name) or f"no such architecture; there are: {' '.join(ARCHITECTURES)}")
+        Check(part, name, arguments).run()
+
+    def keep(before, rows):
+        # As scripts/support has it: a newer row takes the place of an older one, whatever the versions are.
+        rows = (before if arguments.where else []) + rows
+        return list({re.sub(r"\b\d\S*", "", row.split("\t")[2]): row for row in rows}.values())
+
+    places.side_by_side(results, names, known, check, 1, keep)

@@ -5,7 +5,7 @@ import pathlib
 import re
 import tempfile
 
-from places import BUILD, TOP, run
+from places import BUILD, TOP, run, side_by_side
 from results import Tally
 
 HERE = "tests-c/environments/clients"
@@ -32,33 +32,31 @@ def preloadable():
         yield tree
 
 
-def clients(results, arguments):
-    folder = BUILD / "clients"
-    folder.mkdir(parents=True, exist_ok=True)
+def check(results, client):
     library = (BUILD / "lib/libpidfd_spawn.so").resolve().relative_to(TOP)
-    for client in arguments.clients or CLIENTS:
-        with preloadable() as tree:
-            status, text = run(tree / HERE / client, tree / library, tree / "build/clients",
-                               log=folder / f"{client}.log")
-        # A row ends where report.sh says so, with its environment and a note.
-        *parts, rest = re.split(r"^# row: ([^\t\n]*)\t(.*)\n?", text, flags=re.MULTILINE)
-        for part, environment, note in zip(parts[::3], parts[1::3], parts[2::3]):
-            tally = Tally(part)
-            if not tally.passed + tally.failed + tally.skipped:
-                tally.fail(f"{client}: no test was run")
-            print(f"{environment}: {tally}", flush=True)
-            for failure in tally.failures:
-                print(f"FAILED  {failure}", flush=True)
-            results.record(environment, "preloaded", tally, note)
-        tally = Tally(rest)
-        if status:
-            tally.fail(f"{client}: it ended with status {status}")
-        if tally.skipped and not tally.passed + tally.failed:
-            results.unavailable(client, "preloaded", "; ".join(tally.reasons))
-        elif tally.passed + tally.failed or not parts:
-            results.counted(client, "preloaded", tally)
-        if results.total.failures and "not ok " in text:
-            # What else was said explains a failure.
-            print("\n".join([line for line in text.splitlines() if not re.match(r"ok |not ok |#", line)][-20:]))
-        for measured in re.findall(r"^# measured: .*$", text, re.MULTILINE):
-            print(measured)
+    with preloadable() as tree:
+        status, text = run(tree / HERE / client, tree / library, tree / "build/clients",
+                           log=BUILD / f"clients/{client}.log")
+    # A row ends where report.sh says so, with its environment and, if that could be tried, a note.
+    *parts, rest = re.split(r"^# row: ([^\t\n]*)(?:\t(.*))?\n?", text, flags=re.MULTILINE)
+    rows = [*zip(parts[1::3], map(Tally, parts[::3]), parts[2::3])]
+    tally = Tally(rest)
+    if status:
+        tally.fail(f"{client}: it ended with status {status}")
+    if not rows or tally.passed + tally.failed + tally.skipped:
+        rows.append((client, tally, None))
+    for environment, tally, note in rows:
+        if note is None and tally.skipped and not tally.passed + tally.failed:
+            results.unavailable(environment, "preloaded", "; ".join(tally.reasons))
+        else:
+            results.counted(environment, "preloaded", tally, note)
+    if results.total.failures and "not ok " in text:
+        # What else was said explains a failure.
+        print("\n".join([line for line in text.splitlines() if not re.match(r"ok |not ok |#", line)][-20:]))
+    for measured in re.findall(r"^# measured: .*$", text, re.MULTILINE):
+        print(measured)
+
+
+def clients(results, arguments):
+    (BUILD / "clients").mkdir(parents=True, exist_ok=True)
+    side_by_side(results, arguments.clients or CLIENTS, CLIENTS, check, 1)

@@ -16,7 +16,9 @@ def passed(path):
 try:
     first, second = map(passed, sys.argv[1:])
     text = f"{len(first & second)} of {len(first)} tests pass as before"
-    if first - second:
+    if not first:
+        text = "no result: nothing passed"
+    elif first - second:
         text += ": " + " ".join(sorted(first - second))
 except (OSError, ElementTree.ParseError) as why:
     text = f"no result: {why}"

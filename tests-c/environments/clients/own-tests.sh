@@ -12,13 +12,6 @@ build_interposer &&
   cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o "$build/forks.so" "$clients/forks.c" &&
   cp -L "$library" "$build/libpidfd_spawn.so" || exit 1
 
-# unavailable NAME WHY [STATUS]: the status is that of what prepares it
-unavailable() {
-  unprepared "${3:-1}" "$1" "$2"
-  environment "$1" ""
-  exit 0
-}
-
 # in_mode MODE FOLDER: the environment of a command; FOLDER is $build as the command sees it.  The modes are: without;
 # preloaded; interposed, with the library in the place of posix_spawn; forks, in that of fork and vfork as well.
 in_mode() {

@@ -26,6 +26,14 @@ unprepared() {
   esac
 }
 
+# unavailable ENVIRONMENT WHY [STATUS]: nothing of it can be tried here, which ends the script, or the subshell; the
+# status is that of what prepares it
+unavailable() {
+  unprepared "${3:-1}" "$1" "$2"
+  echo "# row: $1"
+  exit 0
+}
+
 # Whether this machine's glibc has functions of the same names (2.39), so that without the library nothing is missing.
 libc_has_it() {
   getconf GNU_LIBC_VERSION 2>/dev/null | awk -F '[ .]' '{ exit !($2 > 2 || $2 == 2 && $3 >= 39) }'
@@ -67,11 +75,11 @@ as_before() {
       if (/^ok [0-9]+ # skip /)
         sub (/# skip /, "- ")
       sub (/ # .*/, "") }
-    FILENAME == ARGV[1] { names[++tests] = $0; before[tests] = result; next }
+    FILENAME == ARGV[1] { names[++tests] = $0; before[tests] = result; passed += result == "passed"; next }
     { after[$0] = result }
     END {
-      if (!tests)
-        print "not ok - " ARGV[1] "\n# no test was run without the library"
+      if (!passed)
+        print "not ok - " ARGV[1] "\n# no test has passed without the library"
       for (test = 1; test <= tests; test++) {
         name = names[test]
         if (before[test] != "passed")

@@ -226,19 +226,5 @@ def containers(results, arguments):
     if run(*NAMESPACES, "--cgroup", "true")[0]:
         results.unavailable("containers", "all", "needs root and namespaces")
         return
-
-    def check(part, name):
-        try:
-            CONTAINERS[name](part)
-        except Unavailable as why:
-            part.unavailable(name, "all", why)
-        part.write(WORK / f"{name}.tsv")
-
-    names = arguments.containers or list(CONTAINERS)
-    results.extend(places.side_by_side("containers", names, check, arguments.jobs))
-    # The table is that of all, of which each stays as it was where it was not tried this time.
-    tables = [WORK / f"{name}.tsv" for name in CONTAINERS]
-    text = "".join(table.read_text(encoding="utf-8") for table in tables if table.exists())
-    (BUILD / "results").mkdir(parents=True, exist_ok=True)
-    (BUILD / "results/containers.tsv").write_text(text, encoding="utf-8")
-    results.written = True
+    places.side_by_side(results, arguments.containers or list(CONTAINERS), CONTAINERS,
+                        lambda part, name: CONTAINERS[name](part), arguments.jobs)

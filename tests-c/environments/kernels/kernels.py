@@ -75,17 +75,6 @@ def make_initramfs(modes, patterns):
     machine.pack_tree(tree, WORK / "initramfs")
 
 
-def not_built():
-    """The programs that could not be built for musl."""
-    tally = Tally()
-    for source in sorted((TOP / "tests-c/suite").glob("tst-*.c")):
-        if not (WORK / "musl" / source.stem).exists():
-            log = WORK / f"musl/{source.stem}.log"
-            error = re.search(r"error: .*", log.read_text()) if log.exists() else None
-            tally.skip(f"not built with musl: {error[0] if error else 'no log'}")
-    return tally
-
-
 def version_of(kernel):
     """The image says from which sources it was built."""
     found = re.search(rb"Debian (\d+(?:\.\d+)+)|(\d+\.\d+\.\d+-\d+)-generic", kernel.read_bytes())
@@ -122,15 +111,12 @@ def labels_of(modes):
     return {mode: labels[mode] for mode in modes}
 
 
-def tallies_of(results, name, labels):
-    """An environment, a label and a tally for each mode that was built."""
-    modes = {mode: (name, label, Tally()) for mode, label in labels.items()}
-    if "static" in modes:
-        if folder_of("static").is_dir():
-            modes["static"][2].add(not_built())
-        else:
-            del modes["static"]
-            results.unavailable(name, "static musl", "musl-gcc is not installed")
+def rows_of(results, name, labels):
+    """An environment and a label for each mode that was built."""
+    modes = {mode: (name, label) for mode, label in labels.items()}
+    if "static" in modes and not folder_of("static").is_dir():
+        del modes["static"]
+        results.unavailable(name, "static musl", "musl-gcc is not installed")
     return modes
 
 
@@ -157,7 +143,7 @@ def in_machine(results, name, labels, limit):
 
     ended = (f"no end after {limit} s" if status in (124, 137) else "it ended",
              f"{machine.last_words(text('console'))} {said_by_qemu.strip()}")
-    modes = tallies_of(results, f"Linux {version_of(kernel)} ({words})", labels)
+    modes = rows_of(results, f"Linux {version_of(kernel)} ({words})", labels)
     machine.account(results, modes, text("results"), ended)
 
 
@@ -176,14 +162,13 @@ def machines(modes, limit, patterns):
 
 
 def natively(results, modes):
-    modes = tallies_of(results, f"Linux {os.uname().release}, this machine", labels_of(modes))
-    for mode, (name, label, tally) in modes.items():
+    modes = rows_of(results, f"Linux {os.uname().release}, this machine", labels_of(modes))
+    for mode, (name, label) in modes.items():
         programs = [PROGRAM[mode]] if mode in PROGRAM else [
             source.stem for source in sorted((TOP / "tests-c/suite").glob("tst-*.c"))]
-        programs = [folder_of(mode) / program for program in programs if (folder_of(mode) / program).exists()]
-        status, text = run("tests-c/suite/run", BUILD / "lib/libpidfd_spawn.so", *programs)
-        tally.add(Tally(text, status))
-        results.counted(name, label, tally)
+        status, text = run("tests-c/suite/run", BUILD / "lib/libpidfd_spawn.so",
+                           *(folder_of(mode) / program for program in programs))
+        results.counted(name, label, Tally(text, status))
 
 
 # What each kernel lacks; each lacks what the ones before it lack as well.  438 is pidfd_getfd, 424 pidfd_send_signal, 3
@@ -214,17 +199,15 @@ def imitated(results):
         results.counted(label, "linked, imitated", programs_by(command, patterns, ONCE if expect else ()))
 
 
-def keep(name, rows):
-    """With the rows of the modes that were not tried this time."""
-    table = WORK / f"{name}.tsv"
+def keep(before, rows):
+    """With the rows of the modes that were not tried this time; "all" is none."""
+    modes = (*MODES, "all")
 
     def mode(row):
         return re.match(r"\w+", row.split("\t")[2])[0]
 
-    tried = {mode(row) for row in rows}
-    rows = [row for row in (table.read_text().splitlines() if table.exists() else ()) if mode(row) not in tried] + rows
-    rows.sort(key=lambda row: MODES.index(mode(row)))
-    table.write_text("".join(f"{row}\n" for row in rows))
+    tried = {"all", *map(mode, rows)}
+    return sorted([row for row in before if mode(row) not in tried] + rows, key=lambda row: modes.index(mode(row)))
 
 
 def add_time_limit(parser):
@@ -250,16 +233,9 @@ def kernels(results, arguments):
     if in_machines:
         check.update(dict.fromkeys(in_machines, machines(arguments.modes, arguments.vm_time_limit,
                                                          arguments.programs or ("tst-*",))))
-
-    def one(part, name):
-        check[name](part, name)
-        if not arguments.programs:
-            keep(name, part.rows)
-
-    results.extend(places.side_by_side("kernels", arguments.kernels, one, arguments.jobs))
-    results.written = bool(arguments.programs)
-    tables = [WORK / f"{name}.tsv" for name in dict.fromkeys((*NAMES, *arguments.kernels))]
-    results.rows = [row for table in tables if table.exists() for row in table.read_text().splitlines()]
+    places.side_by_side(results, arguments.kernels, dict.fromkeys((*NAMES, *arguments.kernels)),
+                        lambda part, name: check[name](part, name), arguments.jobs,
+                        (lambda before, _: before) if arguments.programs else keep)
 
 
 # What can be asked only of a kernel that has everything, and what a kernel of tomorrow may change first.

@@ -160,16 +160,11 @@ def all_glibcs(results, arguments):
                          f" {len(releases)} releases, {releases[0]} to {releases[-1]}"):
         return
     whole = [*PEOPLE_HAVE, releases[-1]]
-    wanted = arguments.releases or releases
-    places_of = {release: (release, release in whole, MACHINE) for release in wanted}
-    for release in () if arguments.releases else ("2.17", releases[-1]):
-        places_of[f"{release} {OTHER}"] = (release, True, OTHER)
-    results.extend(places.side_by_side("glibcs", list(places_of), lambda part, name: check(part, *places_of[name]),
-                                       arguments.jobs))
-    # The table is that of all.
-    if arguments.releases:
-        results.write(WORK / "some.tsv")
-        results.written = True
+    known = {release: (release, release in whole, MACHINE) for release in releases}
+    for release in ("2.17", releases[-1]):
+        known[f"{release} {OTHER}"] = (release, True, OTHER)
+    places.side_by_side(results, arguments.releases or known, known, lambda part, name: check(part, *known[name]),
+                        arguments.jobs)
 
 
 def add_arguments(parser):

@@ -121,5 +121,5 @@ def add_arguments(parser):
 
 def newcomer(results, arguments):
     WORK.mkdir(parents=True, exist_ok=True)
-    names = arguments.places or list(PLACES)
-    results.extend(places.side_by_side("newcomer", names, lambda part, name: PLACES[name](part), arguments.jobs))
+    places.side_by_side(results, arguments.places or list(PLACES), PLACES, lambda part, name: PLACES[name](part),
+                        arguments.jobs)

@@ -1,7 +1,6 @@
 """Packages of the release tarball that `make dist` left in build/dist/, and trials of it and of them.
 
-They are left in build/packages/.  Each part works in build/packages/PART and leaves its rows in PART.tsv beside it;
-those of all parts are the table.
+They are left in build/packages/.  Each part works in build/packages/PART.
 """
 
 import os
@@ -10,7 +9,7 @@ import shutil
 
 import places
 from places import BUILD, TOP, Unavailable, chroot_run, run
-from results import Results, Tally
+from results import Tally
 
 NAME = f"libpidfd_spawn-{places.VERSION}"
 TARBALL = BUILD / f"dist/{NAME}.tar.xz"
@@ -164,11 +163,5 @@ def add_arguments(parser):
 
 
 def packages(results, arguments):
-    for part in arguments.parts:
-        work = places.fresh(PACKAGES / part)
-        rows = Results("packages")
-        PARTS[part](rows, work)
-        rows.write(PACKAGES / f"{part}.tsv")
-        results.extend(rows)
-    tables = (PACKAGES / f"{part}.tsv" for part in PARTS)
-    results.rows = [row for table in tables if table.exists() for row in table.read_text().splitlines()]
+    places.side_by_side(results, arguments.parts, PARTS,
+                        lambda part, name: PARTS[name](part, places.fresh(PACKAGES / name)), 1)
