@@ -202,27 +202,23 @@ fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &Pr
             None if was_forking => process::exit(NOT_RETURNED),
             None => break,
         };
-        let question = match fd::copy_from_process(pidfd.raw(), theirs) {
-            Ok(question) => Some(question),
-            Err(Errno(libc::EBADF)) => None,
-            // A parent that is ending is our parent until it has given its memory back.
-            Err(_) if was_forking && failures < MOST_FAILURES => {
-                failures += 1;
-                process::nap();
-                continue;
-            }
-            Err(_) => break,
-        };
+        let question = fd::copy_from_process(pidfd.raw(), theirs);
         // Read after the copy was made: if the parent names this child then, the copy is of this call's eventfd.
         match (progress.of(parent.pid), question) {
-            (Ok(FORKING), _) => {
+            (Ok(FORKING), Ok(_) | Err(Errno(libc::EBADF))) => {
                 was_forking = true;
                 process::nap();
             }
-            (Ok(number), Some(question)) if number == own && is_question(&question, mark) => {
+            (Ok(number), Ok(question)) if number == own && is_question(&question, mark) => {
                 return wait_for_go(&question, theirs, -1, parent);
             }
-            // It executes another program.
+            // It has no memory left, or another program's.
+            (Err(Errno(libc::ESRCH | libc::EFAULT)), _) if was_forking => process::exit(NOT_RETURNED),
+            // It begins to end, or a change of user in another thread hides it for a moment.
+            (Ok(FORKING) | Err(_), _) if was_forking && failures < MOST_FAILURES => {
+                failures += 1;
+                process::nap();
+            }
             (Err(_), _) if was_forking => process::exit(NOT_RETURNED),
             _ => break,
         }

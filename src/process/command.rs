@@ -406,7 +406,8 @@ impl Command {
     }
 
     /// The cgroup in which the child is born, by its directory (cgroup v2).  It needs clone3: without it the error is
-    /// EOPNOTSUPP, unless the child [may move](Self::cgroup_may_move).
+    /// EOPNOTSUPP, unless the child [may move](Self::cgroup_may_move).  With a change of the user the caller's
+    /// memory is copied, as by fork.
     ///
     /// ```
     /// # use pidfd_spawn::process::Command;

@@ -363,7 +363,7 @@ set_filter (const struct filter_rule rules[], size_t count, enum filter_flags fl
 {
   int result = install_filter (rules, count, flags);
   if (result < 0)
-    SKIP ("no seccomp %s: %s", flags ? "listener" : "filters", strerror (errno));
+    SKIP ("no seccomp %s: %s", flags & FILTER_LISTENER ? "listener" : "filters", strerror (errno));
   return result;
 }
 

@@ -13,10 +13,10 @@ enum { USER = 54321, OTHER_USER, THIRD_USER, GROUP = 54331, OTHER_GROUP };
 /* Where there are two of a kind, the older has IDs of 16 bits. */
 #if defined SYS_setresuid32
 enum { SETRESUID = SYS_setresuid32, SETRESGID = SYS_setresgid32, SETGROUPS = SYS_setgroups32,
-       GETRESGID = SYS_getresgid32, SETFSUID = SYS_setfsuid32, SETFSGID = SYS_setfsgid32 };
+       GETRESUID = SYS_getresuid32, GETRESGID = SYS_getresgid32, SETFSUID = SYS_setfsuid32, SETFSGID = SYS_setfsgid32 };
 #else
-enum { SETRESUID = SYS_setresuid, SETRESGID = SYS_setresgid, SETGROUPS = SYS_setgroups, GETRESGID = SYS_getresgid,
-       SETFSUID = SYS_setfsuid, SETFSGID = SYS_setfsgid };
+enum { SETRESUID = SYS_setresuid, SETRESGID = SYS_setresgid, SETGROUPS = SYS_setgroups,
+       GETRESUID = SYS_getresuid, GETRESGID = SYS_getresgid, SETFSUID = SYS_setfsuid, SETFSGID = SYS_setfsgid };
 #endif
 
 static inline bool

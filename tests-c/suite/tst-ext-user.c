@@ -370,7 +370,7 @@ TEST (resetids_without_a_file)
   need_users ();
   CHECK_EQ (in_fork (reset_ids_without_a_file, &(int){ SYS_pipe2 }), 0);
   CHECK_EQ (in_fork (reset_ids_without_a_file, &(int){ SYS_statx }), 0);
-  CHECK_EQ (in_fork (reset_ids_without_a_file, &(int){ SYS_getresuid }), 0);
+  CHECK_EQ (in_fork (reset_ids_without_a_file, &(int){ GETRESUID }), 0);
 }
 
 static void

@@ -14,11 +14,10 @@
 //!
 //! Where the child can have no other saved group ID, the memory is copied as by fork: nothing that the kernel tells
 //! comes late enough to give the flag back by.  So it is where the child begins in a cgroup: when that has no memory
-//! left, which its processes can bring about, the kernel kills a child, and with it all that share its memory, unless
-//! they wait for it; where the flag has the value that only the kernel gives; where
-//! the child would be process 1 of a PID namespace, and without clone3 nobody knows whether it shares the memory; and
-//! where it calls the libc, whose errno would be the caller's.  Nothing of this is needed under emulators that copy the
-//! memory anyway.
+//! left, which its processes can bring about, the kernel chooses one, other than a child by vfork, and kills all that
+//! share its memory; where the flag has the value that only the kernel gives; where the child would be process 1 of a
+//! PID namespace, and without clone3 nobody knows whether it shares the memory; and where it calls the libc, whose
+//! errno would be the caller's.  Nothing of this is needed under emulators that copy the memory anyway.
 
 // Sound because: this function does not return before the child has left the memory, so its frame outlives the child's
 // stack and everything that the child refers to.
@@ -216,10 +215,10 @@ pub unsafe fn spawn(request: &Request, extension: &Extension) -> Result<Child> {
 }
 
 unsafe fn copied(request: &Request, extension: &Extension, blocked: &signal::Blocked, flag: Kept) -> Result<Child> {
-    // The child hides its own.
-    drop(flag);
     // A clone may have been tried before.
     blocked.but_sigsys();
+    // The child hides its own.
+    drop(flag);
     by_either(
         request,
         extension,
