@@ -254,6 +254,46 @@ TEST_LEAVING (a_child_handler_closes_every_descriptor_before_the_parent_has_name
 }
 
 static void
+close_all_late (void)
+{
+  close_all ();
+  usleep (100000);
+}
+
+static void *
+continue_late_and_others_at_once (void *unused)
+{
+  struct notified_call call;
+  continue_late (unused);
+  while (receive_call (listener, &call))
+    if (!continue_call (listener, &call))
+      break;
+  return unused;
+}
+
+/* The child looks while the parent names the next one, whose own look has to be let go on as well. */
+TEST_LEAVING (a_child_handler_closes_every_descriptor_before_the_parent_names_another)
+{
+  pthread_t thread;
+  int pidfds[2];
+  CHECK_EQ (pthread_atfork (NULL, NULL, close_all_late), 0);
+  for (int i = 0; i < 2; i++)
+    {
+      pidfds[i] = pidfd_fork (0);
+      if (pidfds[i] == 0)
+        _exit (FINE);
+      CHECK (pidfds[i] > 0);
+      if (i == 0)
+        {
+          listener = filter_pidfds_of_others (FILTER_NOTIFY, FILTER_LISTENER);
+          CHECK_EQ (pthread_create (&thread, NULL, continue_late_and_others_at_once, NULL), 0);
+        }
+    }
+  for (int i = 0; i < 2; i++)
+    CHECK_EXIT (pidfds[i], FINE);
+}
+
+static void
 close_all_but_the_line (void)
 {
   for (int fd = 0; fd < MOST; fd++)

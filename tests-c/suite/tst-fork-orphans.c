@@ -292,18 +292,24 @@ be_killed (void)
   kill (getpid (), SIGKILL);
 }
 
+static void
+be_killed_later (void)
+{
+  await_child ();
+  usleep (100000);
+  kill (getpid (), SIGKILL);
+}
+
 /* With memory that takes the kernel longer than the child waits between two looks. */
 static void
 be_killed_slowly (void)
 {
   enum { MUCH = 128 << 20 };
-  await_child ();
   char *memory = mmap (NULL, MUCH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK (memory != MAP_FAILED);
   madvise (memory, MUCH, MADV_NOHUGEPAGE);
   memset (memory, 1, MUCH);
-  usleep (100000);
-  kill (getpid (), SIGKILL);
+  be_killed_later ();
 }
 
 /* The child then looks at what its parent does. */
@@ -385,7 +391,9 @@ die_in_the_call (const struct death *death, bool has_threads)
 
 DEATH (the_parent_is_killed_in_a_handler, .in_parent = be_killed)
 DEATH (the_parent_is_killed_and_a_holder_is_left, .in_parent = be_killed_and_leave_a_holder)
-DEATH (the_parent_is_killed_and_the_child_has_no_descriptors, .in_parent = be_killed_slowly,
+DEATH (the_parent_is_killed_and_the_child_has_no_descriptors, .in_parent = be_killed_later,
+       .in_child = lose_descriptors)
+DEATH (the_parent_takes_time_to_end_and_the_child_has_no_descriptors, .in_parent = be_killed_slowly,
        .in_child = lose_descriptors)
 DEATH (the_parent_is_killed_outside_a_namespace, .in_parent = be_killed, .in_namespace = true)
 DEATH (the_parent_is_killed_by_a_filter, .on_pidfd_open = FILTER_KILL)
