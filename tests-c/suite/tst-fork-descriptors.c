@@ -275,7 +275,9 @@ continue_late_and_others_at_once (void *unused)
 TEST_LEAVING (a_child_handler_closes_every_descriptor_before_the_parent_names_another)
 {
   pthread_t thread;
-  int pidfds[2];
+  /* A number for the listener, so that both calls have the same ones. */
+  int pidfds[2], number = dup (STDERR_FILENO);
+  CHECK (number >= 0);
   CHECK_EQ (pthread_atfork (NULL, NULL, close_all_late), 0);
   for (int i = 0; i < 2; i++)
     {
@@ -285,6 +287,7 @@ TEST_LEAVING (a_child_handler_closes_every_descriptor_before_the_parent_names_an
       CHECK (pidfds[i] > 0);
       if (i == 0)
         {
+          CHECK (close (number) == 0);
           listener = filter_pidfds_of_others (FILTER_NOTIFY, FILTER_LISTENER);
           CHECK_EQ (pthread_create (&thread, NULL, continue_late_and_others_at_once, NULL), 0);
         }
