@@ -23,7 +23,7 @@ use libc::{c_char, c_int, posix_spawn_file_actions_t, posix_spawnattr_t};
 /// close-on-exec marks, file actions, resource limits, groups, group IDs, user IDs, no_new_privs, death signal, signal
 /// mask.  Nothing is ever left out: what the kernel cannot do is an error, and no program runs.
 ///
-/// A child that gets another user endangers the caller in no way: the caller stays as dumpable as it was, and a process
+/// A child that gets another user does not endanger the caller: it stays as dumpable as it was, and a process
 /// of the new user can read nothing of it.  If the caller has CAP_KILL, such a process can delay the call by a second
 /// of stops that are seen, and the last steps by ten seconds whatever is seen; but without limit in the file actions
 /// after POSIX_SPAWN_RESETIDS, if another thread takes the news of stops.  Ambient capabilities of a caller that is not

@@ -421,11 +421,14 @@ fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, t
 }
 
 /// Whether procfs knows the child and not the parent.  Most likely it is that of the parent's namespace if the child
-/// has two numbers from there down; another one knows nothing of the parent's.
+/// has two numbers from there down; another one knows nothing of the parent's.  One that hides other users' processes
+/// (hidepid) does not tell of the parent either: it does not show process 1.
 fn is_gone_from_procfs(parent: pid_t) -> bool {
     let mut room = MaybeUninit::uninit();
     let of_parent = fd::numbered_path(&mut room, b"/proc/", parent);
-    status::own_numbers() == Some(2) && fd::link_count(of_parent) == Err(Errno(libc::ENOENT))
+    status::own_numbers() == Some(2)
+        && fd::link_count(of_parent) == Err(Errno(libc::ENOENT))
+        && fd::link_count(b"/proc/1\0").is_ok()
 }
 
 /// A pidfd on the parent, unless that is gone or has no number here.

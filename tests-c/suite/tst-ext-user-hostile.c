@@ -181,13 +181,31 @@ refuse_saved_group_and_poll (void)
   refuse_call (SYS_ppoll, EPERM);
 }
 
+/* Nor can one that old sandboxes let send no signal by a pidfd. */
+static void
+refuse_signals_by_pidfd (void)
+{
+  refuse_call (SYS_pidfd_send_signal, EPERM);
+}
+
+static void
+refuse_saved_group_and_signals_by_pidfd (void)
+{
+  refuse_saved_group ();
+  refuse_signals_by_pidfd ();
+}
+
 TEST (a_child_that_is_stopped_for_ever_is_killed)
 {
   static void (*const kind_without_poll) (void) = refuse_saved_group_and_poll;
+  static void (*const kinds_by_number[]) (void) = { refuse_signals_by_pidfd,
+                                                    refuse_saved_group_and_signals_by_pidfd };
   need_stops ();
   for (int kind = 0; kind < ROOT_KINDS; kind++)
     check_held_up (&root_kinds[kind]);
   check_held_up (&kind_without_poll);
+  for (int kind = 0; kind < 2; kind++)
+    check_held_up (&kinds_by_number[kind]);
 }
 
 /* Processes of the new user. */

@@ -5,10 +5,12 @@
  * that it has; nobody waits for the other side's handlers.  A parent whose first thread is gone is not. */
 
 #include "fork.h"
+#include "users.h"
+
+#include <sys/mount.h>
+#include <sys/prctl.h>
 
 #if HAVE_LIBRARY
-
-#include <sys/prctl.h>
 
 /* Another thread executes a program. */
 
@@ -416,6 +418,29 @@ fork_unknown (void)
     _exit (FINE);
   CHECK_EXIT (pidfd, FINE);
   _exit (FINE);
+}
+
+/* Nor does one that hides what the child may not look into: the parent is undumpable by its change of user. */
+static void
+fork_hidden (void *unused)
+{
+  (void) unused;
+  if (unshare (CLONE_NEWNS) != 0 || mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
+      || mount ("proc", "/proc", "proc", 0, "hidepid=2") != 0 || unshare (CLONE_NEWPID) != 0)
+    SKIP ("no procfs that hides processes, or no PID namespace: %s", strerror (errno));
+  CHECK (become_group (GROUP, GROUP, GROUP) && become (USER, USER, USER));
+  CHECK (prctl (PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
+  CHECK_EQ (pthread_atfork (NULL, take_time, NULL), 0);
+  int pidfd = FORK (0);
+  if (pidfd == 0)
+    _exit (FINE);
+  CHECK_EXIT (pidfd, FINE);
+}
+
+TEST (a_slow_parent_that_procfs_hides)
+{
+  need_root ();
+  CHECK_EQ (in_fork (fork_hidden, NULL), 0);
 }
 
 /* The exit status of a child that does this. */

@@ -8,15 +8,16 @@ use crate::kernel::process;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use libc::c_int;
 
-/// How many calls are in between, the flag as it was before the first of them, and how many have ended: what a call
-/// read before another one came and went must not be taken for new.
+/// How many calls are in between, the flag as it was before the first of them, whether the last one is giving it back,
+/// and how often that was done: what a call read before another one came and went must not be taken for new.
 static STATE: AtomicUsize = AtomicUsize::new(0);
 
 /// The process that the count is of: one that another thread forks in between has a copy, and no call under way.
 static OWNER: AtomicI32 = AtomicI32::new(0);
 
 const FLAG: usize = 3;
-const ONE: usize = 1 << 2;
+const RESTORING: usize = 1 << 2;
+const ONE: usize = 1 << 3;
 const COUNT: usize = (1 << 18) - ONE;
 const ROUND: usize = COUNT + ONE;
 
@@ -35,10 +36,15 @@ impl Kept {
             let state = STATE.load(Ordering::Acquire);
             if OWNER.load(Ordering::Acquire) != own {
                 // The copy's count ends first: whoever sees a count of this process then sees its owner as well.
-                let none = (state & !COUNT).wrapping_add(ROUND);
+                let none = (state & !(COUNT | RESTORING)).wrapping_add(ROUND);
                 if STATE.compare_exchange(state, none, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                     OWNER.store(own, Ordering::Release);
                 }
+                continue;
+            }
+            if state & RESTORING != 0 {
+                // The flag would be set for a moment while this call's child is another user's already.
+                process::nap();
                 continue;
             }
             let next = if state & COUNT == 0 {
@@ -68,17 +74,13 @@ impl Drop for Kept {
         loop {
             let state = STATE.load(Ordering::Acquire);
             let is_last = state & COUNT == ONE;
-            if is_last {
-                // First the flag: a call that came in between would keep the wrong one.
-                process::set_dumpable(self.flag);
-            }
-            let next = (state - ONE).wrapping_add(ROUND);
+            let next = if is_last { state | RESTORING } else { state - ONE };
             if STATE.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                if is_last {
+                    process::set_dumpable(self.flag);
+                    STATE.store((state - ONE).wrapping_add(ROUND), Ordering::Release);
+                }
                 return;
-            }
-            if is_last && self.is_open() {
-                // Its child may have changed its user already.
-                process::set_dumpable(process::NOT_DUMPABLE);
             }
         }
     }
@@ -98,12 +100,9 @@ mod tests {
         assert!(first.is_open() && second.is_open());
         drop(first);
         assert_eq!(process::dumpable(), Ok(process::NOT_DUMPABLE));
-        // One that is about to give the flag back must see that another one, which cleared it, came and went.
-        let before = STATE.load(Ordering::Relaxed);
-        drop(Kept::new().unwrap());
-        assert_ne!(STATE.load(Ordering::Relaxed), before);
         drop(second);
         assert_eq!(process::dumpable(), Ok(process::DUMPABLE));
+        // One that has read the flag for its own first call must see that another one, which cleared it, came and went.
         assert_ne!(STATE.load(Ordering::Relaxed), rounds);
 
         // In a process that was forked during a call, two threads make their first one at once.

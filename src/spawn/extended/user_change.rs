@@ -37,7 +37,7 @@ use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::ptr::addr_of_mut;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use libc::gid_t;
+use libc::{gid_t, pid_t};
 
 /// What parent and child tell each other.
 pub struct UserChange {
@@ -139,7 +139,7 @@ impl Watch {
     const MOST_BRIEF_STEPS: u32 = 10_000;
     const UNSEEN_STOP: u32 = 500;
 
-    fn look(&mut self, pidfd: &OwnedFd, milliseconds: u32, is_brief: bool) {
+    fn look(&mut self, pidfd: &OwnedFd, pid: pid_t, milliseconds: u32, is_brief: bool) {
         let is_stopped = process::is_stopped(pidfd.raw());
         if is_stopped {
             self.stopped += milliseconds;
@@ -154,7 +154,10 @@ impl Watch {
         } else {
             return;
         };
-        let _ = process::pidfd_send_signal(pidfd.raw(), signal);
+        // Older sandboxes know only the other call.
+        if process::pidfd_send_signal(pidfd.raw(), signal).is_err() && process::is_child_number(pid) {
+            let _ = process::kill(pid, signal);
+        }
     }
 }
 
@@ -265,7 +268,7 @@ unsafe fn with_copy(
     // Which may be another user's to freeze.
     let has_cgroup = request.attributes.has(flag::SETCGROUP);
     let error = pipe.receive_watching(pidfd.raw(), has_cgroup, |milliseconds, is_brief| {
-        watch.look(&pidfd, milliseconds, is_brief);
+        watch.look(&pidfd, pid, milliseconds, is_brief);
     });
     // While the pipe was open, the lowest numbers may have been the pipe's.
     Ok(outcome(Some(fd::at_lowest_number(pidfd)), pid, error))
@@ -292,7 +295,7 @@ unsafe fn beside_caller(
         Some(pidfd) => pidfd,
         None => return Ok(Err(fallback::end(pid, Errno(libc::ENOSYS)))),
     };
-    await_departure(extension, &pidfd);
+    await_departure(extension, &pidfd, pid);
     if !frame.reached.load(Ordering::Relaxed) && process::ends_by_exiting(pidfd.raw()) {
         // The memory was copied although there is clone3; such a child leaves without having done anything.
         fallback::forget_sharing();
@@ -302,7 +305,7 @@ unsafe fn beside_caller(
 }
 
 /// Waits until the child has left the memory, by its exec or its end.
-fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
+fn await_departure(extension: &Extension, pidfd: &OwnedFd, pid: pid_t) {
     let change = match extension.user_change {
         Some(change) => change,
         None => return,
@@ -321,7 +324,7 @@ fn await_departure(extension: &Extension, pidfd: &OwnedFd) {
         }
         // A change of the IDs that comes before the file actions says nothing of how long those may take.
         if change.exposed.load(Ordering::Relaxed) {
-            watch.look(pidfd, milliseconds, !change.is_early());
+            watch.look(pidfd, pid, milliseconds, !change.is_early());
         }
     }
 }
