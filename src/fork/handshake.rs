@@ -195,37 +195,50 @@ impl Handshake {
 /// A handler of pthread_atfork closed all descriptors in the child, as daemons do.
 fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &Progress) {
     let own = process::getpid() as u32;
-    let (mut was_forking, mut failures) = (false, 0);
+    let (mut was_forking, mut is_gone, mut failures) = (false, false, 0);
+    let mut kept = None;
     loop {
         let pidfd = match pidfd_on_parent(parent.pid) {
             Some(pidfd) => pidfd,
-            None if was_forking => process::exit(NOT_RETURNED),
-            None => break,
+            None => {
+                is_gone = was_forking;
+                break;
+            }
         };
         let question = fd::copy_from_process(pidfd.raw(), theirs);
         // Read after the copy was made: if the parent names this child then, the copy is of this call's eventfd.
-        match (progress.of(parent.pid), question) {
-            (Ok(FORKING), Ok(_) | Err(Errno(libc::EBADF))) => {
+        match (progress.of(parent.tid), question) {
+            (Ok(FORKING), question @ (Ok(_) | Err(Errno(libc::EBADF)))) => {
                 was_forking = true;
+                kept = question.ok().filter(|question| is_question(question, mark));
                 process::nap();
             }
             (Ok(number), Ok(question)) if number == own && is_question(&question, mark) => {
                 return wait_for_go(&question, theirs, -1, parent);
             }
-            // It has no memory left, or another program's.
-            (Err(Errno(libc::ESRCH | libc::EFAULT)), _) if was_forking => process::exit(NOT_RETURNED),
-            // It begins to end, or a change of user in another thread hides it for a moment.
+            // The thread has ended, or executes another program.
+            (Err(Errno(libc::ESRCH | libc::EFAULT)), _) if was_forking => {
+                is_gone = true;
+                break;
+            }
+            // The process begins to end, or is not dumpable any more.
             (Ok(FORKING) | Err(_), _) if was_forking && failures < MOST_FAILURES => {
                 failures += 1;
                 process::nap();
             }
-            (Err(_), _) if was_forking => process::exit(NOT_RETURNED),
             _ => break,
+        }
+    }
+    if let Some(question) = kept {
+        if message(&question) == Ok(true) {
+            // It may be a later call's, for another child.
+            let _ = fd::write(question.raw(), &GO);
+            return;
         }
     }
     // It has left the call, or the kernel does not let us look.  The child goes on if the parent most likely did not
     // need the answer.
-    if !keeps_statuses() {
+    if is_gone || !keeps_statuses() {
         process::exit(NOT_RETURNED);
     }
 }
@@ -374,9 +387,10 @@ fn wait_for_go(question: &OwnedFd, theirs: c_int, watched: c_int, parent: Parent
         return;
     }
     let pidfd = pidfd_on_parent(parent.pid);
+    let in_procfs = pidfd.is_none() && link_count_of(parent.pid).is_ok();
     let (mut gone, mut failures) = (false, 0);
     loop {
-        gone = gone || parent_is_gone(&pidfd, watched, question, theirs, parent);
+        gone = gone || parent_is_gone(&pidfd, watched, question, theirs, parent, in_procfs);
         match message(question) {
             Ok(true) => return,
             Ok(false) if !gone => {}
@@ -399,7 +413,14 @@ fn message(question: &OwnedFd) -> Result<bool> {
 }
 
 /// Waits until there is something to read or the parent is gone.
-fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, theirs: c_int, parent: Parent) -> bool {
+fn parent_is_gone(
+    pidfd: &Option<OwnedFd>,
+    watched: c_int,
+    question: &OwnedFd,
+    theirs: c_int,
+    parent: Parent,
+    was_in_procfs: bool,
+) -> bool {
     let ends = pidfd.as_ref().map_or(-1, OwnedFd::raw);
     let mut events = [PollFd::new(question.raw(), POLLIN), PollFd::new(ends, POLLIN), PollFd::new(watched, 0)];
     match fd::poll(&mut events, TICK) {
@@ -413,7 +434,7 @@ fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, t
     }
     match process::getppid() {
         // The child is in another PID namespace.
-        0 => is_gone_from_procfs(parent.pid),
+        0 => is_gone_from_procfs(parent.pid, was_in_procfs),
         // One that executed a program has closed the eventfd.
         id if id == parent.pid => matches!(process::shares_file(parent.tid, theirs, question.raw()), Ok(false)),
         _ => true,
@@ -422,13 +443,16 @@ fn parent_is_gone(pidfd: &Option<OwnedFd>, watched: c_int, question: &OwnedFd, t
 
 /// Whether procfs knows the child and not the parent.  Most likely it is that of the parent's namespace if the child
 /// has two numbers from there down; another one knows nothing of the parent's.  One that hides other users' processes
-/// (hidepid) does not tell of the parent either: it does not show process 1.
-fn is_gone_from_procfs(parent: pid_t) -> bool {
-    let mut room = MaybeUninit::uninit();
-    let of_parent = fd::numbered_path(&mut room, b"/proc/", parent);
+/// (hidepid) may not tell of the parent either, and does not show process 1.
+fn is_gone_from_procfs(parent: pid_t, was_there: bool) -> bool {
     status::own_numbers() == Some(2)
-        && fd::link_count(of_parent) == Err(Errno(libc::ENOENT))
-        && fd::link_count(b"/proc/1\0").is_ok()
+        && link_count_of(parent) == Err(Errno(libc::ENOENT))
+        && (was_there || fd::link_count(b"/proc/1\0").is_ok())
+}
+
+fn link_count_of(process: pid_t) -> Result<u32> {
+    let mut room = MaybeUninit::uninit();
+    fd::link_count(fd::numbered_path(&mut room, b"/proc/", process))
 }
 
 /// A pidfd on the parent, unless that is gone or has no number here.

@@ -397,6 +397,27 @@ DEATH (the_parent_is_killed_and_the_child_has_no_descriptors, .in_parent = be_ki
        .in_child = lose_descriptors)
 DEATH (the_parent_takes_time_to_end_and_the_child_has_no_descriptors, .in_parent = be_killed_slowly,
        .in_child = lose_descriptors)
+/* The child has seen that its parent was in the call, and when it looks again there is no parent. */
+TEST (the_parent_ends_after_the_call_and_the_child_has_no_descriptors)
+{
+  if (!descriptors_are_available ())
+    SKIP ("the parent's descriptors are unavailable");
+  CHECK (prctl (PR_SET_CHILD_SUBREAPER, 1) == 0);
+  register_handlers (take_time);
+  CHECK_EQ (pthread_atfork (NULL, NULL, lose_descriptors), 0);
+  open_line ();
+  pid_t parent = fork ();
+  CHECK (parent >= 0);
+  if (parent == 0)
+    _exit (fork_telling (0) > 0 ? FINE : 1);
+  int status;
+  CHECK_EQ (waitpid (parent, &status, 0), parent);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
+  CHECK (was_told ());
+  CHECK (waitpid (-1, &status, 0) > 0);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == FINE);
+}
+
 DEATH (the_parent_is_killed_outside_a_namespace, .in_parent = be_killed, .in_namespace = true)
 DEATH (the_parent_is_killed_by_a_filter, .on_pidfd_open = FILTER_KILL)
 DEATH (the_parent_is_killed_by_a_filter_asyncsafe, .flags = PIDFDFORK_ASYNCSAFE,
@@ -428,7 +449,9 @@ fork_hidden (void *unused)
   if (unshare (CLONE_NEWNS) != 0 || mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
       || mount ("proc", "/proc", "proc", 0, "hidepid=2") != 0 || unshare (CLONE_NEWPID) != 0)
     SKIP ("no procfs that hides processes, or no PID namespace: %s", strerror (errno));
-  CHECK (become_group (GROUP, GROUP, GROUP) && become (USER, USER, USER));
+  CHECK (syscall (SETGROUPS, 0, NULL) == 0 && become_group (GROUP, GROUP, GROUP) && become (USER, USER, USER));
+  if (access ("/proc/1", F_OK) == 0)
+    SKIP ("procfs hides nothing here");
   CHECK (prctl (PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
   CHECK_EQ (pthread_atfork (NULL, take_time, NULL), 0);
   int pidfd = FORK (0);
@@ -439,7 +462,7 @@ fork_hidden (void *unused)
 
 TEST (a_slow_parent_that_procfs_hides)
 {
-  need_root ();
+  need_users ();
   CHECK_EQ (in_fork (fork_hidden, NULL), 0);
 }
 

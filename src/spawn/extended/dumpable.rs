@@ -21,6 +21,10 @@ const ONE: usize = 1 << 3;
 const COUNT: usize = (1 << 18) - ONE;
 const ROUND: usize = COUNT + ONE;
 
+/// How often a call looks whether another one has given the flag back: for a second.  What it waits for may be a copy
+/// that nobody will change.
+const MOST_NAPS: usize = 200;
+
 /// Until this goes out of scope, the flag may be cleared.
 pub struct Kept {
     /// As it was before.
@@ -32,6 +36,7 @@ impl Kept {
     pub fn new() -> Result<Self> {
         process::can_set_dumpable()?;
         let own = process::getpid();
+        let mut naps = 0;
         loop {
             let state = STATE.load(Ordering::Acquire);
             if OWNER.load(Ordering::Acquire) != own {
@@ -42,8 +47,9 @@ impl Kept {
                 }
                 continue;
             }
-            if state & RESTORING != 0 {
+            if state & RESTORING != 0 && naps < MOST_NAPS {
                 // The flag would be set for a moment while this call's child is another user's already.
+                naps += 1;
                 process::nap();
                 continue;
             }
@@ -78,7 +84,7 @@ impl Drop for Kept {
             if STATE.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 if is_last {
                     process::set_dumpable(self.flag);
-                    STATE.store((state - ONE).wrapping_add(ROUND), Ordering::Release);
+                    STATE.fetch_add(ROUND - ONE - RESTORING, Ordering::AcqRel);
                 }
                 return;
             }
@@ -93,6 +99,7 @@ mod tests {
     #[test]
     fn overlapping_calls_give_back_what_the_first_one_found() {
         process::set_dumpable(process::DUMPABLE);
+        drop(Kept::new().unwrap());
         let rounds = STATE.load(Ordering::Relaxed);
         let first = Kept::new().unwrap();
         process::set_dumpable(process::NOT_DUMPABLE);
@@ -104,6 +111,13 @@ mod tests {
         assert_eq!(process::dumpable(), Ok(process::DUMPABLE));
         // One that has read the flag for its own first call must see that another one, which cleared it, came and went.
         assert_ne!(STATE.load(Ordering::Relaxed), rounds);
+
+        // A process that was forked while the flag was given back.
+        OWNER.store(-1, Ordering::Release);
+        STATE.fetch_add(ONE | RESTORING, Ordering::AcqRel);
+        let first = Kept::new().unwrap();
+        assert_eq!(STATE.load(Ordering::Acquire) & RESTORING, 0);
+        drop(first);
 
         // In a process that was forked during a call, two threads make their first one at once.
         for _ in 0..2_000 {
