@@ -119,18 +119,20 @@ mod tests {
         assert_eq!(STATE.load(Ordering::Acquire) & RESTORING, 0);
         drop(first);
 
-        // In a process that was forked during a call, two threads make their first one at once.
-        for _ in 0..2_000 {
+        // In a process that was forked during a call, two threads make their first one at once,
+        // or nearly so.
+        for round in 0..2_000 {
             OWNER.store(-1, Ordering::Release);
             STATE.fetch_add(ONE, Ordering::AcqRel);
             let both = std::sync::Barrier::new(2);
-            let call = || {
+            let call = |late| {
                 both.wait();
+                (0..late).for_each(|_| std::hint::spin_loop());
                 drop(Kept::new().unwrap());
             };
             std::thread::scope(|scope| {
-                scope.spawn(call);
-                call();
+                scope.spawn(|| call(0));
+                call(round % 100 * 32);
             });
             assert_eq!(STATE.load(Ordering::Acquire) & COUNT, 0);
         }
