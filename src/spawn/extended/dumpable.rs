@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use libc::c_int;
 
 /// How many calls are in between, the flag as it was before the first of them, whether the last one is giving it back,
-/// and how often that was done: what a call read before another one came and went must not be taken for new.
+/// and how many have ended: what a call read before another one came and went must not be taken for new.
 static STATE: AtomicUsize = AtomicUsize::new(0);
 
 /// The process that the count is of: one that another thread forks in between has a copy, and no call under way.
@@ -80,7 +80,7 @@ impl Drop for Kept {
         loop {
             let state = STATE.load(Ordering::Acquire);
             let is_last = state & COUNT == ONE;
-            let next = if is_last { state | RESTORING } else { state - ONE };
+            let next = if is_last { state | RESTORING } else { (state - ONE).wrapping_add(ROUND) };
             if STATE.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 if is_last {
                     process::set_dumpable(self.flag);
@@ -100,7 +100,11 @@ mod tests {
     fn overlapping_calls_give_back_what_the_first_one_found() {
         process::set_dumpable(process::DUMPABLE);
         drop(Kept::new().unwrap());
+        // One that has read the flag for its own first call must see that another one, which cleared it, came and went.
         let rounds = STATE.load(Ordering::Relaxed);
+        drop(Kept::new().unwrap());
+        assert_ne!(STATE.load(Ordering::Relaxed), rounds);
+
         let first = Kept::new().unwrap();
         process::set_dumpable(process::NOT_DUMPABLE);
         let second = Kept::new().unwrap();
@@ -109,8 +113,6 @@ mod tests {
         assert_eq!(process::dumpable(), Ok(process::NOT_DUMPABLE));
         drop(second);
         assert_eq!(process::dumpable(), Ok(process::DUMPABLE));
-        // One that has read the flag for its own first call must see that another one, which cleared it, came and went.
-        assert_ne!(STATE.load(Ordering::Relaxed), rounds);
 
         // A process that was forked while the flag was given back.
         OWNER.store(-1, Ordering::Release);
