@@ -359,7 +359,7 @@ static const struct situation {
   { "ext-ignored-signal", ask_for_ignored_signal, extended, 1, NULL },
   { "ext-terminal", ask_for_terminal, extended, 1, NULL },
   { "ext-no-new-privileges", ask_for_no_new_privileges, extended, 1, NULL },
-  { "ext-root-death-signal", ask_for_death_signal, extended, 1, NULL },
+  { "ext-death-signal", ask_for_death_signal, extended, 1, NULL },
   { "ext-root-groups", ask_for_groups, extended, 1, NULL },
   { "ext-root-user", ask_for_user, extended, 1, NULL },
   { "wait-ended", NULL, waited, 1, make_ended_child },

@@ -827,8 +827,8 @@ ask_for_a_signal_as_weak_root (void *mode)
   start_with_death_signal (PIDFD_SPAWN_NO_NEW_PRIVS);
   if (mode)
     {
-      if (prctl (PR_SET_SECUREBITS, NO_ROOT, 0, 0, 0) != 0)
-        SKIP ("the bit cannot be set: %s", strerror (errno));
+      if (prctl (*(int *) mode, 1, 0, 0, 0) != 0)
+        SKIP ("the mode cannot be set: %s", strerror (errno));
       start_with_death_signal (0);
       return;
     }
@@ -867,7 +867,9 @@ TEST (the_death_signal_is_taken_away_by_new_capabilities)
 TEST (the_death_signal_of_a_root_without_privileges)
 {
   need_gaining_root ();
-  CHECK_EQ (in_fork (ask_for_a_signal_as_weak_root, &(int){ NO_ROOT }), 0);
+  /* To NO_ROOT. */
+  CHECK_EQ (in_fork (ask_for_a_signal_as_weak_root, &(int){ PR_SET_SECUREBITS }), 0);
+  CHECK_EQ (in_fork (ask_for_a_signal_as_weak_root, &(int){ PR_SET_NO_NEW_PRIVS }), 0);
 }
 
 /* Filters that take no privileges. */

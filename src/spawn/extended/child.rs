@@ -157,7 +157,8 @@ fn set_death_signal(extension: &Extension, for_files: [Option<u32>; 2]) -> Resul
     }
     // The exec takes the signal away, as that of a set-user-ID program does, if it changes an ID by which anything is
     // permitted, or gives root a capability.
-    if has_several_ids(for_files) || process::geteuid() == 0 && process::root_may_gain_capability() {
+    let may_gain = !extension.args.has(PIDFD_SPAWN_NO_NEW_PRIVS) && process::geteuid() == 0;
+    if has_several_ids(for_files) || may_gain && process::root_may_gain_capability() {
         return Err(Errno(libc::EOPNOTSUPP));
     }
     Ok(())

@@ -169,8 +169,8 @@ fn changes_user(args: &pidfd_spawn_args, attributes: &Attributes) -> bool {
 /// Whether the user or the group has several IDs: a real and another effective one, or, as far as it is known, one by
 /// which files are opened.
 fn has_several_ids([user, group]: [Option<u32>; 2]) -> bool {
-    let differ = |real: u32, effective: u32, for_files: Option<u32>| {
+    let differ = |[real, effective]: [u32; 2], for_files: Option<u32>| {
         real != effective || for_files.unwrap_or(effective) != effective
     };
-    differ(process::getuid(), process::geteuid(), user) || differ(process::getgid(), process::getegid(), group)
+    differ(process::user_pair(), user) || differ(process::group_pair(), group)
 }
