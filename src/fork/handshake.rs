@@ -226,6 +226,11 @@ fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &Pr
                 failures += 1;
                 process::nap();
             }
+            // It has left the call, and what was seen last may be a later one's.
+            (Ok(number), _) if number != FORKING => {
+                kept = None;
+                break;
+            }
             _ => break,
         }
     }
@@ -236,8 +241,7 @@ fn without_descriptors(theirs: c_int, mark: c_int, parent: Parent, progress: &Pr
             return;
         }
     }
-    // It has left the call, or the kernel does not let us look.  The child goes on if the parent most likely did not
-    // need the answer.
+    // Else the child goes on if the parent most likely did not need the answer.
     if is_gone || !keeps_statuses() {
         process::exit(NOT_RETURNED);
     }
