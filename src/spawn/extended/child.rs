@@ -46,10 +46,9 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
         }
         HandlerReset::ByKernel => return Ok(()),
     };
-    if args.has(PIDFD_SPAWN_PDEATHSIG) {
-        // From here on; a change of the IDs takes it back.  That it cannot be had is said in its turn.
-        let _ = process::set_death_signal(args.death_signal);
-    }
+    // From here on; a change of the IDs takes it back.  That it cannot be had is said in its turn.
+    let death_signal =
+        if args.has(PIDFD_SPAWN_PDEATHSIG) { process::set_death_signal(args.death_signal) } else { Ok(()) };
     child::set_dispositions(frame.handler_reset, attributes)?;
     extension.ignored.for_each(signal::set_ignored)?;
     child::set_scheduling(attributes)?;
@@ -96,7 +95,10 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
     }
     set_credentials(extension)?;
     if args.has(PIDFD_SPAWN_PDEATHSIG) {
-        set_death_signal(extension, for_files)?;
+        let changes_ids = args.has(PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID) || attributes.has(flag::RESETIDS);
+        let kept = if changes_ids { process::set_death_signal(args.death_signal) } else { death_signal };
+        kept?;
+        check_death_signal(extension, for_files)?;
     }
     signal::sigprocmask(child::programs_mask(attributes, mask));
     Ok(())
@@ -149,16 +151,16 @@ fn set_group_ids(extension: &Extension) -> Result<()> {
 
 /// A caller that ended before could not be noticed by the signal any more.  It has no number for a child in a PID
 /// namespace that it entered after its own birth.
-fn set_death_signal(extension: &Extension, for_files: [Option<u32>; 2]) -> Result<()> {
-    process::set_death_signal(extension.args.death_signal)?;
+fn check_death_signal(extension: &Extension, for_files: [Option<u32>; 2]) -> Result<()> {
     let parent = process::getppid();
     if parent != 0 && extension.caller != Some(parent) {
         return Err(Errno(libc::ESRCH));
     }
     // The exec takes the signal away, as that of a set-user-ID program does, if it changes an ID by which anything is
     // permitted, or gives root a capability.
-    let may_gain = !extension.args.has(PIDFD_SPAWN_NO_NEW_PRIVS) && process::geteuid() == 0;
-    if has_several_ids(for_files) || may_gain && process::root_may_gain_capability() {
+    let users = process::user_pair();
+    let may_gain = !extension.args.has(PIDFD_SPAWN_NO_NEW_PRIVS) && users[1] == 0;
+    if has_several_ids(users, for_files) || may_gain && process::root_may_gain_capability() {
         return Err(Errno(libc::EOPNOTSUPP));
     }
     Ok(())

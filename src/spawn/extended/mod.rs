@@ -163,14 +163,14 @@ fn by_either<T>(
 /// on the memory unchanged.
 fn changes_user(args: &pidfd_spawn_args, attributes: &Attributes) -> bool {
     args.has(PIDFD_SPAWN_SETUID | PIDFD_SPAWN_SETGID)
-        || attributes.has(flag::RESETIDS) && has_several_ids(fd::file_system_ids())
+        || attributes.has(flag::RESETIDS) && has_several_ids(process::user_pair(), fd::file_system_ids())
 }
 
 /// Whether the user or the group has several IDs: a real and another effective one, or, as far as it is known, one by
 /// which files are opened.
-fn has_several_ids([user, group]: [Option<u32>; 2]) -> bool {
+fn has_several_ids(users: [u32; 2], [user, group]: [Option<u32>; 2]) -> bool {
     let differ = |[real, effective]: [u32; 2], for_files: Option<u32>| {
         real != effective || for_files.unwrap_or(effective) != effective
     };
-    differ(process::user_pair(), user) || differ(process::group_pair(), group)
+    differ(users, user) || differ(process::group_pair(), group)
 }
