@@ -892,6 +892,20 @@ TEST (the_death_signal_of_a_root_whose_capabilities_are_unknown)
   CHECK_EQ (in_fork (ask_for_a_signal_as_unknown_root, &(bool){ true }), 0);
 }
 
+/* Which cannot be waited for, as a free descriptor can. */
+TEST_LEAVING (a_cgroup_without_clone3_is_EOPNOTSUPP_without_a_descriptor_too)
+{
+  need_users ();
+  refuse_call (SYS_clone3, ENOSYS);
+  struct pidfd_spawn_args args = *ARGS (TO_USER, .cgroup = STDIN_FILENO);
+  args.flags |= PIDFD_SPAWN_CGROUP;
+  rlim_t limit = limit_descriptors (0);
+  int pidfd = -1, error = spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), &args);
+  limit_descriptors (limit);
+  CHECK_EQ (error, EOPNOTSUPP);
+  CHECK_NO_CHILD ();
+}
+
 static void
 start_the_first_in_a_namespace (void *unused)
 {
