@@ -892,7 +892,7 @@ TEST (the_death_signal_of_a_root_whose_capabilities_are_unknown)
   CHECK_EQ (in_fork (ask_for_a_signal_as_unknown_root, &(bool){ true }), 0);
 }
 
-/* Which cannot be waited for, as a free descriptor can. */
+/* Nobody can mend that by closing one. */
 TEST_LEAVING (a_cgroup_without_clone3_is_EOPNOTSUPP_without_a_descriptor_too)
 {
   need_users ();

@@ -112,10 +112,19 @@ pub unsafe fn spawn(request: &Request, args: &pidfd_spawn_args, ignored: SignalS
     let caller = if args.has(PIDFD_SPAWN_PDEATHSIG) { Some(process::getpid()) } else { None };
     let moves = Cell::new(false);
     let extension = Extension { args, ignored, caller, moves, user_change: None, hides_memory: false };
-    if changes_user(args, attributes) {
-        user_change::spawn(request, &extension)
-    } else {
-        suspended(request, &extension)
+    if !changes_user(args, attributes) {
+        return suspended(request, &extension);
+    }
+    match user_change::spawn(request, &extension) {
+        // What only clone3 could do needs no descriptor to be known.
+        Err(Errno(libc::EMFILE | libc::ENFILE))
+            if attributes.has(flag::SETCGROUP)
+                && !args.has(PIDFD_SPAWN_CGROUP_MAY_MOVE)
+                && !process::knows_clone3() =>
+        {
+            Err(Errno(libc::EOPNOTSUPP))
+        }
+        made => made,
     }
 }
 

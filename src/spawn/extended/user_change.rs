@@ -23,7 +23,7 @@
 // stack and everything that the child refers to.
 #![allow(unsafe_code)]
 
-use super::args::{pidfd_spawn_args, PIDFD_SPAWN_CGROUP_MAY_MOVE, PIDFD_SPAWN_SETGID};
+use super::args::{pidfd_spawn_args, PIDFD_SPAWN_SETGID};
 use super::dumpable::Kept;
 use super::{by_either, Extension};
 use crate::errno::{Errno, Result};
@@ -222,23 +222,12 @@ unsafe fn copied(request: &Request, extension: &Extension, blocked: &signal::Blo
     blocked.but_sigsys();
     // The child hides its own.
     drop(flag);
-    let made = by_either(
+    by_either(
         request,
         extension,
         || with_copy(request, extension, blocked, true),
         || with_copy(request, extension, blocked, false)?,
-    );
-    match made {
-        // That clone3 is missing would have been known with a descriptor more.
-        Err(Errno(libc::EMFILE | libc::ENFILE))
-            if extension.is_born_in_cgroup(&request.attributes)
-                && !extension.args.has(PIDFD_SPAWN_CGROUP_MAY_MOVE)
-                && !process::knows_clone3() =>
-        {
-            Err(Errno(libc::EOPNOTSUPP))
-        }
-        made => made,
-    }
+    )
 }
 
 fn handler_reset(blocked: &signal::Blocked, by_clone3: bool) -> HandlerReset {
