@@ -10,6 +10,10 @@ import re
 import string
 import sys
 
+sys.dont_write_bytecode = True
+
+from ratio import line
+
 # A table, and below it what the letters mean.
 BLOCK = re.compile(r"((?:^\|.*\n)+)(?:\nMeasured:\n\n((?:^- [a-z]: .*\n)+))?", re.MULTILINE)
 NOT_MEASURED = re.compile(r"\b(not measured|missing)\b")
@@ -17,10 +21,6 @@ NOT_MEASURED = re.compile(r"\b(not measured|missing)\b")
 
 def cells(line):
     return [cell.strip() for cell in line[1:-1].split("|")]
-
-
-def line(row):
-    return "|" + "".join(f" {cell} |" if cell else " |" for cell in row)
 
 
 def parse(block):
@@ -55,7 +55,7 @@ def renew(fresh, found):
             continue
         row[-1] = origins.get(row[-1], row[-1])
         print(f"performance: left as it was: {', '.join(what)}", file=sys.stderr)
-    return "".join(f"{line}\n" for line in lines(head, rows.values()))
+    return "".join(f"{text}\n" for text in lines(head, rows.values()))
 
 
 def main():

@@ -1,5 +1,5 @@
 """The ratio of two medians, for what is measured in Python, as statistics.c has it for bench; and of two sums.  And
-what any ratio says about a target.
+what any ratio says about a target, as text.
 """
 
 import random
@@ -33,6 +33,11 @@ def describe(name, sample):
 
 def text(ratio):
     return f"{ratio['ratio']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+
+
+def line(cells):
+    """Of a table in Markdown."""
+    return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
 
 
 def verdict(ratio, relation, wanted):

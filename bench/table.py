@@ -11,6 +11,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import ratio as ratios
+from ratio import line
 
 OURS = "pidfd_spawn"
 POSIX_SPAWN = "posix_spawn + pidfd_open"
@@ -135,10 +136,6 @@ def verdict(ratio, relation, wanted):
     if isinstance(ratio, str) or not relation:
         return ""
     return ratios.verdict(ratio, relation, wanted)
-
-
-def line(cells):
-    return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
 
 
 def head(*cells):
