@@ -7,7 +7,7 @@
 use crate::cancel;
 use crate::errno::{Errno, Result};
 use crate::kernel::uapi::{ANONYMOUS_INODES, PIDFS};
-use crate::kernel::{fd, process, zeroed, Buffer};
+use crate::kernel::{fd, process, status, zeroed, Buffer};
 use core::mem::MaybeUninit;
 use libc::{c_int, pid_t};
 
@@ -52,9 +52,9 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
     let _no_cancellation = cancel::Deferred::new();
     let mut path = MaybeUninit::uninit();
     let file = fd::open_read_only(fd::numbered_path(&mut path, DIRECTORY, pidfd))?;
-    // The line ends within the first hundred bytes; the files of other kinds of descriptors can be longer.
+    // A number for each of 32 nested namespaces has room; the files of other kinds of descriptors can be longer.
     let mut text = MaybeUninit::uninit();
-    let Buffer(text) = zeroed::<Buffer<128>>(&mut text);
+    let Buffer(text) = zeroed::<Buffer<512>>(&mut text);
     let mut length = 0;
     while length < text.len() {
         match fd::read(file.raw(), text.get_mut(length..).unwrap_or_default())? {
@@ -62,7 +62,8 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
             more => length += more,
         }
     }
-    match parse(text.get(..length).unwrap_or_default()) {
+    let text = text.get(..length).unwrap_or_default();
+    match parse(text) {
         Some(-1) => Err(Errno(libc::ESRCH)),
         Some(0) => Err(Errno(libc::EREMOTE)),
         Some(pid) => match process::pidfd_send_signal(pidfd, process::NO_SIGNAL) {
@@ -70,13 +71,30 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
             Err(Errno(libc::EINVAL)) => Err(Errno(libc::EREMOTE)),
             // Before Linux 5.5 a reaped process's number stays there.
             Err(error @ Errno(libc::ESRCH)) => Err(error),
-            Ok(()) => Ok(pid),
+            Ok(()) => Ok(number_here(text, pid)),
             // Another's process, or a sandbox refuses that: then somebody has to have the number, at least.
-            Err(_) if process::kill(pid, process::NO_SIGNAL) == Err(Errno(libc::ESRCH)) => Err(Errno(libc::ESRCH)),
-            Err(_) => Ok(pid),
+            Err(_) => match number_here(text, pid) {
+                pid if process::kill(pid, process::NO_SIGNAL) == Err(Errno(libc::ESRCH)) => Err(Errno(libc::ESRCH)),
+                pid => Ok(pid),
+            },
         },
         None => Err(Errno(libc::EBADF)),
     }
+}
+
+/// The number in the caller's namespace, if `pid` is that in the namespace of procfs, which may be one around it.
+fn number_here(text: &[u8], pid: pid_t) -> pid_t {
+    match numbers(text).nth(1) {
+        Some(_) => status::own_numbers().and_then(|own| numbers(text).nth(own.wrapping_sub(1))).unwrap_or(pid),
+        None => pid,
+    }
+}
+
+/// Those from the namespace of procfs inwards, as far as they are there.
+fn numbers(text: &[u8]) -> impl Iterator<Item = pid_t> + '_ {
+    const NAME: &[u8] = b"NSpid:\t";
+    let line = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(NAME)).unwrap_or_default();
+    line.split(|&byte| byte == b'\t').map_while(number)
 }
 
 /// The caller's own: /proc/self is the first thread, which may have another table of descriptors, or none any more.
@@ -131,6 +149,23 @@ mod tests {
         assert_eq!(parse(b"Pid:\t-1\n"), Some(-1));
         assert_eq!(parse(b"Pid:\t0\nNSpid:\t0\n"), Some(0));
         assert_eq!(parse(b"Pid:\t2147483647"), Some(2147483647));
+    }
+
+    #[test]
+    fn the_numbers_of_nested_namespaces() {
+        let of = |text: &'static [u8]| numbers(text).collect::<Vec<_>>();
+        assert_eq!(of(b"Pid:\t4711\nNSpid:\t4711\t12\t1\n"), [4711, 12, 1]);
+        assert_eq!(of(b"Pid:\t4711\nNSpid:\t4711\n"), [4711]);
+        for text in [&b"Pid:\t4711\n"[..], b"Pid:\t4711\nNSpid:\t\n", b"NSpid: 4711\n", b""] {
+            assert_eq!(of(text), []);
+        }
+    }
+
+    /// procfs here is that of the test's own namespace.
+    #[test]
+    fn the_number_is_the_one_of_the_own_namespace() {
+        assert_eq!(number_here(b"Pid:\t4711\nNSpid:\t4711\t12\n", 4711), 4711);
+        assert_eq!(number_here(b"Pid:\t4711\n", 4711), 4711);
     }
 
     #[test]

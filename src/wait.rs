@@ -175,10 +175,11 @@ fn kernel_tells(pidfd: c_int) -> bool {
     if TELLS.load(Ordering::Relaxed) || fd::supported_pidfd_info(pidfd) & PIDFD_INFO_EXIT != 0 {
         return true;
     }
-    // Not even the question, before Linux 6.13 or in a sandbox.
-    if matches!(fd::pidfd_info(pidfd, PIDFD_INFO_PID), Err(Errno(libc::ENOTTY | libc::EINVAL | libc::EPERM))) {
-        return false;
-    }
+    let is_gone = match fd::pidfd_info(pidfd, PIDFD_INFO_PID) {
+        // Not even the question, before Linux 6.13 or in a sandbox.
+        Err(Errno(libc::ENOTTY | libc::EINVAL | libc::EPERM)) => return false,
+        answer => answer.map(drop) == Err(Errno(libc::ESRCH)),
+    };
     // Its descriptor has no owner if this thread is cancelled at any place.
     let _no_cancellation = cancel::Deferred::new();
     let ended = if probe::would_be_process_1() == Some(true) { None } else { probe::end_one().ok() };
@@ -188,7 +189,7 @@ fn kernel_tells(pidfd: c_int) -> bool {
             TELLS.store(tells, Ordering::Relaxed);
             tells
         }
-        // None can be made: hope for the best.
-        None => true,
+        // None can be made.  A kernel that tells does so of a process that is gone; else hope for the best.
+        None => !is_gone || exit_status(pidfd).is_some(),
     }
 }

@@ -289,11 +289,7 @@ fn open_pidfd(pid: pid_t, spare: OwnedFd) -> Result<OwnedFd> {
         }
         result => result.map_err(naming_error)?,
     };
-    if opened.raw() > 0 {
-        return Ok(opened);
-    }
-    fd::dup3(opened.raw(), spare.raw(), libc::O_CLOEXEC)?;
-    Ok(spare)
+    above_zero_by(opened, spare)
 }
 
 /// The descriptor itself, or a copy of it where it is number 0.
@@ -301,7 +297,16 @@ pub fn above_zero(fd: OwnedFd) -> Result<OwnedFd> {
     if fd.raw() > 0 {
         return Ok(fd);
     }
-    fd::copy_above(fd.raw(), 0)
+    fd::copy_above(fd.raw(), 0).map_err(refused)
+}
+
+/// The same, with a number that is there for the copy.
+pub fn above_zero_by(fd: OwnedFd, spare: OwnedFd) -> Result<OwnedFd> {
+    if fd.raw() == 0 && fd::dup3(fd.raw(), spare.raw(), libc::O_CLOEXEC).is_ok() {
+        return Ok(spare);
+    }
+    drop(spare);
+    above_zero(fd)
 }
 
 fn naming_error(error: Errno) -> Errno {

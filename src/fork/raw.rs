@@ -7,7 +7,7 @@
 // robust mutexes that the kernel knows.
 #![allow(unsafe_code)]
 
-use super::handshake::{above_zero, end};
+use super::handshake::{above_zero, above_zero_by, end};
 use super::Forked;
 use crate::errno::{Errno, Result};
 use crate::kernel::fd::{self, OwnedFd};
@@ -64,8 +64,8 @@ pub(super) unsafe fn fork_on(glibc: Option<u32>) -> Result<Forked> {
     }
     let pidfd = OwnedFd::from_raw(pidfd);
     let named = match spare {
-        Some(spare) if pidfd.raw() == 0 => fd::dup3(pidfd.raw(), spare.raw(), libc::O_CLOEXEC).map(|()| spare),
-        _ => above_zero(pidfd),
+        Some(spare) => above_zero_by(pidfd, spare),
+        None => above_zero(pidfd),
     };
     named.map(Forked::Parent).map_err(|error| {
         end(pid);

@@ -8,6 +8,7 @@ use super::uapi::{self, CloneArgs, Rlimit, RobustList, SigInfo, P_PID, P_PIDFD};
 use super::{arch, call, check, opaque_zero, retry, width};
 use crate::errno::{Errno, Result};
 use core::mem::{size_of, MaybeUninit};
+use core::ptr;
 use core::sync::atomic::AtomicU32;
 use libc::{c_char, c_int, c_void, gid_t, pid_t, uid_t};
 
@@ -106,7 +107,16 @@ pub fn reap(pidfd: c_int) -> Result<()> {
 
 /// Waits for the child of that number.
 pub fn reap_pid(pid: pid_t) -> Result<()> {
-    wait(P_PID, pid, libc::WEXITED | OWN)
+    match wait(P_PID, pid, libc::WEXITED | OWN) {
+        // A sandbox that refuses it may know the older call.
+        #[cfg(not(target_arch = "riscv32"))]
+        Err(Errno(error)) if error != libc::ECHILD => {
+            let [status, usage] = [ptr::null_mut::<c_void>(); 2];
+            // SAFETY: nothing is written.
+            retry(|| unsafe { call!(libc::SYS_wait4, pid, status, OWN, usage) }).map(drop)
+        }
+        result => result,
+    }
 }
 
 /// Whether the pidfd names a child whose status was not taken yet.  An error means that the kernel could not be asked.

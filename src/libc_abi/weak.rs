@@ -38,7 +38,7 @@ macro_rules! weak_functions {
 }
 
 extern "C" {
-    static libpidfd_spawn_weak: [*const c_void; 11];
+    static libpidfd_spawn_weak: [*const c_void; 12];
 }
 
 weak_functions! {
@@ -55,6 +55,7 @@ weak_functions! {
     8 dlvsym: fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
     9 dladdr: fn(*const c_void, *mut Dl_info) -> c_int;
     10 dlopen: fn(*const c_char, c_int) -> *mut c_void;
+    11 dlerror: fn() -> *mut c_char;
 }
 
 /// Not by a reference: in a Rust program or a C program with the archive that would carry the function's version, and
@@ -70,7 +71,17 @@ pub fn posix_spawn_file_actions_addtcsetpgrp_np() -> Option<unsafe extern "C" fn
 /// Of what the library has not itself; null where there is none.
 pub fn definition(name: &'static [u8]) -> *mut c_void {
     // SAFETY: the name ends in a NUL.
-    dlsym().map_or(ptr::null_mut(), |dlsym| unsafe { dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast()) })
+    noticed(dlsym().map_or(ptr::null_mut(), |dlsym| unsafe { dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast()) }))
+}
+
+/// What is not found leaves a text for dlerror, which the program would take for that of a call of its own: musl's
+/// dlopen of a library whose constructor looked for something does not take it away.
+fn noticed(found: *mut c_void) -> *mut c_void {
+    if let (true, Some(dlerror)) = (found.is_null(), dlerror()) {
+        // SAFETY: nothing is passed.
+        unsafe { dlerror() };
+    }
+    found
 }
 
 /// Whether names can be looked up at load.  The fallback without dlsym is not for static programs, which do not need
@@ -93,9 +104,9 @@ pub fn next_definition(name: &'static [u8]) -> *mut c_void {
     let found = unsafe { dlsym(libc::RTLD_NEXT, name.as_ptr().cast()) };
     // Next is counted from the caller, which is another library that defines dlsym and passes the call on.
     if is_ours(found) {
-        return libcs_definition(name, dlopen(), Some(dlsym));
+        return noticed(libcs_definition(name, dlopen(), Some(dlsym)));
     }
-    found
+    noticed(found)
 }
 
 type Open = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
@@ -170,7 +181,7 @@ pub fn next_definition_of(name: &'static [u8], version: &'static [u8]) -> *mut c
         None => return ptr::null_mut(),
     };
     // SAFETY: they end in a NUL.
-    let found = unsafe { find(libc::RTLD_NEXT, name.as_ptr().cast(), version.as_ptr().cast()) };
+    let found = noticed(unsafe { find(libc::RTLD_NEXT, name.as_ptr().cast(), version.as_ptr().cast()) });
     if is_ours(found) {
         return ptr::null_mut();
     }

@@ -33,4 +33,6 @@ libpidfd_spawn_weak:
 	.dc.a libpidfd_spawn_weak_dladdr
 	.weakref libpidfd_spawn_weak_dlopen, dlopen
 	.dc.a libpidfd_spawn_weak_dlopen
+	.weakref libpidfd_spawn_weak_dlerror, dlerror
+	.dc.a libpidfd_spawn_weak_dlerror
 	.popsection

@@ -37,23 +37,23 @@ impl ChildEnd {
         }
     }
 
-    /// Whether a child that finds no pidfd in the frame may go on.  If the memory is its parent's there is none, and
-    /// nobody would ever have a name for the program.  A copy does not show it: then the parent says so, unless it is
-    /// suspended, as under valgrind.
+    /// Whether a child that finds no pidfd in the frame may go on.  A copy of the memory does not show it; then the
+    /// parent says so, unless it is suspended, as under valgrind.  If the memory is the parent's there is none, and
+    /// nobody would ever have a name for the program; that is asked last, for there are sandboxes that kill for kcmp.
     pub fn is_permitted(&self) -> bool {
-        if self.permission < 0 || process::shares_memory_with_parent() == Ok(true) {
+        if self.permission < 0 {
             return false;
         }
         let mut events = [PollFd::new(self.permission, POLLIN)];
         for _ in 0..PATIENCE {
             if fd::read(self.permission, &mut [0; 8]).is_ok() {
-                break;
+                return true;
             }
             if fd::poll(&mut events, TICK).is_err() {
                 process::nap();
             }
         }
-        true
+        process::shares_memory_with_parent() != Ok(true)
     }
 
     pub fn send(&self, error: Errno) {

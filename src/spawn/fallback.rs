@@ -37,12 +37,10 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
     let known = SHARES_MEMORY.load(Ordering::Relaxed);
     // It is rarely needed, so failing to make it is not an error yet.
     let mut pipe = if known { None } else { Some(ErrorPipe::new()) };
-    // The child is born with the caller's handlers, and none may run in it: not that of SIGSYS either.
-    blocked.completely();
     let mut sharing = CLONE_VM | CLONE_VFORK;
     loop {
         let has_pipe = matches!(pipe, Some(Ok(_)));
-        match attempt(request, extension, handler_reset, pipe, sharing) {
+        match attempt(request, extension, &blocked, handler_reset, pipe, sharing) {
             // It may hold what the pidfd needs.
             Err(error @ Errno(libc::EMFILE | libc::ENFILE)) if has_pipe => pipe = Some(Err(error)),
             // Older kernels do not let children share the memory that are to be in another time namespace.
@@ -60,6 +58,7 @@ pub unsafe fn spawn(request: &Request, extension: Option<&Extension>) -> Result<
 unsafe fn attempt(
     request: &Request,
     extension: Option<&Extension>,
+    blocked: &signal::Blocked,
     handler_reset: HandlerReset,
     pipe: Option<Result<ErrorPipe>>,
     sharing: u64,
@@ -70,7 +69,14 @@ unsafe fn attempt(
     };
     let frame = Frame { extension, ..Frame::new(request, handler_reset, error_pipe) };
     let entry = if extension.is_some() { extended::child::main } else { child::main };
-    let pid = clone(&frame, sharing, process::CALLERS_STACK, entry)?;
+    // The child is born with the caller's handlers, and none may run in it: not that of SIGSYS either.
+    blocked.completely();
+    let made = clone(&frame, sharing, process::CALLERS_STACK, entry);
+    // For whatever else there is to do.
+    if made.is_err() || pipe.is_some() || frame.error.load(Ordering::Relaxed) != 0 {
+        blocked.but_sigsys();
+    }
+    let pid = made?;
     let reached = frame.reached.load(Ordering::Relaxed);
     if reached && pipe.is_some() {
         SHARES_MEMORY.store(true, Ordering::Relaxed);

@@ -126,10 +126,12 @@ fn outcome(pidfd: Option<OwnedFd>, pid: pid_t, error: c_int) -> Result<Child> {
     if error == 0 {
         return Ok(Child { pidfd, pid });
     }
-    let _ = match pidfd {
-        Some(pidfd) => process::reap(pidfd.raw()),
-        None => process::reap_pid(pid),
-    };
+    match pidfd.map(|pidfd| process::reap(pidfd.raw())) {
+        Some(Ok(()) | Err(Errno(libc::ECHILD))) => {}
+        _ => {
+            let _ = process::reap_pid(pid);
+        }
+    }
     Err(Errno(error))
 }
 

@@ -563,6 +563,17 @@ TEST_LEAVING (what_protects_the_caller_has_to_work)
   check_error (ARGS (TO_USER), ENODEV);
 }
 
+/* That it is a copy the child hears from its parent; kcmp would tell as well, but is no call that programs make. */
+TEST_LEAVING (a_child_with_a_copy_of_the_memory_does_without_kcmp)
+{
+  need_users ();
+  SET_FILTER ({ .call = SYS_kcmp, .action = FILTER_KILL }, { .call = SETRESGID, .action = FILTER_ERROR (EPERM) });
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (),
+                       ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER)), 0);
+  CHECK_EXIT (pidfd, 0);
+}
+
 static void
 write_map (const char *path, const char *map)
 {

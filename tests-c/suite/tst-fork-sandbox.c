@@ -145,6 +145,25 @@ SANDBOX (ppoll, EITHER, EITHER, SYS_ppoll)
 SANDBOX (poll, WORKS, WORKS, SYS_poll)
 #endif
 
+/* A pidfd that would be number 0 gets another one by it. */
+static void
+fork_without_dup3 (void *error)
+{
+  count_chld ();
+  CHECK_EQ (pthread_atfork (count_prepare, NULL, NULL), 0);
+  open_lines ();
+  CHECK (close (0) == 0);
+  refuse_call (SYS_dup3, *(const int *) error);
+  for (int i = 0; i < 2; i++)
+    check_call (i * last_fork_flags (), i, WORKS);
+}
+
+TEST (without_dup3)
+{
+  for (int i = 0; i < 3; i++)
+    CHECK_EQ (in_fork (fork_without_dup3, (void *) &errors[i]), 0);
+}
+
 /* As before Linux 5.4, where a pidfd cannot be waited for.  That is asked at the first use. */
 TEST (without_waiting_for_pidfds)
 {

@@ -279,9 +279,11 @@ TEST (a_pending_text_of_dlerror_is_kept)
 /* A program may open the library when it likes, as ctypes does. */
 CHILD (open_the_library)
 {
+  (void) dlerror ();
   void *library = dlopen (argv[0], RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    FAIL ("%s", dlerror ());
+  const char *text = dlerror ();
+  if (!library || text)
+    FAIL ("%s", text);
   static const char *const names[] = { "posix_spawn", "posix_spawnp", "pidfd_spawn", "pidfd_spawnp" };
   char *arguments[] = { (char *) "true", NULL };
   for (int i = 0; i < 4; i++)

@@ -710,6 +710,20 @@ read_the_old_procfs (void *pidfd)
   CHECK_EQ (getpid (), 1);
   refuse_ioctl (ENOTTY);
   CHECK_ERRNO (pidfd_getpid (*(int *) pidfd), EREMOTE);
+
+  /* Those who live here have numbers, which are not the first that stand there. */
+  struct idler idler = start_idler ();
+  CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
+  int own = sys_pidfd_open (1, 0);
+  CHECK_EQ (pidfd_getpid (own), 1);
+  /* Nobody may send another user's process a signal. */
+  if (setresuid (1, 1, 1) == 0)
+    {
+      CHECK_ERRNO (kill (idler.pid, 0), EPERM);
+      CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
+    }
+  /* With this process, which is process 1. */
+  _exit (0);
 }
 
 static void

@@ -18,6 +18,13 @@
 # define RESULT(context) (context)->uc_mcontext.regs[0]
 #endif
 
+/* With times that fit the system. */
+#ifdef SYS_futex_time64
+# define WAIT_FOR_CHANGE SYS_futex_time64
+#else
+# define WAIT_FOR_CHANGE SYS_futex
+#endif
+
 static volatile int answered;
 
 static void
@@ -69,13 +76,40 @@ TEST (spawn)
 }
 
 static void
-spawn_as_another_user (void *refused)
+find_no_program (void *unused)
 {
+  (void) unused;
+  int pidfd;
+  for (int i = 0; i < 2; i++)
+    {
+      if (i == 1)
+        begin_to_answer (SYS_waitid);
+      CHECK_EQ (pidfd_spawn (&pidfd, "/nonexistent/program", NULL, NULL, child_argv ("exit_with", "4", NULL), environ),
+                ENOENT);
+      CHECK_ERRNO (waitpid (-1, NULL, WNOHANG), ECHILD);
+    }
+  CHECK (answered > 0);
+}
+
+/* What is left of a child in vain is taken by the older call. */
+TEST (no_program)
+{
+  CHECK_EQ (in_fork (find_no_program, NULL), 0);
+}
+
+struct sandbox {
+  long answered, refused;
+};
+
+static void
+spawn_as_another_user (void *sandbox_)
+{
+  const struct sandbox *sandbox = sandbox_;
   if (setresuid ((uid_t) -1, getuid (), (uid_t) -1) != 0)
     SKIP ("the user has no number in this namespace: %s", strerror (errno));
-  begin_to_answer (FSTATFS);
-  if (refused)
-    refuse_call (*(long *) refused, EPERM);
+  begin_to_answer (sandbox->answered);
+  if (sandbox->refused > 0)
+    refuse_call (sandbox->refused, EPERM);
   int pidfd;
   CHECK_EQ (spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL),
                        ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = getuid ())), 0);
@@ -84,13 +118,19 @@ spawn_as_another_user (void *refused)
 
 TEST (spawn_as_another_user)
 {
-  CHECK_EQ (in_fork (spawn_as_another_user, NULL), 0);
+  CHECK_EQ (in_fork (spawn_as_another_user, &(struct sandbox){ FSTATFS, 0 }), 0);
 }
 
 /* The first child is in vain, without a group ID that protects the caller. */
 TEST (spawn_as_another_user_by_a_second_child)
 {
-  CHECK_EQ (in_fork (spawn_as_another_user, &(long){ SETRESGID }), 0);
+  CHECK_EQ (in_fork (spawn_as_another_user, &(struct sandbox){ FSTATFS, SETRESGID }), 0);
+}
+
+/* The caller waits for the child's departure. */
+TEST (spawn_as_another_user_without_a_futex)
+{
+  CHECK_EQ (in_fork (spawn_as_another_user, &(struct sandbox){ WAIT_FOR_CHANGE, 0 }), 0);
 }
 
 /* The handler is not for the child, which has the caller's memory: the child takes it away, if it may. */

@@ -49,6 +49,19 @@ tell_of_no_file_system (void *listener)
   return NULL;
 }
 
+/* There a sandbox, or want of descriptors, can keep the library from trying what the kernel tells. */
+TEST (of_a_process_that_is_gone_and_untold_nothing_is_to_come)
+{
+  struct process child = start (5);
+  let_go (&child);
+  CHECK_EQ (waitpid (child.pid, NULL, 0), child.pid);
+  filter_the_ioctl (FILTER_ERROR (ESRCH));
+  refuse_call (SYS_clone, EPERM);
+  check_fails (child.pidfd, WNOHANG, ECHILD);
+  check_fails (child.pidfd, 0, ECHILD);
+  end_of (&child);
+}
+
 /* Before Linux 6.9 a pidfd is a file of another kind, to which the question could mean anything. */
 TEST_LEAVING (what_is_not_on_pidfs_is_not_asked)
 {

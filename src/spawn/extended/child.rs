@@ -66,6 +66,9 @@ unsafe fn prepare(frame: &Frame, extension: &Extension) -> Result<()> {
         extension.hide_memory();
         child::reset_ids(attributes)?;
         extension.hide_memory();
+        if args.has(PIDFD_SPAWN_PDEATHSIG) {
+            let _ = process::set_death_signal(args.death_signal);
+        }
     }
     if args.has(PIDFD_SPAWN_SETUMASK) {
         process::umask(args.umask)?;

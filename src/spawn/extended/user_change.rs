@@ -37,7 +37,7 @@ use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::ptr::addr_of_mut;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use libc::{gid_t, pid_t};
+use libc::{c_void, gid_t, pid_t};
 
 /// What parent and child tell each other.
 pub struct UserChange {
@@ -218,8 +218,6 @@ pub unsafe fn spawn(request: &Request, extension: &Extension) -> Result<Child> {
 }
 
 unsafe fn copied(request: &Request, extension: &Extension, blocked: &signal::Blocked, flag: Kept) -> Result<Child> {
-    // A clone may have been tried before.
-    blocked.but_sigsys();
     // The child hides its own.
     drop(flag);
     by_either(
@@ -234,11 +232,21 @@ fn handler_reset(blocked: &signal::Blocked, by_clone3: bool) -> HandlerReset {
     if by_clone3 {
         HandlerReset::ByChild { mask: blocked.before(), handlers: Some(SignalSet::EMPTY) }
     } else {
-        let handler_reset = fallback::handler_reset(blocked);
-        // As in the fallback.
-        blocked.completely();
-        handler_reset
+        fallback::handler_reset(blocked)
     }
+}
+
+/// As in the fallback.
+unsafe fn clone_with_sigsys_blocked(
+    frame: &Frame,
+    flags: u64,
+    stack: *mut c_void,
+    blocked: &signal::Blocked,
+) -> Result<pid_t> {
+    blocked.completely();
+    let made = fallback::clone(frame, flags, stack, super::child::main);
+    blocked.but_sigsys();
+    made
 }
 
 /// The outer result is that of clone3 or clone, the inner one the child's.
@@ -258,7 +266,7 @@ unsafe fn with_copy(
     let pid = if by_clone3 {
         clone::unsuspended(&frame, extension, process::CALLERS_STACK)?
     } else {
-        fallback::clone(&frame, 0, process::CALLERS_STACK, super::child::main)?
+        clone_with_sigsys_blocked(&frame, 0, process::CALLERS_STACK, blocked)?
     };
     let pidfd = match frame.take_pidfd() {
         Some(pidfd) => pidfd,
@@ -289,7 +297,7 @@ unsafe fn beside_caller(
     let pid = if by_clone3 {
         clone::unsuspended(&frame, extension, stack)?
     } else {
-        fallback::clone(&frame, CLONE_VM, stack, super::child::main)?
+        clone_with_sigsys_blocked(&frame, CLONE_VM, stack, blocked)?
     };
     let pidfd = match frame.take_pidfd() {
         Some(pidfd) => pidfd,
