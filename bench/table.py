@@ -53,6 +53,8 @@ ROWS = [
      "with the library preloaded", "without it", "<=", ratios.BUILD_TARGET),
     ("`make -j2` of git with the library preloaded, processor time", "without it", "build", "build-cpu",
      "with the library preloaded", "without it", "<=", ratios.BUILD_TARGET),
+    ("the same, as it follows from the starts of programs", "without it", "build", "build-starts",
+     "with the library preloaded", "without it", "<=", ratios.BUILD_TARGET),
     ("plain pidfd_spawn in a container", VFORK, "container", "container-spawn", OURS, VFORK, "<=", 1.32),
     ("plain pidfd_spawn in a container", POSIX_SPAWN, "container", "container-spawn", OURS, POSIX_SPAWN, "<=", 0.70),
     ("pidfd_fork(0), one thread, in a container", "fork + pidfd_open", "container", "container-fork",
