@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use crate::errno::Errno;
-use crate::kernel::process::pidfd_send_signal;
+use crate::kernel::process::{pidfd_send_signal, take_status};
 use crate::kernel::uapi::SigInfo;
 use crate::wait;
 use libc::c_int;
@@ -70,11 +70,30 @@ impl Child {
     /// happened before Linux 6.15, the error is ECHILD.
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
+        let mut events = libc::POLLIN;
         loop {
-            if let Some(status) = self.look(0)? {
-                return Ok(status);
+            match self.look(0) {
+                // For an event loop, the pidfd may have been made one that does not block.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll(&mut [libc::pollfd { fd: self.as_raw_fd(), events, revents: 0 }])?;
+                    // Where the status is for somebody else the pidfd is readable, again and again, before it is told;
+                    // then it hangs up.
+                    if !self.is_unreaped() {
+                        events = 0;
+                    }
+                }
+                Ok(Some(status)) => return Ok(status),
+                Ok(None) => {}
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether it is a child of this process whose status nobody has taken.
+    fn is_unreaped(&self) -> bool {
+        let look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+        // SAFETY: what was used is not asked for.
+        unsafe { take_status(self.as_raw_fd(), look, ptr::null_mut()) }.is_ok()
     }
 
     /// The status, if the child has ended.
@@ -152,14 +171,7 @@ fn read_both(mut files: [(Option<File>, &mut Vec<u8>); 2]) -> io::Result<()> {
         if entries.iter().all(|entry| entry.fd < 0) {
             return Ok(());
         }
-        // SAFETY: the libc writes `revents` of two entries.
-        if unsafe { libc::poll(entries.as_mut_ptr(), 2, -1) } < 0 {
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
-            continue;
-        }
+        poll(&mut entries)?;
         for (entry, (file, text)) in entries.iter().zip(&mut files) {
             if let (true, Some(open)) = (entry.revents != 0, file.as_mut()) {
                 match open.read(&mut chunk) {
@@ -171,6 +183,18 @@ fn read_both(mut files: [(Option<File>, &mut Vec<u8>); 2]) -> io::Result<()> {
             }
         }
     }
+}
+
+/// Waits until one of the entries has something to tell, or a signal handler has run.
+fn poll(entries: &mut [libc::pollfd]) -> io::Result<()> {
+    // SAFETY: the libc writes `revents` of the slice's entries.
+    if unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, -1) } < 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 impl AsFd for Child {

@@ -50,6 +50,8 @@ fn main() {
         signals_for_a_child_that_is_gone,
         a_stolen_status,
         ignored_sigchld,
+        a_pidfd_that_does_not_block,
+        a_zombie_of_another_process,
         dropping_closes_the_pidfd_alone,
         dropping_leaves_a_zombie,
         one_loop_for_many_children,
@@ -665,6 +667,53 @@ fn ignored_sigchld() {
     let output = shell("echo text; kill -TERM $$").output().unwrap();
     assert_eq!((output.status.signal(), &output.stdout[..]), (Some(libc::SIGTERM), &b"text\n"[..]));
     assert_eq!(Command::new("there-is-no-such-program").spawn().unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// As an event loop may make it.
+fn unblock(child: &Child) {
+    assert_eq!(unsafe { libc::fcntl(child.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) }, 0);
+}
+
+fn a_pidfd_that_does_not_block() {
+    let start = |script| {
+        let child = shell(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        unblock(&child);
+        child
+    };
+    let mut child = start("read line; sleep 0.1; exit 3");
+    assert_eq!(child.try_wait().unwrap(), None);
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    let output = start("echo text; exec >&-; read line; sleep 0.1; exit 4").wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(4), &b"text\n"[..]));
+    // Also for nothing.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    match start("read line; sleep 0.1; exit 5").wait() {
+        Ok(status) => assert_eq!(status.code(), Some(5)),
+        Err(error) => {
+            assert_eq!(error.raw_os_error(), Some(libc::ECHILD));
+            assert!(kernel() < (6, 15));
+        }
+    }
+}
+
+/// Its pidfd is readable, which is no reason to look again and again.
+fn a_zombie_of_another_process() {
+    need_statuses_of_others();
+    let mut child = shell("exit 6").spawn().unwrap();
+    unblock(&child);
+    let other = unsafe { libc::fork() };
+    if other == 0 {
+        let status = child.wait().unwrap();
+        let mut used: libc::timespec = unsafe { std::mem::zeroed() };
+        assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut used) }, 0);
+        assert!(used.tv_sec == 0 && used.tv_nsec < 100_000_000, "{} ns", used.tv_nsec);
+        std::process::exit(status.code().unwrap());
+    }
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+    let mut status = 0;
+    assert_eq!(unsafe { libc::waitpid(other, &mut status, 0) }, other);
+    assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 6));
 }
 
 fn dropping_closes_the_pidfd_alone() {
