@@ -63,6 +63,20 @@ impl Child {
         self.id
     }
 
+    /// The pidfd alone.  That is no `Into`, by which a child could stand for a descriptor of another one:
+    ///
+    /// ```compile_fail,E0277
+    /// # use pidfd_spawn::process::Command;
+    /// # fn main() -> std::io::Result<()> {
+    /// let first = Command::new("echo").spawn()?;
+    /// Command::new("cat").stdin(first).spawn()?; // Its output was meant.
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_pidfd(self) -> OwnedFd {
+        self.pidfd
+    }
+
     /// Closes the pipe to the child, if there is one, waits until the child has ended, and gives its status.
     ///
     /// By pidfd_wait(3): the status is known even if somebody else in this process has waited for the child, if SIGCHLD
@@ -212,13 +226,6 @@ impl AsRawFd for Child {
 impl IntoRawFd for Child {
     fn into_raw_fd(self) -> RawFd {
         self.pidfd.into_raw_fd()
-    }
-}
-
-/// The pidfd.
-impl From<Child> for OwnedFd {
-    fn from(child: Child) -> Self {
-        child.pidfd
     }
 }
 

@@ -601,7 +601,7 @@ fn the_pidfd_is_the_childs() {
     let number = child.as_raw_fd();
     assert_eq!(child.as_fd().as_raw_fd(), number);
     assert_eq!(pidfd_spawn::capi::pidfd_getpid(number), child.id() as i32);
-    let pidfd = OwnedFd::from(child);
+    let pidfd = child.into_pidfd();
     assert_eq!(pidfd.as_raw_fd(), number);
     let mut info = unsafe { std::mem::zeroed() };
     assert_eq!(unsafe { libc::waitid(libc::P_PIDFD, number as u32, &mut info, libc::WEXITED) }, 0);
