@@ -82,6 +82,9 @@ impl Child {
     /// By pidfd_wait(3): the status is known even if somebody else in this process has waited for the child, if SIGCHLD
     /// is ignored, or if the child was started with [`Command::autoreap`](super::Command::autoreap).  Where that has
     /// happened before Linux 6.15, the error is ECHILD.
+    ///
+    /// A child that this process traces (ptrace(2)) has not ended when it stops, but each of its stops is told as well,
+    /// as by std: see [`ExitStatusExt::stopped_signal`].  (Not where the pidfd was made one that does not block.)
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         let mut events = libc::POLLIN;
@@ -110,7 +113,7 @@ impl Child {
         unsafe { take_status(self.as_raw_fd(), look, ptr::null_mut()) }.is_ok()
     }
 
-    /// The status, if the child has ended.
+    /// The status, if the child has ended; and the stop of one that is traced, as for [`wait`](Self::wait).
     ///
     /// ```
     /// # use pidfd_spawn::process::Command;
@@ -128,16 +131,17 @@ impl Child {
     }
 
     fn look(&mut self, options: c_int) -> io::Result<Option<ExitStatus>> {
-        if self.status.is_none() {
-            let mut news = SigInfo::new();
-            // SAFETY: one siginfo is written; what was used is not asked for.
-            match unsafe { wait::wait(self.as_raw_fd(), &mut news, options, ptr::null_mut()) } {
-                Err(Errno(libc::EINTR)) => return Ok(None),
-                result => result?,
-            }
-            self.status = news.exit_status().map(ExitStatus::from_raw);
+        if self.status.is_some() {
+            return Ok(self.status);
         }
-        Ok(self.status)
+        let mut news = SigInfo::new();
+        // SAFETY: one siginfo is written; what was used is not asked for.
+        match unsafe { wait::wait(self.as_raw_fd(), &mut news, options, ptr::null_mut()) } {
+            Err(Errno(libc::EINTR)) => return Ok(None),
+            result => result?,
+        }
+        self.status = news.exit_status().map(ExitStatus::from_raw);
+        Ok(self.status.or_else(|| stop(&news)))
     }
 
     /// Reads what the pipes from the child give until they end, waits, and gives all of it.
@@ -172,6 +176,11 @@ impl Child {
             result => Ok(result?),
         }
     }
+}
+
+/// The stop of a traced child, which the kernel tells whether it was asked for or not: a status as wait gives it.
+fn stop(news: &SigInfo) -> Option<ExitStatus> {
+    (news.code == libc::CLD_TRAPPED).then(|| ExitStatus::from_raw(news.status << 8 | 0x7f))
 }
 
 /// Reads the files to their ends, whichever has something to read.

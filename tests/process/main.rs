@@ -47,6 +47,7 @@ fn main() {
         killed_on_close,
         the_pidfd_is_the_childs,
         statuses,
+        stops_of_a_traced_child,
         signals_for_a_child_that_is_gone,
         a_stolen_status,
         ignored_sigchld,
@@ -633,6 +634,34 @@ fn statuses() {
     let stopped = unsafe { libc::waitid(libc::P_PIDFD, child.as_raw_fd() as u32, &mut info, libc::WSTOPPED) };
     assert_eq!(stopped, 0);
     assert_eq!(child.try_wait().unwrap(), None);
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+}
+
+fn stops_of_a_traced_child() {
+    let mut child = shell("echo; read line").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let _open = child.stdin.take();
+    // When it has begun the exec is over, which would be a stop too.
+    child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+    let (id, none) = (child.id() as i32, ptr::null_mut::<libc::c_void>());
+    let trace = |request| unsafe { libc::ptrace(request, id, none, none) };
+    if trace(libc::PTRACE_ATTACH) != 0 {
+        let error = io::Error::last_os_error();
+        child.kill().unwrap();
+        skip(&format!("the child cannot be traced: {error}"));
+    }
+    let stop = child.wait().unwrap();
+    assert_eq!((stop.stopped_signal(), stop.code(), stop.signal()), (Some(libc::SIGSTOP), None, None));
+    // It is told once, and another time is another one.
+    assert_eq!(child.try_wait().unwrap(), None);
+    child.send_signal(libc::SIGUSR1).unwrap();
+    assert_eq!(trace(libc::PTRACE_CONT), 0);
+    let stop = loop {
+        if let Some(stop) = child.try_wait().unwrap() {
+            break stop;
+        }
+    };
+    assert_eq!(stop.stopped_signal(), Some(libc::SIGUSR1));
     child.kill().unwrap();
     assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
 }
