@@ -4,10 +4,10 @@
 #![allow(unsafe_code)]
 
 use crate::errno::Errno;
-use crate::kernel::process::{pidfd_send_signal, take_status};
+use crate::kernel::process::{kill, pidfd_send_signal, take_status};
 use crate::kernel::uapi::SigInfo;
 use crate::wait;
-use libc::c_int;
+use libc::{c_int, pid_t};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::io::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -159,6 +159,8 @@ impl Child {
 
     /// Sends the signal.  For a child that has ended already it does nothing.
     ///
+    /// Where a sandbox refuses pidfd_send_signal(2), a child that nobody has waited for gets it by its process ID.
+    ///
     /// ```
     /// # use pidfd_spawn::process::Command;
     /// use std::os::unix::process::ExitStatusExt;
@@ -171,9 +173,17 @@ impl Child {
     /// # }
     /// ```
     pub fn send_signal(&self, signal: i32) -> io::Result<()> {
-        match pidfd_send_signal(self.as_raw_fd(), signal) {
+        if self.status.is_some() {
+            return Ok(());
+        }
+        let sent = match pidfd_send_signal(self.as_raw_fd(), signal) {
+            // By a sandbox that is older than pidfds.  The number is the child's while nobody has taken its status.
+            Err(Errno(libc::EPERM | libc::ENOSYS)) if self.is_unreaped() => kill(self.id as pid_t, signal),
+            sent => sent,
+        };
+        match sent {
             Err(Errno(libc::ESRCH)) => Ok(()),
-            result => Ok(result?),
+            sent => Ok(sent?),
         }
     }
 }

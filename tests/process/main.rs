@@ -49,6 +49,8 @@ fn main() {
         statuses,
         stops_of_a_traced_child,
         signals_for_a_child_that_is_gone,
+        signals_that_a_sandbox_refuses_for_pidfds,
+        signals_for_a_child_of_another_user,
         a_stolen_status,
         ignored_sigchld,
         a_pidfd_that_does_not_block,
@@ -673,6 +675,54 @@ fn signals_for_a_child_that_is_gone() {
     child.kill().unwrap();
     child.send_signal(libc::SIGTERM).unwrap();
     assert!(child.wait().unwrap().success());
+}
+
+/// From now on the system call fails with this error.
+fn refuse(call: libc::c_long, error: i32) {
+    let step = |code, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut code = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, call as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | error as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: code.len() as u16, filter: code.as_mut_ptr() };
+    let set = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program)
+    };
+    if set != 0 {
+        skip(&format!("system calls cannot be refused: {}", io::Error::last_os_error()));
+    }
+}
+
+fn signals_that_a_sandbox_refuses_for_pidfds() {
+    for error in [libc::ENOSYS, libc::EPERM] {
+        refuse(libc::SYS_pidfd_send_signal, error);
+        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
+        // Whichever thread has started it.
+        thread::scope(|scope| scope.spawn(|| child.send_signal(libc::SIGTERM).unwrap()).join().unwrap());
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
+        child.kill().unwrap();
+
+        let mut child = Command::new("true").spawn().unwrap();
+        let mut status = 0;
+        assert_eq!(unsafe { libc::waitpid(child.id() as i32, &mut status, 0) }, child.id() as i32);
+        // The number can be that of another process by now.
+        assert_eq!(child.kill().unwrap_err().raw_os_error(), Some(error));
+    }
+}
+
+fn signals_for_a_child_of_another_user() {
+    if !is_root() {
+        skip("only root can start programs as other users");
+    }
+    let mut child = Command::new("sleep").arg("100").uid(1234).spawn().unwrap();
+    unsafe { assert_eq!(libc::setresuid(2345, 2345, 0), 0) };
+    assert_eq!(child.kill().unwrap_err().kind(), ErrorKind::PermissionDenied);
+    unsafe { assert_eq!(libc::setresuid(0, 0, 0), 0) };
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
 }
 
 fn a_stolen_status() {
