@@ -145,11 +145,24 @@ impl Child {
     }
 
     /// Reads what the pipes from the child give until they end, waits, and gives all of it.
+    ///
+    /// After an error the child goes on by itself, as if the `Child` were dropped.
     pub fn wait_with_output(mut self) -> io::Result<Output> {
+        self.collect()
+    }
+
+    pub(super) fn collect(&mut self) -> io::Result<Output> {
         drop(self.stdin.take());
         let (mut stdout, mut stderr) = (vec![], vec![]);
         read_both([(self.stdout.take(), &mut stdout), (self.stderr.take(), &mut stderr)])?;
         Ok(Output { status: self.wait()?, stdout, stderr })
+    }
+
+    /// Kills the child, if that is permitted, and takes its status away.
+    pub(super) fn end(&mut self) {
+        if self.kill().is_ok() {
+            let _ = self.wait();
+        }
     }
 
     /// Sends SIGKILL.  For a child that has ended already it does nothing, as in std.

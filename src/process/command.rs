@@ -472,7 +472,8 @@ impl Command {
         self.spawn()?.wait()
     }
 
-    /// Starts the program, reads what it writes, waits for it, and gives both.
+    /// Starts the program, reads what it writes, waits for it, and gives both.  Where one of the last two fails, the
+    /// program is killed.
     ///
     /// ```
     /// # use pidfd_spawn::process::Command;
@@ -484,7 +485,12 @@ impl Command {
     /// # }
     /// ```
     pub fn output(&mut self) -> io::Result<Output> {
-        self.start([&Stdio::null(), &Stdio::piped(), &Stdio::piped()])?.wait_with_output()
+        let mut child = self.start([&Stdio::null(), &Stdio::piped(), &Stdio::piped()])?;
+        child.collect().map_err(|error| {
+            // The caller never had it.
+            child.end();
+            error
+        })
     }
 
     fn flag(&mut self, flag: u64, yes: bool) -> &mut Self {

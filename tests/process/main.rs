@@ -29,6 +29,7 @@ fn main() {
         standard_descriptors_that_change_places,
         standard_descriptors_that_cannot_be_moved,
         output_that_cannot_be_waited_for,
+        output_that_cannot_be_read_leaves_no_child,
         output_of_both_pipes_at_once,
         exec_fd,
         exec_fd_in_the_place_of_a_standard_descriptor,
@@ -321,6 +322,16 @@ fn output_that_cannot_be_waited_for() {
     let child = shell("echo through").stdout(Stdio::piped()).spawn().unwrap();
     limit_descriptors(0);
     assert_eq!(child.wait_with_output().unwrap_err().raw_os_error(), Some(libc::EINVAL));
+}
+
+fn output_that_cannot_be_read_leaves_no_child() {
+    // The first line is read when nothing more can be polled.
+    let error = match shell("prlimit --pid $PPID --nofile=0: || exit; echo; exec sleep 100").output() {
+        Ok(output) => skip(&format!("no prlimit: {}", String::from_utf8_lossy(&output.stderr).trim_end())),
+        Err(error) => error,
+    };
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+    assert!(!has_children());
 }
 
 fn output_of_both_pipes_at_once() {
