@@ -594,10 +594,21 @@ fn reaped_by_the_kernel() {
 fn killed_on_close() {
     match Command::new("sleep").arg("100").kill_on_close(true).no_new_privs(true).spawn() {
         Ok(child) => {
+            // One of the process's own, which is no copy and does not count.
+            let watched = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) } as RawFd;
+            assert!(watched >= 0, "{}", io::Error::last_os_error());
+            let ends_within = |milliseconds| {
+                let mut entry = libc::pollfd { fd: watched, events: libc::POLLIN, revents: 0 };
+                unsafe { libc::poll(&mut entry, 1, milliseconds) == 1 }
+            };
             let copy = child.as_fd().try_clone_to_owned().unwrap();
             drop(child);
-            let mut entry = libc::pollfd { fd: copy.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-            assert_eq!(unsafe { libc::poll(&mut entry, 1, 0) }, 0);
+            assert!(!ends_within(100));
+            drop(copy);
+            assert!(ends_within(10_000));
+            let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+            assert_eq!(unsafe { pidfd_spawn::capi::pidfd_wait(watched, &mut info, 0, ptr::null_mut()) }, 0);
+            assert_eq!((info.si_code, unsafe { info.si_status() }), (libc::CLD_KILLED, libc::SIGKILL));
         }
         Err(error) => {
             assert_eq!(error.raw_os_error(), Some(libc::EOPNOTSUPP));
