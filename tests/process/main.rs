@@ -59,6 +59,8 @@ fn main() {
         dropping_closes_the_pidfd_alone,
         dropping_leaves_a_zombie,
         one_loop_for_many_children,
+        a_kernel_without_pidfds,
+        no_free_descriptor,
         an_error_leaves_nothing,
         a_command_can_be_used_again,
         what_cannot_be_is_refused,
@@ -864,6 +866,18 @@ fn one_loop_for_many_children() {
             }
         }
     }
+}
+
+fn a_kernel_without_pidfds() {
+    // As before Linux 5.4.
+    refuse(libc::SYS_waitid, libc::EINVAL);
+    let error = error(&mut Command::new("true"));
+    assert_eq!((error.raw_os_error(), error.kind()), (Some(libc::ENOSYS), ErrorKind::Unsupported));
+}
+
+fn no_free_descriptor() {
+    limit_descriptors(0);
+    assert_eq!(error(&mut Command::new("true")).raw_os_error(), Some(libc::EMFILE));
 }
 
 fn an_error_leaves_nothing() {
