@@ -7,6 +7,10 @@ fn main() {
     println!("cargo:rerun-if-changed=src/libc_abi/weak.s");
     println!("cargo:rerun-if-changed=src/libc_abi/weak-private.s");
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
+    // For the build script of packaging/.
+    if env::var_os("CARGO_FEATURE_STD").is_some() {
+        println!("cargo:std=1");
+    }
     // Off Linux, which alone has pidfds, the crate is empty.
     if target("OS") != "linux" {
         return;
@@ -30,7 +34,7 @@ fn main() {
     };
     let mut assembler = cc::Build::new();
     assembler.flag("-Wa,--noexecstack").file("src/libc_abi/weak.s");
-    if env::var_os("CARGO_FEATURE_C_LIBRARY").is_some() {
+    if env::var_os("CARGO_FEATURE___C_LIBRARY").is_some() {
         assembler.file("src/libc_abi/weak-private.s");
     }
     match instructions {

@@ -24,6 +24,10 @@ const SOMETIMES: &[&str] = &["clone", "syscall", "abort"];
 const COMPILER: &[&str] = &["memcmp", "memcpy", "memmove", "memset", "strlen", "bcmp"];
 
 fn main() {
+    // The compiler would complain of two panic handlers.
+    if env::var_os("DEP_PIDFD_SPAWN_STD").is_some() {
+        panic!("the C libraries have no std: build them by themselves (-p libpidfd_spawn), without the feature std");
+    }
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=libc-functions");
     println!("cargo:rerun-if-changed=../src/libc_abi/weak.s");

@@ -65,7 +65,7 @@ pub struct SigInfo {
     padding: c_int,
     pub pid: c_int,
     pub user: u32,
-    status: c_int,
+    pub status: c_int,
     rest: MaybeUninit<[u8; 128 - 4 * if cfg!(target_pointer_width = "64") { 7 } else { 6 }]>,
 }
 

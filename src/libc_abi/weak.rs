@@ -16,7 +16,7 @@ use libc::{posix_spawn_file_actions_t as Actions, posix_spawnattr_t as Attr};
 // Where the compiler has no inline assembly, build.rs has the file assembled.
 #[cfg(inline_assembly)]
 core::arch::global_asm!(include_str!("weak.s"));
-#[cfg(all(inline_assembly, feature = "c-library"))]
+#[cfg(all(inline_assembly, feature = "__c-library"))]
 core::arch::global_asm!(include_str!("weak-private.s"));
 
 /// Each with its place in the table.
@@ -95,9 +95,9 @@ pub fn looks_up_at_load() -> bool {
 pub fn next_definition(name: &'static [u8]) -> *mut c_void {
     let dlsym = match dlsym() {
         Some(dlsym) => dlsym,
-        #[cfg(feature = "c-library")]
+        #[cfg(feature = "__c-library")]
         None => return libcs_definition(name, private::dlopen_mode(), private::dlsym()),
-        #[cfg(not(feature = "c-library"))]
+        #[cfg(not(feature = "__c-library"))]
         None => return ptr::null_mut(),
     };
     // SAFETY: the name ends in a NUL.
@@ -153,7 +153,7 @@ fn is_ours(function: *const c_void) -> bool {
 }
 
 /// Before glibc 2.34 dlsym was in a library of its own, which not every process has.  The libc had these.
-#[cfg(feature = "c-library")]
+#[cfg(feature = "__c-library")]
 mod private {
     use super::{transmute, Find, Open};
     use libc::c_void;

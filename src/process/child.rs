@@ -4,10 +4,10 @@
 #![allow(unsafe_code)]
 
 use crate::errno::Errno;
-use crate::kernel::process::pidfd_send_signal;
+use crate::kernel::process::{kill, pidfd_send_signal, take_status};
 use crate::kernel::uapi::SigInfo;
 use crate::wait;
-use libc::c_int;
+use libc::{c_int, pid_t};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::io::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -63,21 +63,57 @@ impl Child {
         self.id
     }
 
+    /// The pidfd alone.  That is no `Into`, by which a child could stand for a descriptor of another one:
+    ///
+    /// ```compile_fail,E0277
+    /// # use pidfd_spawn::process::Command;
+    /// # fn main() -> std::io::Result<()> {
+    /// let first = Command::new("echo").spawn()?;
+    /// Command::new("cat").stdin(first).spawn()?; // Its output was meant.
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_pidfd(self) -> OwnedFd {
+        self.pidfd
+    }
+
     /// Closes the pipe to the child, if there is one, waits until the child has ended, and gives its status.
     ///
     /// By pidfd_wait(3): the status is known even if somebody else in this process has waited for the child, if SIGCHLD
     /// is ignored, or if the child was started with [`Command::autoreap`](super::Command::autoreap).  Where that has
     /// happened before Linux 6.15, the error is ECHILD.
+    ///
+    /// A child that this process traces (ptrace(2)) has not ended when it stops, but each of its stops is told as well,
+    /// as by std: see [`ExitStatusExt::stopped_signal`].  (Not where the pidfd was made one that does not block.)
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
+        let mut events = libc::POLLIN;
         loop {
-            if let Some(status) = self.look(0)? {
-                return Ok(status);
+            match self.look(0) {
+                // For an event loop, the pidfd may have been made one that does not block.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll(&mut [libc::pollfd { fd: self.as_raw_fd(), events, revents: 0 }])?;
+                    // Where the status is for somebody else the pidfd is readable, again and again, before it is told;
+                    // then it hangs up.
+                    if !self.is_unreaped() {
+                        events = 0;
+                    }
+                }
+                Ok(Some(status)) => return Ok(status),
+                Ok(None) => {}
+                Err(error) => return Err(error),
             }
         }
     }
 
-    /// The status, if the child has ended.
+    /// Whether it is a child of this process whose status nobody has taken.
+    fn is_unreaped(&self) -> bool {
+        let look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+        // SAFETY: what was used is not asked for.
+        unsafe { take_status(self.as_raw_fd(), look, ptr::null_mut()) }.is_ok()
+    }
+
+    /// The status, if the child has ended; and the stop of one that is traced, as for [`wait`](Self::wait).
     ///
     /// ```
     /// # use pidfd_spawn::process::Command;
@@ -95,24 +131,38 @@ impl Child {
     }
 
     fn look(&mut self, options: c_int) -> io::Result<Option<ExitStatus>> {
-        if self.status.is_none() {
-            let mut news = SigInfo::new();
-            // SAFETY: one siginfo is written; what was used is not asked for.
-            match unsafe { wait::wait(self.as_raw_fd(), &mut news, options, ptr::null_mut()) } {
-                Err(Errno(libc::EINTR)) => return Ok(None),
-                result => result?,
-            }
-            self.status = news.exit_status().map(ExitStatus::from_raw);
+        if self.status.is_some() {
+            return Ok(self.status);
         }
-        Ok(self.status)
+        let mut news = SigInfo::new();
+        // SAFETY: one siginfo is written; what was used is not asked for.
+        match unsafe { wait::wait(self.as_raw_fd(), &mut news, options, ptr::null_mut()) } {
+            Err(Errno(libc::EINTR)) => return Ok(None),
+            result => result?,
+        }
+        self.status = news.exit_status().map(ExitStatus::from_raw);
+        Ok(self.status.or_else(|| stop(&news)))
     }
 
     /// Reads what the pipes from the child give until they end, waits, and gives all of it.
+    ///
+    /// After an error the child goes on by itself, as if the `Child` were dropped.
     pub fn wait_with_output(mut self) -> io::Result<Output> {
+        self.collect()
+    }
+
+    pub(super) fn collect(&mut self) -> io::Result<Output> {
         drop(self.stdin.take());
         let (mut stdout, mut stderr) = (vec![], vec![]);
         read_both([(self.stdout.take(), &mut stdout), (self.stderr.take(), &mut stderr)])?;
         Ok(Output { status: self.wait()?, stdout, stderr })
+    }
+
+    /// Kills the child, if that is permitted, and takes its status away.
+    pub(super) fn end(&mut self) {
+        if self.kill().is_ok() {
+            let _ = self.wait();
+        }
     }
 
     /// Sends SIGKILL.  For a child that has ended already it does nothing, as in std.
@@ -121,6 +171,8 @@ impl Child {
     }
 
     /// Sends the signal.  For a child that has ended already it does nothing.
+    ///
+    /// Where a sandbox refuses pidfd_send_signal(2), a child that nobody has waited for gets it by its process ID.
     ///
     /// ```
     /// # use pidfd_spawn::process::Command;
@@ -134,11 +186,24 @@ impl Child {
     /// # }
     /// ```
     pub fn send_signal(&self, signal: i32) -> io::Result<()> {
-        match pidfd_send_signal(self.as_raw_fd(), signal) {
+        if self.status.is_some() {
+            return Ok(());
+        }
+        let sent = match pidfd_send_signal(self.as_raw_fd(), signal) {
+            // By a sandbox that is older than pidfds.  The number is the child's while nobody has taken its status.
+            Err(Errno(libc::EPERM | libc::ENOSYS)) if self.is_unreaped() => kill(self.id as pid_t, signal),
+            sent => sent,
+        };
+        match sent {
             Err(Errno(libc::ESRCH)) => Ok(()),
-            result => Ok(result?),
+            sent => Ok(sent?),
         }
     }
+}
+
+/// The stop of a traced child, which the kernel tells whether it was asked for or not: a status as wait gives it.
+fn stop(news: &SigInfo) -> Option<ExitStatus> {
+    (news.code == libc::CLD_TRAPPED).then(|| ExitStatus::from_raw(news.status << 8 | 0x7f))
 }
 
 /// Reads the files to their ends, whichever has something to read.
@@ -152,14 +217,7 @@ fn read_both(mut files: [(Option<File>, &mut Vec<u8>); 2]) -> io::Result<()> {
         if entries.iter().all(|entry| entry.fd < 0) {
             return Ok(());
         }
-        // SAFETY: the libc writes `revents` of two entries.
-        if unsafe { libc::poll(entries.as_mut_ptr(), 2, -1) } < 0 {
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
-            continue;
-        }
+        poll(&mut entries)?;
         for (entry, (file, text)) in entries.iter().zip(&mut files) {
             if let (true, Some(open)) = (entry.revents != 0, file.as_mut()) {
                 match open.read(&mut chunk) {
@@ -171,6 +229,18 @@ fn read_both(mut files: [(Option<File>, &mut Vec<u8>); 2]) -> io::Result<()> {
             }
         }
     }
+}
+
+/// Waits until one of the entries has something to tell, or a signal handler has run.
+fn poll(entries: &mut [libc::pollfd]) -> io::Result<()> {
+    // SAFETY: the libc writes `revents` of the slice's entries.
+    if unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, -1) } < 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 impl AsFd for Child {
@@ -188,13 +258,6 @@ impl AsRawFd for Child {
 impl IntoRawFd for Child {
     fn into_raw_fd(self) -> RawFd {
         self.pidfd.into_raw_fd()
-    }
-}
-
-/// The pidfd.
-impl From<Child> for OwnedFd {
-    fn from(child: Child) -> Self {
-        child.pidfd
     }
 }
 

@@ -331,6 +331,13 @@ impl Command {
     /// The child gets this signal when the *thread* that starts it ends, if that may then still send it: not where the
     /// caller has changed its own user since, and the child is another's.
     ///
+    /// # Errors
+    ///
+    /// - EPERM: the child gets another user, to whose processes the caller may send no signals (CAP_KILL).
+    /// - EOPNOTSUPP: the exec would take the signal away, because the real and the effective or the file-system ID
+    ///   differ, or because user 0 would gain a capability by it and there is no [`no_new_privs`](Self::no_new_privs).
+    /// - EINVAL: there is no such signal.
+    ///
     /// ```
     /// # use pidfd_spawn::process::Command;
     /// use std::os::unix::process::ExitStatusExt;
@@ -371,12 +378,21 @@ impl Command {
     /// All three user IDs of the child.  Where no [`groups`](Self::groups) are given and the caller may set them, the
     /// child has no supplementary groups, as with std.  Ambient capabilities of a caller that is not root stay: drop
     /// them first.
+    ///
+    /// While the child starts, other threads find this process not dumpable (prctl(2)), and a process that one of them
+    /// forks meanwhile stays so.  In some cases, which pidfd_spawn_ext(3) names, the memory is copied, as by fork.
+    ///
+    /// # Errors
+    ///
+    /// - EPERM: the caller may not.
+    /// - EINVAL: the ID is -1, or has no meaning in the user namespace.
+    /// - EMFILE, ENFILE: where the memory is copied, three more descriptors are needed for a moment.
     pub fn uid(&mut self, user: u32) -> &mut Self {
         self.user = Some(user);
         self
     }
 
-    /// All three group IDs.
+    /// All three group IDs; what [`uid`](Self::uid) says of memory and errors applies.
     pub fn gid(&mut self, group: u32) -> &mut Self {
         self.group = Some(group);
         self
@@ -394,6 +410,14 @@ impl Command {
     }
 
     /// A resource limit: the soft and the hard one, or [`UNLIMITED`].
+    ///
+    /// It is in force when the program is executed: one that is too low, as of the address space or the stack, can
+    /// forbid that, and the start fails or the child is killed.
+    ///
+    /// # Errors
+    ///
+    /// - EPERM: the caller may not raise the hard limit.
+    /// - EINVAL: the soft limit is above the hard one.
     pub fn limit(&mut self, resource: Resource, soft: u64, hard: u64) -> &mut Self {
         self.limits.push(pidfd_spawn_rlimit { resource: resource as u32, reserved: 0, soft, hard });
         self
@@ -463,6 +487,14 @@ impl Command {
     ///
     /// A pipe's other end is in the [`Child`].  For [`output`](Self::output) standard output and error are pipes, if
     /// nothing else was said; here and for [`status`](Self::status) they are the caller's.
+    ///
+    /// # Errors
+    ///
+    /// - ENOSYS (`Unsupported`): there are no pidfds here.
+    /// - EMFILE: no descriptor is free.  The pidfd always takes one, and each pipe two.
+    /// - EAGAIN (`WouldBlock`): there are too many processes, of the user or in all.
+    /// - Those of executing the program: `NotFound`, `PermissionDenied`, ENOEXEC and others of execve(2).
+    /// - Those of what was asked for besides, which the methods name.
     pub fn spawn(&mut self) -> io::Result<Child> {
         self.start([&Stdio::inherit(); 3])
     }
@@ -472,7 +504,8 @@ impl Command {
         self.spawn()?.wait()
     }
 
-    /// Starts the program, reads what it writes, waits for it, and gives both.
+    /// Starts the program, reads what it writes, waits for it, and gives both.  Where one of the last two fails, the
+    /// program is killed.
     ///
     /// ```
     /// # use pidfd_spawn::process::Command;
@@ -484,7 +517,12 @@ impl Command {
     /// # }
     /// ```
     pub fn output(&mut self) -> io::Result<Output> {
-        self.start([&Stdio::null(), &Stdio::piped(), &Stdio::piped()])?.wait_with_output()
+        let mut child = self.start([&Stdio::null(), &Stdio::piped(), &Stdio::piped()])?;
+        child.collect().map_err(|error| {
+            // The caller never had it.
+            child.end();
+            error
+        })
     }
 
     fn flag(&mut self, flag: u64, yes: bool) -> &mut Self {

@@ -7,6 +7,8 @@
 //! - A [`Child`] *is* a pidfd: it can be polled ([`AsFd`](std::os::unix::io::AsFd), for tokio's `AsyncFd`, mio and
 //!   others), it never comes to mean another process, and its status cannot be stolen: [`Child::wait`] knows it even if
 //!   other code in the program waits for all children, or if SIGCHLD is ignored (Linux 6.15).
+//! - Linux 5.4 or newer is needed.  Where the kernel has no pidfds (nor has gVisor), or a sandbox hides them, `spawn`
+//!   fails with `Unsupported` (ENOSYS); std goes on without a pidfd.
 //! - One method for each thing that `pidfd_spawn_ext` can do: [`Command::close_on_exec_from`],
 //!   [`Command::death_signal`], [`Command::limit`] and so on.  Where the kernel cannot do what was asked for, `spawn`
 //!   says so and starts nothing.  (Only `SEARCH` has none: a program is always looked for in the child's PATH.)

@@ -29,6 +29,7 @@ fn main() {
         standard_descriptors_that_change_places,
         standard_descriptors_that_cannot_be_moved,
         output_that_cannot_be_waited_for,
+        output_that_cannot_be_read_leaves_no_child,
         output_of_both_pipes_at_once,
         exec_fd,
         exec_fd_in_the_place_of_a_standard_descriptor,
@@ -47,12 +48,19 @@ fn main() {
         killed_on_close,
         the_pidfd_is_the_childs,
         statuses,
+        stops_of_a_traced_child,
         signals_for_a_child_that_is_gone,
+        signals_that_a_sandbox_refuses_for_pidfds,
+        signals_for_a_child_of_another_user,
         a_stolen_status,
         ignored_sigchld,
+        a_pidfd_that_does_not_block,
+        a_zombie_of_another_process,
         dropping_closes_the_pidfd_alone,
         dropping_leaves_a_zombie,
         one_loop_for_many_children,
+        a_kernel_without_pidfds,
+        no_free_descriptor,
         an_error_leaves_nothing,
         a_command_can_be_used_again,
         what_cannot_be_is_refused,
@@ -318,6 +326,16 @@ fn output_that_cannot_be_waited_for() {
     assert_eq!(child.wait_with_output().unwrap_err().raw_os_error(), Some(libc::EINVAL));
 }
 
+fn output_that_cannot_be_read_leaves_no_child() {
+    // The first line is read when nothing more can be polled.
+    let error = match shell("prlimit --pid $PPID --nofile=0: || exit; echo; exec sleep 100").output() {
+        Ok(output) => skip(&format!("no prlimit: {}", String::from_utf8_lossy(&output.stderr).trim_end())),
+        Err(error) => error,
+    };
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+    assert!(!has_children());
+}
+
 fn output_of_both_pipes_at_once() {
     let script = "i=0; while [ $i -lt 3000 ]; do \
         echo 0123456789012345678901234567890123456789012345678901234567890123456789; \
@@ -578,10 +596,21 @@ fn reaped_by_the_kernel() {
 fn killed_on_close() {
     match Command::new("sleep").arg("100").kill_on_close(true).no_new_privs(true).spawn() {
         Ok(child) => {
+            // One of the process's own, which is no copy and does not count.
+            let watched = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) } as RawFd;
+            assert!(watched >= 0, "{}", io::Error::last_os_error());
+            let ends_within = |milliseconds| {
+                let mut entry = libc::pollfd { fd: watched, events: libc::POLLIN, revents: 0 };
+                unsafe { libc::poll(&mut entry, 1, milliseconds) == 1 }
+            };
             let copy = child.as_fd().try_clone_to_owned().unwrap();
             drop(child);
-            let mut entry = libc::pollfd { fd: copy.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-            assert_eq!(unsafe { libc::poll(&mut entry, 1, 0) }, 0);
+            assert!(!ends_within(100));
+            drop(copy);
+            assert!(ends_within(10_000));
+            let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+            assert_eq!(unsafe { pidfd_spawn::capi::pidfd_wait(watched, &mut info, 0, ptr::null_mut()) }, 0);
+            assert_eq!((info.si_code, unsafe { info.si_status() }), (libc::CLD_KILLED, libc::SIGKILL));
         }
         Err(error) => {
             assert_eq!(error.raw_os_error(), Some(libc::EOPNOTSUPP));
@@ -599,7 +628,7 @@ fn the_pidfd_is_the_childs() {
     let number = child.as_raw_fd();
     assert_eq!(child.as_fd().as_raw_fd(), number);
     assert_eq!(pidfd_spawn::capi::pidfd_getpid(number), child.id() as i32);
-    let pidfd = OwnedFd::from(child);
+    let pidfd = child.into_pidfd();
     assert_eq!(pidfd.as_raw_fd(), number);
     let mut info = unsafe { std::mem::zeroed() };
     assert_eq!(unsafe { libc::waitid(libc::P_PIDFD, number as u32, &mut info, libc::WEXITED) }, 0);
@@ -635,6 +664,34 @@ fn statuses() {
     assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
 }
 
+fn stops_of_a_traced_child() {
+    let mut child = shell("echo; read line").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let _open = child.stdin.take();
+    // When it has begun the exec is over, which would be a stop too.
+    child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+    let (id, none) = (child.id() as i32, ptr::null_mut::<libc::c_void>());
+    let trace = |request| unsafe { libc::ptrace(request, id, none, none) };
+    if trace(libc::PTRACE_ATTACH) != 0 {
+        let error = io::Error::last_os_error();
+        child.kill().unwrap();
+        skip(&format!("the child cannot be traced: {error}"));
+    }
+    let stop = child.wait().unwrap();
+    assert_eq!((stop.stopped_signal(), stop.code(), stop.signal()), (Some(libc::SIGSTOP), None, None));
+    // It is told once, and another time is another one.
+    assert_eq!(child.try_wait().unwrap(), None);
+    child.send_signal(libc::SIGUSR1).unwrap();
+    assert_eq!(trace(libc::PTRACE_CONT), 0);
+    let stop = loop {
+        if let Some(stop) = child.try_wait().unwrap() {
+            break stop;
+        }
+    };
+    assert_eq!(stop.stopped_signal(), Some(libc::SIGUSR1));
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+}
+
 fn signals_for_a_child_that_is_gone() {
     let mut child = Command::new("true").spawn().unwrap();
     assert_eq!(child.send_signal(1000).unwrap_err().kind(), ErrorKind::InvalidInput);
@@ -642,6 +699,54 @@ fn signals_for_a_child_that_is_gone() {
     child.kill().unwrap();
     child.send_signal(libc::SIGTERM).unwrap();
     assert!(child.wait().unwrap().success());
+}
+
+/// From now on the system call fails with this error.
+fn refuse(call: libc::c_long, error: i32) {
+    let step = |code, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut code = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, call as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | error as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: code.len() as u16, filter: code.as_mut_ptr() };
+    let set = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program)
+    };
+    if set != 0 {
+        skip(&format!("system calls cannot be refused: {}", io::Error::last_os_error()));
+    }
+}
+
+fn signals_that_a_sandbox_refuses_for_pidfds() {
+    for error in [libc::ENOSYS, libc::EPERM] {
+        refuse(libc::SYS_pidfd_send_signal, error);
+        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
+        // Whichever thread has started it.
+        thread::scope(|scope| scope.spawn(|| child.send_signal(libc::SIGTERM).unwrap()).join().unwrap());
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
+        child.kill().unwrap();
+
+        let mut child = Command::new("true").spawn().unwrap();
+        let mut status = 0;
+        assert_eq!(unsafe { libc::waitpid(child.id() as i32, &mut status, 0) }, child.id() as i32);
+        // The number can be that of another process by now.
+        assert_eq!(child.kill().unwrap_err().raw_os_error(), Some(error));
+    }
+}
+
+fn signals_for_a_child_of_another_user() {
+    if !is_root() {
+        skip("only root can start programs as other users");
+    }
+    let mut child = Command::new("sleep").arg("100").uid(1234).spawn().unwrap();
+    unsafe { assert_eq!(libc::setresuid(2345, 2345, 0), 0) };
+    assert_eq!(child.kill().unwrap_err().kind(), ErrorKind::PermissionDenied);
+    unsafe { assert_eq!(libc::setresuid(0, 0, 0), 0) };
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
 }
 
 fn a_stolen_status() {
@@ -665,6 +770,53 @@ fn ignored_sigchld() {
     let output = shell("echo text; kill -TERM $$").output().unwrap();
     assert_eq!((output.status.signal(), &output.stdout[..]), (Some(libc::SIGTERM), &b"text\n"[..]));
     assert_eq!(Command::new("there-is-no-such-program").spawn().unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// As an event loop may make it.
+fn unblock(child: &Child) {
+    assert_eq!(unsafe { libc::fcntl(child.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) }, 0);
+}
+
+fn a_pidfd_that_does_not_block() {
+    let start = |script| {
+        let child = shell(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        unblock(&child);
+        child
+    };
+    let mut child = start("read line; sleep 0.1; exit 3");
+    assert_eq!(child.try_wait().unwrap(), None);
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    let output = start("echo text; exec >&-; read line; sleep 0.1; exit 4").wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(4), &b"text\n"[..]));
+    // Also for nothing.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    match start("read line; sleep 0.1; exit 5").wait() {
+        Ok(status) => assert_eq!(status.code(), Some(5)),
+        Err(error) => {
+            assert_eq!(error.raw_os_error(), Some(libc::ECHILD));
+            assert!(kernel() < (6, 15));
+        }
+    }
+}
+
+/// Its pidfd is readable, which is no reason to look again and again.
+fn a_zombie_of_another_process() {
+    need_statuses_of_others();
+    let mut child = shell("exit 6").spawn().unwrap();
+    unblock(&child);
+    let other = unsafe { libc::fork() };
+    if other == 0 {
+        let status = child.wait().unwrap();
+        let mut used: libc::timespec = unsafe { std::mem::zeroed() };
+        assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut used) }, 0);
+        assert!(used.tv_sec == 0 && used.tv_nsec < 100_000_000, "{} ns", used.tv_nsec);
+        std::process::exit(status.code().unwrap());
+    }
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+    let mut status = 0;
+    assert_eq!(unsafe { libc::waitpid(other, &mut status, 0) }, other);
+    assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 6));
 }
 
 fn dropping_closes_the_pidfd_alone() {
@@ -714,6 +866,18 @@ fn one_loop_for_many_children() {
             }
         }
     }
+}
+
+fn a_kernel_without_pidfds() {
+    // As before Linux 5.4.
+    refuse(libc::SYS_waitid, libc::EINVAL);
+    let error = error(&mut Command::new("true"));
+    assert_eq!((error.raw_os_error(), error.kind()), (Some(libc::ENOSYS), ErrorKind::Unsupported));
+}
+
+fn no_free_descriptor() {
+    limit_descriptors(0);
+    assert_eq!(error(&mut Command::new("true")).raw_os_error(), Some(libc::EMFILE));
 }
 
 fn an_error_leaves_nothing() {
