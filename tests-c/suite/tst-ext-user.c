@@ -232,29 +232,39 @@ TEST_LEAVING (the_credentials_come_in_their_order)
 
 /* The signal is lost with a change of user, so it has to come after. */
 
-static int pidfd_of_thread;
+struct brief_call {
+  const posix_spawnattr_t *attributes;
+  uint64_t flags;
+  int pidfd;
+};
 
 static void *
-spawn_and_end (void *flags)
+spawn_and_end (void *call_)
 {
-  CHECK_EQ (spawn_ext (&pidfd_of_thread, "/bin/sleep", NULL, NULL, sleep_argv (),
-                       ARGS (.flags = *(uint64_t *) flags | PIDFD_SPAWN_PDEATHSIG, .gid = GROUP, .uid = USER,
+  struct brief_call *call = call_;
+  CHECK_EQ (spawn_ext (&call->pidfd, "/bin/sleep", NULL, call->attributes, sleep_argv (),
+                       ARGS (.flags = call->flags | PIDFD_SPAWN_PDEATHSIG, .gid = GROUP, .uid = USER,
                              .death_signal = SIGTERM)), 0);
   return NULL;
+}
+
+/* In a thread, with whose end the signal has to come. */
+static void
+check_death_signal (const posix_spawnattr_t *attributes, uint64_t flags)
+{
+  struct brief_call call = { attributes, flags, UNTOUCHED };
+  pthread_t thread;
+  CHECK_EQ (pthread_create (&thread, NULL, spawn_and_end, &call), 0);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  CHECK_KILLED (call.pidfd, SIGTERM);
 }
 
 TEST (the_death_signal_outlives_the_change)
 {
   need_users ();
   for (unsigned int which = 0; which < 8; which++)
-    {
-      uint64_t flags = (which & 1 ? PIDFD_SPAWN_SETGROUPS : 0) | (which & 2 ? PIDFD_SPAWN_SETGID : 0)
-                       | (which & 4 ? PIDFD_SPAWN_SETUID : 0);
-      pthread_t thread;
-      CHECK_EQ (pthread_create (&thread, NULL, spawn_and_end, &flags), 0);
-      CHECK_EQ (pthread_join (thread, NULL), 0);
-      CHECK_KILLED (pidfd_of_thread, SIGTERM);
-    }
+    check_death_signal (NULL, (which & 1 ? PIDFD_SPAWN_SETGROUPS : 0) | (which & 2 ? PIDFD_SPAWN_SETGID : 0)
+                              | (which & 4 ? PIDFD_SPAWN_SETUID : 0));
 }
 
 /* POSIX_SPAWN_RESETIDS. */
@@ -320,6 +330,17 @@ TEST_LEAVING (resetids_comes_before_file_actions)
                               ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022)), EACCES);
   CHECK_EQ (dumpable (), 1);
   posix_spawn_file_actions_destroy (&actions);
+  posix_spawnattr_destroy (&attributes);
+}
+
+/* That change of the IDs takes the signal away as well. */
+TEST_LEAVING (the_death_signal_outlives_resetids)
+{
+  need_users ();
+  posix_spawnattr_t attributes;
+  set_reset_ids (&attributes);
+  become_set_user_id_root ();
+  check_death_signal (&attributes, 0);
   posix_spawnattr_destroy (&attributes);
 }
 
