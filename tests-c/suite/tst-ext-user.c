@@ -344,6 +344,40 @@ TEST_LEAVING (the_death_signal_outlives_resetids)
   posix_spawnattr_destroy (&attributes);
 }
 
+/* A file action that waits would otherwise keep the child for ever. */
+TEST_LEAVING (the_death_signal_comes_in_a_file_action_after_resetids)
+{
+  need_users ();
+  need_list_of_children ();
+  CHECK (prctl (PR_SET_CHILD_SUBREAPER, 1) == 0);
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_t actions;
+  set_reset_ids (&attributes);
+  CHECK (chmod (wait_for_fifo (&actions), 0666) == 0);
+  pid_t caller = fork ();
+  CHECK (caller >= 0);
+  if (caller == 0)
+    {
+      become_set_user_id_root ();
+      _exit (spawn_ext (NULL, "/bin/true", &actions, &attributes, sleep_argv (),
+                        ARGS (.flags = PIDFD_SPAWN_PDEATHSIG, .death_signal = SIGKILL)));
+    }
+  int status;
+  pid_t child;
+  struct process_state state;
+  /* Before it has that user it may sleep as well, until its caller lets it go on. */
+  do
+    child = sleeping_child_of (caller);
+  while (!read_process_state (child, &state) || state.euid != USER || activity_of (child) != 'S');
+  CHECK (kill (caller, SIGKILL) == 0);
+  CHECK_EQ (waitpid (caller, NULL, 0), caller);
+  CHECK_EQ (waitpid (child, &status, 0), child);
+  CHECK (WIFSIGNALED (status));
+  CHECK_EQ (WTERMSIG (status), SIGKILL);
+  posix_spawn_file_actions_destroy (&actions);
+  posix_spawnattr_destroy (&attributes);
+}
+
 static void
 reset_one_kind (void *kind)
 {
