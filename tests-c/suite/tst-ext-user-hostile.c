@@ -269,16 +269,50 @@ end_hostile (pid_t pid)
   CHECK_EQ (waitpid (pid, NULL, 0), pid);
 }
 
+/* What the caller shares with them: where to look, and what they found. */
+static struct {
+  volatile pid_t last;
+  volatile unsigned int turn; /* odd during a call */
+  volatile uint64_t secret;
+  volatile long hits, permitted, read, traced, tries;
+} *spoils;
+
+static void
+share_spoils (void)
+{
+  spoils = mmap (NULL, sizeof *spoils, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK (spoils != MAP_FAILED);
+}
+
+/* The next process has the next number. */
+static pid_t
+next_process (void)
+{
+  spoils->tries++;
+  return spoils->last + 1;
+}
+
+/* A hit is one on a process of the same user that is there during a call. */
+static void
+send_to_everybody (int signal)
+{
+  unsigned int turn = spoils->turn;
+  bool is_there = kill (next_process (), 0) == 0;
+  kill (-1, signal);
+  if (is_there && turn % 2 && turn == spoils->turn)
+    spoils->hits++;
+}
+
 static void
 stop_everybody (void)
 {
-  kill (-1, SIGSTOP);
+  send_to_everybody (SIGSTOP);
 }
 
 static void
 signal_everybody (void)
 {
-  kill (-1, SIGUSR1);
+  send_to_everybody (SIGUSR1);
 }
 
 static volatile int handled;
@@ -298,44 +332,49 @@ struct crowd {
 static void
 call_among (void *argument)
 {
+  enum { CALLS = 10, MOST_MILLISECONDS = 15000 };
   const struct crowd *crowd = argument;
   CHECK (signal (SIGUSR1, count) != SIG_ERR);
-  pid_t pid = start_hostile (crowd->hostile, USER);
-  for (int i = 0; i < 10; i++)
+  pid_t pid = spoils->last = start_hostile (crowd->hostile, USER);
+  const long long begin = milliseconds_now ();
+  long long lasted = 0;
+  int calls = 0;
+  while ((calls < CALLS || spoils->hits == 0) && lasted < MOST_MILLISECONDS)
     {
       int pidfd = UNTOUCHED;
-      long long start = milliseconds_now ();
+      spoils->turn++;
       CHECK_EQ (spawn_ext (&pidfd, "/bin/sleep", NULL, NULL, sleep_argv (),
                            ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = USER)), 0);
-      CHECK (milliseconds_now () - start < PATIENCE);
+      spoils->turn++;
       CHECK_EQ (dumpable (), 1);
       CHECK (sys_pidfd_send_signal (pidfd, SIGKILL, NULL, 0) == 0);
       siginfo_t info = reap (pidfd);
       CHECK (info.si_status == SIGKILL || info.si_status == crowd->death);
+      spoils->last = info.si_pid;
+      calls++;
+      lasted = milliseconds_now () - begin;
     }
   end_hostile (pid);
+  /* Each alone may take longer on a busy machine. */
+  CHECK (lasted < calls * (long long) ABOUT_A_SECOND);
   /* Of the caller's memory, no handler ran in the child. */
   CHECK_EQ (handled, 0);
+  CHECK (spoils->hits > 0);
 }
 
 TEST (who_stops_everybody_cannot_hold_up_the_caller)
 {
   need_users ();
+  share_spoils ();
   run_in_namespace (call_among, &(struct crowd) { stop_everybody, SIGKILL });
 }
 
 TEST (who_signals_everybody_runs_no_handler)
 {
   need_users ();
+  share_spoils ();
   run_in_namespace (call_among, &(struct crowd) { signal_everybody, SIGUSR1 });
 }
-
-/* What the caller shares with those who would read its memory: where to look, and what they found. */
-static struct {
-  volatile pid_t last;
-  volatile uint64_t secret;
-  volatile long permitted, read, traced, tries;
-} *spoils;
 
 static volatile uint64_t secret;
 
@@ -389,18 +428,16 @@ look_at (pid_t pid)
     spoils->read++;
 }
 
-/* The next process has the next number. */
-
 static void
 read_the_next (void)
 {
-  look_at (spoils->last + 1);
+  look_at (next_process ());
 }
 
 static void
 trace_the_next (void)
 {
-  pid_t pid = spoils->last + 1;
+  pid_t pid = next_process ();
   if (ptrace (PTRACE_SEIZE, pid, NULL, NULL) == 0)
     {
       spoils->traced++;
@@ -418,23 +455,26 @@ struct attack {
 static void
 call_and_be_attacked (void *argument)
 {
-  enum { SECONDS = 1, MOST_SECONDS = 15 };
+  enum { SECONDS = 1, TRIES = 1000 };
   const struct attack *attack = argument;
   spoils->last = start_hostile (attack->hostile, attack->args->uid);
   secret = spoils->secret = (uint64_t) getpid () << 40 | (uint64_t) time (NULL);
   attack->caller ();
   /* On a busy machine the other one may need longer to get anywhere. */
   const time_t begin = time (NULL);
-  while (time (NULL) < begin + (spoils->permitted > 0 ? SECONDS : MOST_SECONDS))
+  while (time (NULL) < begin + SECONDS || spoils->tries < TRIES)
     {
       int pidfd = UNTOUCHED;
       CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), attack->args), 0);
       spoils->last = reap (pidfd).si_pid;
     }
-  /* Programs of their user are theirs to read. */
-  CHECK (spoils->permitted > 0);
-  CHECK_EQ (spoils->read, 0);
   CHECK_EQ (dumpable (), 1);
+  /* Programs of their user are theirs to read: this one stays until they do. */
+  struct program program = start (NULL, attack->args);
+  while (spoils->permitted == 0)
+    usleep (1000);
+  end_of (&program);
+  CHECK_EQ (spoils->read, 0);
 }
 
 static void
@@ -442,8 +482,7 @@ check_attack (void (*hostile) (void), int kind)
 {
   need_readers ();
   NEED_PATIENCE ();
-  spoils = mmap (NULL, sizeof *spoils, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CHECK (spoils != MAP_FAILED);
+  share_spoils ();
   const struct pidfd_spawn_args *args = kind == ROOT ? ARGS (TO_USER) : ARGS (TO_THIRD_USER);
   run_in_namespace (call_and_be_attacked, &(struct attack) { kinds[kind], hostile, args });
 }
@@ -581,8 +620,7 @@ read_the_last (void)
 TEST (a_child_without_them_has_a_copy_of_the_memory)
 {
   need_readers ();
-  spoils = mmap (NULL, sizeof *spoils, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  CHECK (spoils != MAP_FAILED);
+  share_spoils ();
   secret = spoils->secret = (uint64_t) getpid () << 40 | (uint64_t) time (NULL);
   pid_t hostile = start_hostile (read_the_last, THIRD_USER);
   CHECK_EQ (in_fork (be_read_in_the_exec, (void *) &kinds[COPIED]), 0);
