@@ -96,6 +96,7 @@ make_cgroup_for (int flags)
       if (errno != EEXIST)
         SKIP ("no cgroup can be made: %s", strerror (errno));
     }
+  leave_cgroup (cgroup_directory);
   int fd = open (cgroup_directory, flags | O_DIRECTORY | O_CLOEXEC);
   CHECK (fd >= 0);
   return fd;

@@ -23,10 +23,11 @@ static int time_limit = 30;
 static struct test *tests;
 static struct child *children;
 
-/* Shared by the harness and the processes it forks: why a test failed or was skipped. */
+/* Shared by the harness and the processes it forks: why a test failed or was skipped, and what it may leave. */
 static struct report {
   char message[MESSAGE];
   bool failed;
+  char cgroup[PATH_MAX];
 } *report;
 
 static char *directory;
@@ -119,6 +120,12 @@ char *
 test_path (const char *name)
 {
   return format ("%s/%s", directory, name);
+}
+
+void
+leave_cgroup (const char *path)
+{
+  snprintf (report->cgroup, sizeof report->cgroup, "%s", path);
 }
 
 void
@@ -605,6 +612,9 @@ run_test (const struct test *test, const char *mode, const char *program)
   /* Children that outlived their test come to the harness, a subreaper. */
   int strays = end_children ();
   nftw (directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  /* The kernel needs a moment after the last process has gone. */
+  for (int pause = 0; report->cgroup[0] && rmdir (report->cgroup) != 0 && errno == EBUSY && pause < 2000; pause++)
+    usleep (1000);
 
   int result = WIFEXITED (status) ? WEXITSTATUS (status) : 1;
   if (report->failed)

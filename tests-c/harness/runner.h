@@ -142,6 +142,9 @@ const char *test_dir (void);
 /* "test_dir()/name", allocated, lives as long as the test. */
 char *test_path (const char *name);
 
+/* The harness removes that cgroup after the test, which may have failed before it could. */
+void leave_cgroup (const char *path);
+
 void write_file (const char *path, const char *content, mode_t mode);
 /* The whole file as a string, allocated. */
 char *read_file (const char *path);

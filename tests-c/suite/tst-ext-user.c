@@ -232,29 +232,39 @@ TEST_LEAVING (the_credentials_come_in_their_order)
 
 /* The signal is lost with a change of user, so it has to come after. */
 
-static int pidfd_of_thread;
+struct brief_call {
+  const posix_spawnattr_t *attributes;
+  uint64_t flags;
+  int pidfd;
+};
 
 static void *
-spawn_and_end (void *flags)
+spawn_and_end (void *call_)
 {
-  CHECK_EQ (spawn_ext (&pidfd_of_thread, "/bin/sleep", NULL, NULL, sleep_argv (),
-                       ARGS (.flags = *(uint64_t *) flags | PIDFD_SPAWN_PDEATHSIG, .gid = GROUP, .uid = USER,
+  struct brief_call *call = call_;
+  CHECK_EQ (spawn_ext (&call->pidfd, "/bin/sleep", NULL, call->attributes, sleep_argv (),
+                       ARGS (.flags = call->flags | PIDFD_SPAWN_PDEATHSIG, .gid = GROUP, .uid = USER,
                              .death_signal = SIGTERM)), 0);
   return NULL;
+}
+
+/* In a thread, with whose end the signal has to come. */
+static void
+check_death_signal (const posix_spawnattr_t *attributes, uint64_t flags)
+{
+  struct brief_call call = { attributes, flags, UNTOUCHED };
+  pthread_t thread;
+  CHECK_EQ (pthread_create (&thread, NULL, spawn_and_end, &call), 0);
+  CHECK_EQ (pthread_join (thread, NULL), 0);
+  CHECK_KILLED (call.pidfd, SIGTERM);
 }
 
 TEST (the_death_signal_outlives_the_change)
 {
   need_users ();
   for (unsigned int which = 0; which < 8; which++)
-    {
-      uint64_t flags = (which & 1 ? PIDFD_SPAWN_SETGROUPS : 0) | (which & 2 ? PIDFD_SPAWN_SETGID : 0)
-                       | (which & 4 ? PIDFD_SPAWN_SETUID : 0);
-      pthread_t thread;
-      CHECK_EQ (pthread_create (&thread, NULL, spawn_and_end, &flags), 0);
-      CHECK_EQ (pthread_join (thread, NULL), 0);
-      CHECK_KILLED (pidfd_of_thread, SIGTERM);
-    }
+    check_death_signal (NULL, (which & 1 ? PIDFD_SPAWN_SETGROUPS : 0) | (which & 2 ? PIDFD_SPAWN_SETGID : 0)
+                              | (which & 4 ? PIDFD_SPAWN_SETUID : 0));
 }
 
 /* POSIX_SPAWN_RESETIDS. */
@@ -319,6 +329,51 @@ TEST_LEAVING (resetids_comes_before_file_actions)
   CHECK_EXT_FAILS (spawn_ext (&pidfd, "/bin/true", &actions, &attributes, sleep_argv (),
                               ARGS (.flags = PIDFD_SPAWN_SETUMASK, .umask = 022)), EACCES);
   CHECK_EQ (dumpable (), 1);
+  posix_spawn_file_actions_destroy (&actions);
+  posix_spawnattr_destroy (&attributes);
+}
+
+/* That change of the IDs takes the signal away as well. */
+TEST_LEAVING (the_death_signal_outlives_resetids)
+{
+  need_users ();
+  posix_spawnattr_t attributes;
+  set_reset_ids (&attributes);
+  become_set_user_id_root ();
+  check_death_signal (&attributes, 0);
+  posix_spawnattr_destroy (&attributes);
+}
+
+/* A file action that waits would otherwise keep the child for ever. */
+TEST_LEAVING (the_death_signal_comes_in_a_file_action_after_resetids)
+{
+  need_users ();
+  need_list_of_children ();
+  CHECK (prctl (PR_SET_CHILD_SUBREAPER, 1) == 0);
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_t actions;
+  set_reset_ids (&attributes);
+  CHECK (chmod (wait_for_fifo (&actions), 0666) == 0);
+  pid_t caller = fork ();
+  CHECK (caller >= 0);
+  if (caller == 0)
+    {
+      become_set_user_id_root ();
+      _exit (spawn_ext (NULL, "/bin/true", &actions, &attributes, sleep_argv (),
+                        ARGS (.flags = PIDFD_SPAWN_PDEATHSIG, .death_signal = SIGKILL)));
+    }
+  int status;
+  pid_t child;
+  struct process_state state;
+  /* Before it has that user it may sleep as well, until its caller lets it go on. */
+  do
+    child = sleeping_child_of (caller);
+  while (!read_process_state (child, &state) || state.euid != USER || activity_of (child) != 'S');
+  CHECK (kill (caller, SIGKILL) == 0);
+  CHECK_EQ (waitpid (caller, NULL, 0), caller);
+  CHECK_EQ (waitpid (child, &status, 0), child);
+  CHECK (WIFSIGNALED (status));
+  CHECK_EQ (WTERMSIG (status), SIGKILL);
   posix_spawn_file_actions_destroy (&actions);
   posix_spawnattr_destroy (&attributes);
 }

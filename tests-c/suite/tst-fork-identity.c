@@ -200,8 +200,9 @@ static void
 signal_the_child (void)
 {
   pid_t child = await_child ();
-  /* For the child to come to where it waits. */
-  usleep (50000);
+  /* It said so before it came to where it waits; an emulator may not tell what it blocks. */
+  for (int pause = 0; pause < PROMPT && !(state_of (child).blocked & 1ULL << (SIGUSR1 - 1)); pause++)
+    usleep (1000);
   CHECK (kill (child, SIGUSR1) == 0);
 }
 
