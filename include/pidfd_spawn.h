@@ -4,7 +4,8 @@
  *
  * Declares pidfd_spawn, pidfd_spawnp, pidfd_spawn_ext, pidfd_wait, pidfd_fork and pidfd_getpid (see spawn_ext.h), and
  * what using a pidfd takes: P_PIDFD, PIDFD_NONBLOCK, pidfd_open, pidfd_send_signal and pidfd_getfd.  Where the C
- * library has those, they are the library's own; what it lacks is made here from the system call.
+ * library has those, they are the library's own; what it lacks is made here from the system call.  A program that has
+ * functions of these names itself includes <spawn_ext.h> in its place.
  *
  * pidfd_spawn, pidfd_spawnp and pidfd_getpid are those of glibc 2.39; no C library has the other three.  */
 

@@ -3,7 +3,7 @@
  * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_spawn_ext, pidfd_wait, pidfd_fork and pidfd_getpid.
  *
  * Generated from src/capi by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what
- * is needed to use a pidfd.
+ * is needed to use a pidfd; one that has a pidfd_open of its own includes this.
  *
  * The spawn functions return the error number, as posix_spawn does; pidfd_wait, pidfd_fork and pidfd_getpid return -1
  * and set errno.  ENOSYS says that there are no pidfds here: that is the time for another way.  From pidfd_spawn_ext it
