@@ -164,7 +164,7 @@ check-crate: ## The crate, its package and what it brings along, as Rust program
 .PHONY: check-header
 check-header: ## Both headers compile, alone and with the C library's, by the compilers that are here
 	@scripts/require-tools cc
-	@scripts/tap scripts/check-header few cc c++
+	@scripts/tap scripts/check-header few cc c++ clang++
 
 .PHONY: check-modes
 check-modes: ## Both headers compile in every language mode and include order, by gcc and clang
