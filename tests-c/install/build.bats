@@ -1,0 +1,43 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # variables of scripts/helpers.bash and of bats
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# What `make` says where it cannot build, or builds something else than one might think, in a copy of the sources with
+# tools that do nothing but what a test is about.
+
+load ../../scripts/helpers
+
+work=$build/build-tests
+make=${MAKE:-make}
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES AS_IS CARGO RUSTC RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
+unset RUST_TARGET
+
+# tool NAME: from standard input, into a folder that is the first of PATH.
+tool() {
+  { echo '#!/bin/sh' && cat; } >"$BATS_TEST_TMPDIR/bin/$1"
+  chmod +x "$BATS_TEST_TMPDIR/bin/$1"
+}
+
+setup_file() {
+  rm -rf "$work"
+  mkdir -p "$work"
+  cd "$top" && cp -R Makefile Cargo.* build.rs scripts src packaging include tests-c examples docs man bench fuzz tools \
+    "$work"
+}
+
+setup() {
+  cd "$work" || exit
+  rm -rf build target
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH
+  tool rustc <<<'[ "$1" != -vV ] || echo "host: ${HOST:-some-host}"; echo "rustc 1.95.0"'
+  tool cargo <<<'[ "$1" != --version ] || { echo "cargo 1.95.0"; exit; }; echo "flags: $RUSTFLAGS; $CARGO_BUILD_TARGET"'
+  tool id <<<'echo 0'
+  tool apt-get <<<'echo "apt-get $*" >>"$BATS_TEST_TMPDIR/installed"; exit 1'
+}
+
+@test "a cargo of another name is no rustc" {
+  mv "$BATS_TEST_TMPDIR/bin/cargo" "$BATS_TEST_TMPDIR/bin/cargo-1.80"
+  tool rustc <<<'exit 127'
+  says 2 "$make" CARGO=cargo-1.80 -- '^require-tools: not installed: rustc;.*RUSTC='
+}
