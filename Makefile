@@ -22,6 +22,11 @@ HEADERS := build/include/spawn_ext.h build/include/pidfd_spawn.h
 RUST_SOURCES := $(shell find src packaging build.rs Cargo.toml Cargo.lock \
   -name '*.rs' -o -name '*.[csS]' -o -name '*.toml' -o -name '*.lock' -o -name libc-functions)
 
+# The demo and the checks install tools that are missing, where they may; who builds and installs is told of them.
+ifeq ($(filter-out all tools install uninstall,$(or $(MAKECMDGOALS),all)),)
+export AS_IS ?= 1
+endif
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 

@@ -36,6 +36,22 @@ setup() {
   tool apt-get <<<'echo "apt-get $*" >>"$BATS_TEST_TMPDIR/installed"; exit 1'
 }
 
+@test "make and make install, also as root, say what is missing and install nothing" {
+  tool rustc <<<'exit 127'
+  local goals
+  for goals in '' 'all tools' install; do
+    # shellcheck disable=SC2086 # a list
+    says 2 "$make" $goals -- '^require-tools: not installed: rustc; on Debian or Ubuntu: apt-get install rustc '
+  done
+  [ ! -e "$BATS_TEST_TMPDIR/installed" ]
+}
+
+@test "make demo, as root, installs what is missing" {
+  tool rustc <<<'exit 127'
+  says 2 "$make" demo -- '^require-tools: installing rustc$'
+  grep 'install .* rustc$' "$BATS_TEST_TMPDIR/installed"
+}
+
 @test "a cargo of another name is no rustc" {
   mv "$BATS_TEST_TMPDIR/bin/cargo" "$BATS_TEST_TMPDIR/bin/cargo-1.80"
   tool rustc <<<'exit 127'
