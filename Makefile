@@ -41,9 +41,13 @@ build/include/%: include/%
 # Cargo makes both at once; RHEL 8's make has no grouped targets.
 build/rust/libpidfd_spawn_c.so: $(RUST_SOURCES)
 	@scripts/require-tools cargo cc ar objcopy
+	@# An old one is not to be taken for one that is not made.
+	@rm -f "target/$$(scripts/cargo --host)/release/$(@F)"
 	scripts/cargo build --release --locked -p libpidfd_spawn
 	@mkdir -p $(@D)
-	@cd "target/$$(scripts/cargo --host)/release" && cp $(@F:so=a) $(@F) "$(CURDIR)/$(@D)/"
+	@cd "target/$$(scripts/cargo --host)/release" && if [ -e $(@F) ]; then cp $(@F:so=a) $(@F) "$(CURDIR)/$(@D)/"; \
+	  else echo "make: rustc makes no shared library for $$(basename "$${PWD%/*}"), with these flags;" \
+	  "RUSTFLAGS=\"-C target-feature=-crt-static\" may help" >&2; exit 1; fi
 
 build/rust/libpidfd_spawn_c.a: build/rust/libpidfd_spawn_c.so
 	@if [ -e $@ ]; then touch $@; else cp "target/$$(scripts/cargo --host)/release/$(@F)" $@; fi

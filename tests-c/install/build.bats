@@ -57,3 +57,17 @@ setup() {
   tool rustc <<<'exit 127'
   says 2 "$make" CARGO=cargo-1.80 -- '^require-tools: not installed: rustc;.*RUSTC='
 }
+
+@test "for musl, not a static library alone" {
+  HOST=x86_64-unknown-linux-musl says 0 scripts/cargo build -- '^flags: .*-C target-feature=-crt-static;'
+  HOST=x86_64-unknown-linux-musl RUSTFLAGS='-C target-feature=+crt-static' says 0 scripts/cargo build -- \
+    '^flags: -C target-feature=-crt-static .* -C target-feature=-crt-static;'
+  says 0 scripts/cargo build -- '^flags: ;'
+}
+
+@test "an older library does not pass for one that cargo has not made" {
+  mkdir -p target/some-host/release
+  touch target/some-host/release/libpidfd_spawn_c.so target/some-host/release/libpidfd_spawn_c.a
+  says 2 "$make" -- '^make: rustc makes no shared library for some-host'
+  [ ! -e build/rust/libpidfd_spawn_c.so ]
+}
