@@ -58,6 +58,18 @@ setup() {
   says 2 "$make" CARGO=cargo-1.80 -- '^require-tools: not installed: rustc;.*RUSTC='
 }
 
+@test "CARGO_BUILD_TARGET is ignored, and not without a word" {
+  CARGO_BUILD_TARGET=wasm32-unknown-unknown says 0 scripts/cargo build -- \
+    '^cargo: CARGO_BUILD_TARGET is ignored, and some-host built for;' '; some-host$'
+  limited scripts/cargo build
+  [ -z "$stderr" ]
+}
+
+@test "RUST_TARGET is built for" {
+  RUST_TARGET=some-target says 0 scripts/cargo build -- '; some-target$'
+  [ "$(RUST_TARGET=some-target scripts/cargo --host)" = some-target ]
+}
+
 @test "for musl, not a static library alone" {
   HOST=x86_64-unknown-linux-musl says 0 scripts/cargo build -- '^flags: .*-C target-feature=-crt-static;'
   HOST=x86_64-unknown-linux-musl RUSTFLAGS='-C target-feature=+crt-static' says 0 scripts/cargo build -- \
