@@ -83,3 +83,12 @@ setup() {
   says 2 "$make" -- '^make: rustc makes no shared library for some-host'
   [ ! -e build/rust/libpidfd_spawn_c.so ]
 }
+
+# However it comes to link: the configuration files of cargo may name it, too.
+@test "mold leaves weak references weak" {
+  require mold
+  cd "$top"
+  PATH=${PATH#*:} mold -run scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir "$work/mold"
+  cd "$work"/mold/*/release
+  LD_PRELOAD=./libpidfd_spawn_c.so env true
+}
