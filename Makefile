@@ -22,6 +22,11 @@ HEADERS := build/include/spawn_ext.h build/include/pidfd_spawn.h
 RUST_SOURCES := $(shell find src packaging build.rs Cargo.toml Cargo.lock \
   -name '*.rs' -o -name '*.[csS]' -o -name '*.toml' -o -name '*.lock' -o -name libc-functions)
 
+# The demo and the checks install tools that are missing, where they may; who builds and installs is told of them.
+ifeq ($(filter-out all tools install uninstall,$(or $(MAKECMDGOALS),all)),)
+export AS_IS ?= 1
+endif
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -36,9 +41,13 @@ build/include/%: include/%
 # Cargo makes both at once; RHEL 8's make has no grouped targets.
 build/rust/libpidfd_spawn_c.so: $(RUST_SOURCES)
 	@scripts/require-tools cargo cc ar objcopy
+	@# An old one is not to be taken for one that is not made.
+	@rm -f "target/$$(scripts/cargo --host)/release/$(@F)"
 	scripts/cargo build --release --locked -p libpidfd_spawn
 	@mkdir -p $(@D)
-	@cd "target/$$(scripts/cargo --host)/release" && cp $(@F:so=a) $(@F) "$(CURDIR)/$(@D)/"
+	@cd "target/$$(scripts/cargo --host)/release" && if [ -e $(@F) ]; then cp $(@F:so=a) $(@F) "$(CURDIR)/$(@D)/"; \
+	  else echo "make: rustc makes no shared library for $$(basename "$${PWD%/*}"), with these flags;" \
+	  "RUSTFLAGS=\"-C target-feature=-crt-static\" may help" >&2; exit 1; fi
 
 build/rust/libpidfd_spawn_c.a: build/rust/libpidfd_spawn_c.so
 	@if [ -e $@ ]; then touch $@; else cp "target/$$(scripts/cargo --host)/release/$(@F)" $@; fi
@@ -164,7 +173,7 @@ check-crate: ## The crate, its package and what it brings along, as Rust program
 .PHONY: check-header
 check-header: ## Both headers compile, alone and with the C library's, by the compilers that are here
 	@scripts/require-tools cc
-	@scripts/tap scripts/check-header few cc c++
+	@scripts/tap scripts/check-header few cc c++ clang++
 
 .PHONY: check-modes
 check-modes: ## Both headers compile in every language mode and include order, by gcc and clang

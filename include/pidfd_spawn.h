@@ -4,7 +4,8 @@
  *
  * Declares pidfd_spawn, pidfd_spawnp, pidfd_spawn_ext, pidfd_wait, pidfd_fork and pidfd_getpid (see spawn_ext.h), and
  * what using a pidfd takes: P_PIDFD, PIDFD_NONBLOCK, pidfd_open, pidfd_send_signal and pidfd_getfd.  Where the C
- * library has those, they are the library's own; what it lacks is made here from the system call.
+ * library has those, they are the library's own; what it lacks is made here from the system call.  A program that has
+ * functions of these names itself includes <spawn_ext.h> in its place.
  *
  * pidfd_spawn, pidfd_spawnp and pidfd_getpid are those of glibc 2.39; no C library has the other three.  */
 
@@ -36,22 +37,21 @@
 #if defined __GLIBC__ && defined __GLIBC_PREREQ
 # if __GLIBC_PREREQ (2, 36)
 #  define PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN 1
-#  if !defined __cplusplus
-extern int pidfd_open (pid_t, unsigned int) __THROW;
-extern int pidfd_getfd (int, int, unsigned int) __THROW;
-extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW;
-#  elif !defined PIDFD_NONBLOCK
-extern "C" {
-extern int pidfd_open (pid_t, unsigned int) __THROW;
-extern int pidfd_getfd (int, int, unsigned int) __THROW;
-extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW;
-}
+#  if defined __cplusplus && defined PIDFD_NONBLOCK && !defined PIDFD_SPAWN_OVERLAY_SYS_PIDFD_H
+/* The program may have included it before.  Then its functions are those of C++, which no library has, or the program
+   has said that they are C's; and clang gives no other name to one that was called already.  They are right in any case
+   if they are defined, as below.  */
+#   define PIDFD_SPAWN_DEFINE_DECLARED 1
 #  else
-/* The program may have included it before; then its functions are those of C++.  They stay so, but get the names that
-   they have in the libc.  */
-extern int pidfd_open (pid_t, unsigned int) __THROW __asm__ ("pidfd_open");
-extern int pidfd_getfd (int, int, unsigned int) __THROW __asm__ ("pidfd_getfd");
-extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW __asm__ ("pidfd_send_signal");
+#   ifdef __cplusplus
+extern "C" {
+#   endif
+extern int pidfd_open (pid_t, unsigned int) __THROW;
+extern int pidfd_getfd (int, int, unsigned int) __THROW;
+extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW;
+#   ifdef __cplusplus
+}
+#   endif
 #  endif
 # endif
 #endif
@@ -83,7 +83,7 @@ extern int pidfd_send_signal (int, int, siginfo_t *, unsigned int) __THROW __asm
 # define PIDFD_NONBLOCK O_NONBLOCK
 #endif
 
-#ifndef PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN
+#if !defined PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN || defined PIDFD_SPAWN_DEFINE_DECLARED
 # include <sys/syscall.h>
 
 # ifdef __cplusplus
@@ -95,6 +95,13 @@ extern "C" {
 extern long int syscall (long int, ...) __THROW;
 # else
 extern long int syscall (long int, ...);
+# endif
+
+# ifdef PIDFD_SPAWN_DEFINE_DECLARED
+}
+#  define PIDFD_SPAWN_CALL(declaration) __inline__ __attribute__ ((__visibility__ ("hidden"))) declaration __THROW
+# else
+#  define PIDFD_SPAWN_CALL(declaration) static __inline__ __attribute__ ((__unused__)) declaration
 # endif
 
 /* The numbers are the same on every architecture that glibc and musl share, but for where each convention of mips
@@ -119,32 +126,31 @@ extern long int syscall (long int, ...);
 # endif
 
 /* Gives a pidfd for the process PID, or -1 and errno.  FLAGS is 0 or PIDFD_NONBLOCK (Linux 5.10).  */
-static __inline__ __attribute__ ((__unused__)) int
-pidfd_open (pid_t pid, unsigned int flags)
+PIDFD_SPAWN_CALL (int pidfd_open (pid_t pid, unsigned int flags))
 {
   return (int) syscall (SYS_pidfd_open, pid, flags);
 }
 
 /* Duplicates descriptor TARGETFD of the process PIDFD names (Linux 5.6); -1 and errno on failure.  FLAGS is 0.  */
-static __inline__ __attribute__ ((__unused__)) int
-pidfd_getfd (int pidfd, int targetfd, unsigned int flags)
+PIDFD_SPAWN_CALL (int pidfd_getfd (int pidfd, int targetfd, unsigned int flags))
 {
   return (int) syscall (SYS_pidfd_getfd, pidfd, targetfd, flags);
 }
 
 # ifdef PIDFD_SPAWN_SIGINFO_T
 /* Sends signal SIG, with INFO if it is not NULL, to the process PIDFD names; -1 and errno on failure.  FLAGS is 0.  */
-static __inline__ __attribute__ ((__unused__)) int
-pidfd_send_signal (int pidfd, int sig, siginfo_t *info, unsigned int flags)
+PIDFD_SPAWN_CALL (int pidfd_send_signal (int pidfd, int sig, siginfo_t *info, unsigned int flags))
 {
   return (int) syscall (SYS_pidfd_send_signal, pidfd, sig, info, flags);
 }
 # endif
 
-# ifdef __cplusplus
+# if defined __cplusplus && !defined PIDFD_SPAWN_DEFINE_DECLARED
 }
 # endif
+# undef PIDFD_SPAWN_CALL
 #endif
+#undef PIDFD_SPAWN_DEFINE_DECLARED
 #undef PIDFD_SPAWN_LIBC_HAS_PIDFD_OPEN
 #undef PIDFD_SPAWN_SIGINFO_T
 

@@ -11,11 +11,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Everything that the library takes from the libc, a name a line; scripts/check-abi reads the same list.  A name that
-/// is missing here is an error of the linker.
+/// is missing here is an error of the linker.  What is taken only if the libc has it, by a weak reference, must not be
+/// here: mold makes a strong one of it then.
 const LIBC: &str = include_str!("libc-functions");
-
-/// Taken if the libc has them: each is what a `.weakref` there refers to.
-const LIBC_WEAK: &[&str] = &[include_str!("../src/libc_abi/weak.s"), include_str!("../src/libc_abi/weak-private.s")];
 
 /// Taken where src/kernel/arch/ has no instructions for the architecture; and what the panic handler calls.
 const SOMETIMES: &[&str] = &["clone", "syscall", "abort"];
@@ -30,8 +28,6 @@ fn main() {
     }
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=libc-functions");
-    println!("cargo:rerun-if-changed=../src/libc_abi/weak.s");
-    println!("cargo:rerun-if-changed=../src/libc_abi/weak-private.s");
     println!("cargo:rerun-if-changed=src/personality.s");
     cc::Build::new().file("src/personality.s").flag("-Wa,--noexecstack").compile("pidfd_spawn_personality");
     if calls_memory_functions() {
@@ -96,13 +92,8 @@ fn stub_of_the_libc() -> PathBuf {
     let folder = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("stub");
     fs::create_dir_all(&folder).expect("the build folder is writable");
     let source = folder.join("stub.c");
-    let weak = LIBC_WEAK
-        .iter()
-        .flat_map(|file| file.lines())
-        .filter_map(|line| line.trim_start().strip_prefix(".weakref ")?.split(", ").nth(1));
     let functions: String = LIBC
         .lines()
-        .chain(weak)
         .chain(SOMETIMES.iter().copied())
         .chain(COMPILER.iter().copied())
         .map(|name| format!("__attribute__ ((visibility (\"default\"))) void {name}(void) {{}}\n"))

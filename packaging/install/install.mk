@@ -22,8 +22,8 @@ uninstall: ## Remove what `make install` with the same variables has installed
 	@$(INSTALL_FILES) uninstall
 
 .PHONY: check-install
-check-install: all tools ## Install into build/, use it with pkg-config, CMake and Meson, and uninstall
-	+@scripts/bats tests-c/install/install.bats
+check-install: all tools ## What make says; install into build/, use it with pkg-config, CMake and Meson, and uninstall
+	+@scripts/bats tests-c/install/build.bats tests-c/install/install.bats
 
 .PHONY: check-overlay
 check-overlay: all ## The overlay headers with four C libraries, in every language mode and include order

@@ -360,9 +360,12 @@ teardown() {
     cp -a /etc/. "$1/copies/etc"
     mount --bind "$1/copies/etc" /etc
     mount --bind "$1/copies/local" /usr/local
-    "$2" -s install >"$1/log.local"
+    "$2" -s install >"$1/log.local" 2>&1
+    if grep "the loader does not look" "$1/log.local"; then exit 1; fi
     gcc -o "$1/program" "$3" -lpidfd_spawn
     "$1/program"
+    "$2" -s install LIBDIR=/usr/local/elsewhere 2>&1 | grep "the loader does not look in /usr/local/elsewhere: "
+    "$2" -s uninstall LIBDIR=/usr/local/elsewhere >"$1/log.local"
     "$2" -s uninstall >"$1/log.local"
     /sbin/ldconfig -p >"$1/cache"
     if grep "pidfd_spawn.*=> /usr/local/" "$1/cache"; then exit 1; fi

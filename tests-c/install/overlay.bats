@@ -45,6 +45,19 @@ int use_pidfd (void) { return pidfd_open (1, PIDFD_NONBLOCK) + pidfd_getfd (0, 0
 int use_send (void);
 int use_send (void) { return pidfd_send_signal (0, 0, 0, 0); }
 #endif'
+# What the C library's own <sys/pidfd.h> has, called before ours comes.
+calls='
+#ifdef PIDFD_NONBLOCK
+int calls (void);
+int calls (void) { return pidfd_open (1, 0) + pidfd_getfd (0, 0, 0)
+# ifdef __GLIBC__
+  + pidfd_send_signal (0, 0, 0, 0)
+#  if __GLIBC_PREREQ (2, 39)
+  + (int) pidfd_getpid (0)
+#  endif
+# endif
+  ; }
+#endif'
 use_wait='
 #if defined __USE_XOPEN || defined __USE_XOPEN2K8 \
   || (!defined __GLIBC__ && (defined _GNU_SOURCE || defined _BSD_SOURCE))
@@ -98,7 +111,8 @@ wrapped() {
         printf '#if __has_include (<sys/pidfd.h>)\n#ifdef __cplusplus\nextern "C" {\n#endif\n#include <sys/pidfd.h>
 #ifdef __cplusplus\n}\n#endif\n#endif\n'
         ;;
-      *) echo "#include <$header>" ;;
+      calls) echo "$calls" ;;
+      *) printf '#if __has_include (<%s>)\n#include <%s>\n#endif\n' "$header" "$header" ;;
     esac
   done
   echo "$use_pidfd"
@@ -132,6 +146,9 @@ setup_file() {
 $use_pidfd
 END
 
+  # And what was called already stays what it is.
+  printf '#include <sys/pidfd.h>\n%s\n#include <pidfd_spawn.h>\n' "$use_pidfd" >"$work/orders/called.c"
+
   body() { without_overlay "$1"; }
   orders "$work/plain" \
     "pidfd_spawn.h" \
@@ -147,6 +164,9 @@ END
     "linux/pidfd.h spawn_ext.h pidfd_spawn.h"
   wrapped 'wrapped pidfd_spawn.h' >"$work/plain/wrapped-before.c"
   wrapped 'pidfd_spawn.h wrapped' >"$work/plain/wrapped-after.c"
+  wrapped 'wrapped calls pidfd_spawn.h' >"$work/plain/wrapped-called.c"
+  wrapped 'wrapped calls spawn_ext.h pidfd_spawn.h' >"$work/plain/wrapped-called-ext.c"
+  wrapped 'sys/pidfd.h calls pidfd_spawn.h' >"$work/plain/called.c"
 
   # The names are the program's where the C library's strict modes leave them to it.
   cat >"$work/own-names.c" <<'END'

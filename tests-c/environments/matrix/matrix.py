@@ -163,8 +163,8 @@ def musl_target(results):
     status, text = run(*CARGO, "test", "-q", "--locked", "-p", "pidfd_spawn", "--lib", "--target", target,
                        "--target-dir", folder)
     results.check(name, "unit tests", status == 0, f"cargo test: {cargo_result(text)}")
-    status, text = run(*CARGO, "build", "-q", "--release", "--locked", "-p", "libpidfd_spawn", "--target", target,
-                       "--target-dir", folder, env={**os.environ, "RUSTFLAGS": "-C target-feature=-crt-static"})
+    status, text = run("scripts/cargo", "build", "-q", "--release", "--locked", "-p", "libpidfd_spawn", "--target-dir",
+                       folder, env={**os.environ, "RUST_TARGET": target})
     if status == 0:
         built = folder / target / "release"
         shutil.copy2(built / "libpidfd_spawn_c.so", lib / "libpidfd_spawn.so.0")

@@ -14,7 +14,7 @@ const HEAD: &str = "\
  * spawn_ext.h: pidfd_spawn, pidfd_spawnp, pidfd_spawn_ext, pidfd_wait, pidfd_fork and pidfd_getpid.
  *
  * Generated from src/capi by `make header`; do not edit.  Programs include <pidfd_spawn.h>, which also has what
- * is needed to use a pidfd.
+ * is needed to use a pidfd; one that has a pidfd_open of its own includes this.
  *
  * The spawn functions return the error number, as posix_spawn does; pidfd_wait, pidfd_fork and pidfd_getpid return -1
  * and set errno.  ENOSYS says that there are no pidfds here: that is the time for another way.  From pidfd_spawn_ext it
@@ -65,7 +65,8 @@ const AFTER_INCLUDES: &str = "
 #else
 # define PIDFD_SPAWN_NONNULL(parameters)
 #endif
-#if defined PIDFD_NONBLOCK && defined __GLIBC__ && defined __GLIBC_PREREQ
+#if defined __cplusplus && defined PIDFD_NONBLOCK && !defined PIDFD_SPAWN_OVERLAY_SYS_PIDFD_H \\
+    && defined __GLIBC__ && defined __GLIBC_PREREQ
 # if __GLIBC_PREREQ (2, 39)
 #  define PIDFD_SPAWN_GETPID_OF_CPLUSPLUS 1
 # endif
@@ -173,10 +174,20 @@ const CHANGES: &[(&str, &[(&str, &str)])] = &[
 
 /// Without the condition, in C++ it would be an error to include glibc's <sys/pidfd.h> before.
 const GETPID: &str = "\
-#if defined __cplusplus && defined PIDFD_SPAWN_GETPID_OF_CPLUSPLUS
+#if defined PIDFD_SPAWN_GETPID_OF_CPLUSPLUS
 }
 /* glibc's <sys/pidfd.h> may have been included, which does not say that this is a function of C. */
+# ifndef __clang__
 extern pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW __asm__ (\"pidfd_getpid\");
+# else
+/* For clang it is too late for another name if the program has called it already. */
+extern \"C\" pid_t pidfd_spawn_getpid(int fd) PIDFD_SPAWN_NOTHROW __asm__ (\"pidfd_getpid\");
+extern __inline__ __attribute__ ((__gnu_inline__, __always_inline__)) pid_t
+pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW
+{
+  return pidfd_spawn_getpid(fd);
+}
+# endif
 extern \"C\" {
 #else
 pid_t pidfd_getpid(int fd) PIDFD_SPAWN_NOTHROW;
