@@ -3,7 +3,13 @@
 //   c++ fork|pidfd_fork prepare|parent|child
 //
 // That handler of pthread_atfork throws.  The exception comes to the caller, who finds the signal mask as it was and
-// can fork again.  Says what is wrong and ends with status 1, or says nothing.
+// can fork again.
+//
+//   c++ waitid|pidfd_wait cancel
+//
+// A thread is cancelled that waits so.  The destructors of its objects run.
+//
+// Says what is wrong and ends with status 1, or says nothing.
 
 #include <cerrno>
 #include <csignal>
@@ -16,6 +22,7 @@
 #include <unistd.h>
 
 extern "C" int pidfd_fork (unsigned int) __attribute__ ((weak));
+extern "C" int pidfd_wait (int, siginfo_t *, int, struct rusage *) __attribute__ ((weak));
 
 namespace {
 
@@ -75,6 +82,63 @@ check_fork (int (*volatile function) (unsigned int), bool by_pidfd)
     complain ("the next child ended otherwise");
 }
 
+// Nobody ends it before this process does.
+int
+child_that_stays ()
+{
+  int lifeline[2];
+  if (pipe (lifeline) != 0)
+    complain ("pipe");
+  pid_t pid = fork ();
+  if (pid == 0)
+    {
+      close (lifeline[1]);
+      char nothing;
+      _exit (read (lifeline[0], &nothing, 1) == 0 ? FINE : 1);
+    }
+  return static_cast<int> (syscall (434 /* pidfd_open */, pid, 0));
+}
+
+volatile bool waits, destroyed;
+
+struct object
+{
+  ~object () { destroyed = true; }
+};
+
+void *
+wait_with_an_object (void *by_library)
+{
+  object object;
+  int pidfd = child_that_stays ();
+  siginfo_t info;
+  waits = true;
+  if (by_library)
+    pidfd_wait (pidfd, &info, WEXITED, nullptr);
+  else
+    waitid (static_cast<idtype_t> (3) /* P_PIDFD */, static_cast<id_t> (pidfd), &info, WEXITED);
+  complain ("the wait has ended");
+}
+
+[[noreturn]] void
+check_cancellation (bool by_library)
+{
+  pthread_t thread;
+  if (pthread_create (&thread, nullptr, wait_with_an_object, by_library ? &thread : nullptr) != 0)
+    complain ("pthread_create");
+  while (!waits)
+    usleep (1000);
+  // Most likely within the wait.
+  usleep (50000);
+  void *result;
+  if (pthread_cancel (thread) != 0 || pthread_join (thread, &result) != 0 || result != PTHREAD_CANCELED)
+    complain ("pthread_cancel");
+  errno = 0;
+  if (!destroyed)
+    complain ("the object's destructor has not run");
+  _exit (0);
+}
+
 } // namespace
 
 int
@@ -82,6 +146,13 @@ main (int argc, char **argv)
 {
   if (argc != 3)
     return 2;
+  if (strcmp (argv[2], "cancel") == 0)
+    {
+      bool by_library = strcmp (argv[1], "pidfd_wait") == 0;
+      if (by_library && !pidfd_wait)
+        complain ("no pidfd_wait");
+      check_cancellation (by_library);
+    }
   bool by_pidfd = strcmp (argv[1], "pidfd_fork") == 0;
   if (by_pidfd && !pidfd_fork)
     complain ("no pidfd_fork");
