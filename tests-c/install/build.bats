@@ -21,8 +21,8 @@ tool() {
 setup_file() {
   rm -rf "$work"
   mkdir -p "$work"
-  cd "$top" && cp -R Makefile Cargo.* build.rs scripts src packaging include tests-c examples docs man bench fuzz tools \
-    "$work"
+  cd "$top" && cp -R Makefile Cargo.* build.rs scripts src packaging include tests-c examples docs man bench fuzz \
+    tools "$work"
 }
 
 setup() {
