@@ -62,6 +62,7 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
             more => length += more,
         }
     }
+    drop(file);
     let text = text.get(..length).unwrap_or_default();
     match parse(text) {
         Some(-1) => Err(Errno(libc::ESRCH)),
@@ -71,9 +72,12 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
             Err(Errno(libc::EINVAL)) => Err(Errno(libc::EREMOTE)),
             // Before Linux 5.5 a reaped process's number stays there.
             Err(error @ Errno(libc::ESRCH)) => Err(error),
-            Ok(()) => Ok(number_here(text, pid)),
+            Ok(()) => match numbers(text).nth(1) {
+                Some(_) => number_here(text),
+                None => Ok(pid),
+            },
             // Another's process, or a sandbox refuses that: then somebody has to have the number, at least.
-            Err(_) => match number_here(text, pid) {
+            Err(_) => match number_here(text)? {
                 pid if process::kill(pid, process::NO_SIGNAL) == Err(Errno(libc::ESRCH)) => Err(Errno(libc::ESRCH)),
                 pid => Ok(pid),
             },
@@ -82,11 +86,13 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
     }
 }
 
-/// The number in the caller's namespace, if `pid` is that in the namespace of procfs, which may be one around it.
-fn number_here(text: &[u8], pid: pid_t) -> pid_t {
-    match numbers(text).nth(1) {
-        Some(_) => status::own_numbers().and_then(|own| numbers(text).nth(own.wrapping_sub(1))).unwrap_or(pid),
-        None => pid,
+/// The number in the caller's namespace, which may be one within that of procfs.
+fn number_here(text: &[u8]) -> Result<pid_t> {
+    match numbers(text).nth(status::own_numbers()?.wrapping_sub(1)) {
+        Some(pid) => Ok(pid),
+        // Before Linux 5.5 there is the first alone.
+        None if numbers(text).next().is_none() => parse(text).ok_or(Errno(libc::EBADF)),
+        None => Err(Errno(libc::EREMOTE)),
     }
 }
 
@@ -164,8 +170,8 @@ mod tests {
     /// procfs here is that of the test's own namespace.
     #[test]
     fn the_number_is_the_one_of_the_own_namespace() {
-        assert_eq!(number_here(b"Pid:\t4711\nNSpid:\t4711\t12\n", 4711), 4711);
-        assert_eq!(number_here(b"Pid:\t4711\n", 4711), 4711);
+        assert_eq!(number_here(b"Pid:\t4711\nNSpid:\t4711\t12\n"), Ok(4711));
+        assert_eq!(number_here(b"Pid:\t4711\n"), Ok(4711));
     }
 
     #[test]

@@ -178,7 +178,9 @@ fn kernel_tells(pidfd: c_int) -> bool {
     let is_gone = match fd::pidfd_info(pidfd, PIDFD_INFO_PID) {
         // Not even the question, before Linux 6.13 or in a sandbox.
         Err(Errno(libc::ENOTTY | libc::EINVAL | libc::EPERM)) => return false,
-        answer => answer.map(drop) == Err(Errno(libc::ESRCH)),
+        // Linux 6.15 says this of a process whose parent has no number here, too.
+        Err(gone @ Errno(libc::ESRCH)) => process::pidfd_send_signal(pidfd, process::NO_SIGNAL) == Err(gone),
+        _ => false,
     };
     // Its descriptor has no owner if this thread is cancelled at any place.
     let _no_cancellation = cancel::Deferred::new();

@@ -454,7 +454,7 @@ fn parent_is_gone(
 /// has two numbers from there down; another one knows nothing of the parent's.  One that hides other users' processes
 /// (hidepid) may not tell of the parent either, and does not show process 1.
 fn is_gone_from_procfs(parent: pid_t, was_there: bool) -> bool {
-    status::own_numbers() == Some(2)
+    status::own_numbers() == Ok(2)
         && link_count_of(parent) == Err(Errno(libc::ENOENT))
         && (was_there || fd::link_count(b"/proc/1\0").is_ok())
 }

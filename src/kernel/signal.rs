@@ -88,6 +88,7 @@ unsafe fn rt_sigaction(signal: c_int, new: *const KernelSigaction, old: *mut Ker
 pub struct Blocked(SignalSet);
 
 impl Blocked {
+    #[cfg(test)]
     pub fn all() -> Self {
         Blocked(sigprocmask(SignalSet::ALL))
     }

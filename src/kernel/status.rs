@@ -3,6 +3,7 @@
 use super::fd::{self, OwnedFd};
 use super::uapi::{SignalSet, NSIG, PROCFS};
 use super::Buffer;
+use crate::errno::{Errno, Result};
 use core::mem::MaybeUninit;
 
 /// The signals that have a handler, if the caller is the only thread, so that nobody else changes that.  None where it
@@ -35,19 +36,20 @@ fn open() -> Option<OwnedFd> {
 /// How many numbers the calling process has, from the PID namespace of procfs down.  They come after its groups, of
 /// which there may be many.
 #[inline(never)]
-pub fn own_numbers() -> Option<usize> {
-    let file = fd::open_read_only(b"/proc/self/status\0").ok()?;
+pub fn own_numbers() -> Result<usize> {
+    let file = fd::open_read_only(b"/proc/self/status\0")?;
     let mut room = MaybeUninit::uninit();
     let Buffer(text) = super::zeroed::<Buffer<512>>(&mut room);
     let mut numbers = Numbers::default();
     loop {
-        match fd::read(file.raw(), text) {
-            Ok(length) if length > 0 => {
-                if let Some(count) = numbers.count(text.get(..length)?) {
-                    return Some(count);
+        match fd::read(file.raw(), text)? {
+            // A file of another kind.
+            0 => return Err(Errno(libc::ENOENT)),
+            length => {
+                if let Some(count) = numbers.count(text.get(..length).unwrap_or_default()) {
+                    return Ok(count);
                 }
             }
-            _ => return None,
         }
     }
 }

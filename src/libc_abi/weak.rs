@@ -71,7 +71,7 @@ pub fn posix_spawn_file_actions_addtcsetpgrp_np() -> Option<unsafe extern "C" fn
 /// Of what the library has not itself; null where there is none.
 pub fn definition(name: &'static [u8]) -> *mut c_void {
     // SAFETY: the name ends in a NUL.
-    noticed(dlsym().map_or(ptr::null_mut(), |dlsym| unsafe { dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast()) }))
+    dlsym().map_or(ptr::null_mut(), |dlsym| noticed(unsafe { dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast()) }))
 }
 
 /// What is not found leaves a text for dlerror, which the program would take for that of a call of its own: musl's

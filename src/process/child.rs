@@ -14,6 +14,8 @@ use std::os::unix::io::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Output};
 use std::ptr;
+use std::thread;
+use std::time::Duration;
 
 /// A process that was started by a [`Command`](super::Command), and its pidfd.
 ///
@@ -88,6 +90,7 @@ impl Child {
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         let mut events = libc::POLLIN;
+        let mut in_vain = false;
         loop {
             match self.look(0) {
                 // For an event loop, the pidfd may have been made one that does not block.
@@ -97,7 +100,11 @@ impl Child {
                     // then it hangs up.
                     if !self.is_unreaped() {
                         events = 0;
+                    } else if in_vain {
+                        // So it is where another process traces the child and has not waited for it.
+                        thread::sleep(Duration::from_millis(10));
                     }
+                    in_vain = true;
                 }
                 Ok(Some(status)) => return Ok(status),
                 Ok(None) => {}
@@ -191,7 +198,9 @@ impl Child {
         }
         let sent = match pidfd_send_signal(self.as_raw_fd(), signal) {
             // By a sandbox that is older than pidfds.  The number is the child's while nobody has taken its status.
-            Err(Errno(libc::EPERM | libc::ENOSYS)) if self.is_unreaped() => kill(self.id as pid_t, signal),
+            Err(Errno(libc::EPERM | libc::ENOSYS)) if is_refused() && self.is_unreaped() => {
+                kill(self.id as pid_t, signal)
+            }
             sent => sent,
         };
         match sent {
@@ -199,6 +208,11 @@ impl Child {
             sent => Ok(sent?),
         }
     }
+}
+
+/// Whether it is a sandbox that says so, whatever the descriptor is.
+fn is_refused() -> bool {
+    pidfd_send_signal(-1, 0) != Err(Errno(libc::EBADF))
 }
 
 /// The stop of a traced child, which the kernel tells whether it was asked for or not: a status as wait gives it.

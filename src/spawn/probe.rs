@@ -46,11 +46,16 @@ pub fn end_one() -> Result<Ended> {
     let frame = Frame { reached: AtomicBool::new(false), pidfd: AtomicI32::new(-1) };
     let flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
     let pidfd = &frame.pidfd as *const AtomicI32 as *mut c_int;
-    // The caller's handlers are not for the child.
-    let _blocked = signal::Blocked::all();
+    // The caller's handlers are not for the child, nor is that of SIGSYS, which is open else.
+    let blocked = signal::Blocked::all_but_sigsys();
     // SAFETY: the frame outlives the child, and the descriptor is new.
     unsafe {
-        let make = |flags| process::clone(flags, process::CALLERS_STACK, pidfd, main, (&frame as *const Frame).cast());
+        let make = |flags| {
+            blocked.completely();
+            let made = process::clone(flags, process::CALLERS_STACK, pidfd, main, (&frame as *const Frame).cast());
+            blocked.but_sigsys();
+            made
+        };
         let pid = match make(flags) {
             // qemu-user knows no child that ends without a signal.
             Err(Errno(libc::EINVAL)) => make(flags | libc::SIGCHLD as u64)?,

@@ -630,6 +630,27 @@ TEST_LEAVING (a_child_with_a_copy_of_the_memory_does_without_kcmp)
 }
 
 static void
+end_before_the_first_step (void *unused)
+{
+  (void) unused;
+  int pidfd;
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), ARGS (TO_USER)), 0);
+  CHECK_EXIT (pidfd, 0);
+  refuse_call (SYS_set_tid_address, EBUSY);
+  refuse_call (SYS_waitid, EPERM);
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, sleep_argv (), ARGS (TO_USER)), EBUSY);
+  CHECK_ERRNO (waitpid (-1, NULL, WNOHANG), ECHILD);
+}
+
+/* Its end is no departure that the kernel tells. */
+TEST (the_end_of_a_child_before_its_first_step_is_seen_without_waitid)
+{
+  need_users ();
+  need_own_instructions ();
+  CHECK_EQ (in_fork (end_before_the_first_step, NULL), 0);
+}
+
+static void
 write_map (const char *path, const char *map)
 {
   int fd = open (path, O_WRONLY | O_CLOEXEC);

@@ -716,12 +716,21 @@ read_the_old_procfs (void *pidfd)
   CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
   int own = sys_pidfd_open (1, 0);
   CHECK_EQ (pidfd_getpid (own), 1);
+  /* Two files are read, by one descriptor. */
+  use_up_descriptors ();
+  CHECK (close (own) == 0);
+  CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
+  give_back_descriptors ();
   /* Nobody may send another user's process a signal. */
   if (setresuid (1, 1, 1) == 0)
     {
       CHECK_ERRNO (kill (idler.pid, 0), EPERM);
       CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
     }
+  /* Where that cannot be asked, who has no number here has fewer than the caller. */
+  refuse_call (SYS_pidfd_send_signal, EPERM);
+  CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
+  CHECK_ERRNO (pidfd_getpid (*(int *) pidfd), EREMOTE);
   /* With this process, which is process 1. */
   _exit (0);
 }

@@ -97,6 +97,29 @@ TEST (no_program)
   CHECK_EQ (in_fork (find_no_program, NULL), 0);
 }
 
+static void
+try_sharing (void *unused)
+{
+  (void) unused;
+  if (setresuid ((uid_t) -1, getuid (), (uid_t) -1) != 0)
+    SKIP ("the user has no number in this namespace: %s", strerror (errno));
+  int pidfd;
+  CHECK_EQ (pidfd_spawn (&pidfd, "/nonexistent/program", NULL, NULL, child_argv ("exit_with", "4", NULL), environ),
+            ENOENT);
+  begin_to_answer (SYS_waitid);
+  CHECK_EQ (spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL),
+                       ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = getuid ())), 0);
+  int status;
+  CHECK (waitpid (-1, &status, 0) > 0);
+  CHECK (WIFEXITED (status) && WEXITSTATUS (status) == 4);
+}
+
+/* Before a change of the user a child is made to see whether it shares the memory. */
+TEST (child_that_is_tried)
+{
+  CHECK_EQ (in_fork (try_sharing, NULL), 0);
+}
+
 struct sandbox {
   long answered, refused;
 };
