@@ -159,7 +159,7 @@ impl Handshake {
         if let Err(error) = fd::write(question.raw(), &GO) {
             // Somebody closed a descriptor that is not theirs.
             give_up(question, pid);
-            return Err(error);
+            return Err(refused(error));
         }
         let answer = if proven { Answer::Alive } else { await_answer(&pidfd, question) };
         drop(leash);

@@ -610,8 +610,8 @@ judge (const struct run *run, const struct outcome *outcome, const struct fault 
     return "the call failed, but its child has returned from it";
   if (error == run->test->expected)
     return NULL;
-  /* What a fork cannot have in a sandbox is ENOSYS, but for the word that lets the child go. */
-  bool lacks = forks && fault->all && !fault->of_child && outcome->number != SYS_write
+  /* What a fork cannot have in a sandbox is ENOSYS. */
+  bool lacks = forks && fault->all && !fault->of_child
                && (fault->error == EPERM || fault->error == EINVAL || fault->error == EACCES);
   if (outcome->number >= 0 && !has_remedy (run->test, outcome->number, fault)
       && ((error == fault->error && !lacks) || stands_for (run->test, outcome, fault, error)))

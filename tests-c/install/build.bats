@@ -30,10 +30,14 @@ setup() {
   rm -rf build target
   mkdir "$BATS_TEST_TMPDIR/bin"
   PATH=$BATS_TEST_TMPDIR/bin:$PATH
-  tool rustc <<<'[ "$1" != -vV ] || echo "host: ${HOST:-some-host}"; echo "rustc 1.95.0"'
-  tool cargo <<<'[ "$1" != --version ] || { echo "cargo 1.95.0"; exit; }; echo "flags: $RUSTFLAGS; $CARGO_BUILD_TARGET"'
-  tool id <<<'echo 0'
-  tool apt-get <<<'echo "apt-get $*" >>"$BATS_TEST_TMPDIR/installed"; exit 1'
+  # shellcheck disable=SC2016 # of the tools
+  {
+    tool rustc <<<'[ "$1" != -vV ] || echo "host: ${HOST:-some-host}"; echo "rustc 1.95.0"'
+    tool cargo <<<'[ "$1" != --version ] || { echo "cargo 1.95.0"; exit; }
+      echo "flags: $RUSTFLAGS $*; $CARGO_BUILD_TARGET"'
+    tool id <<<'echo 0'
+    tool apt-get <<<'echo "apt-get $*" >>"$BATS_TEST_TMPDIR/installed"; exit 1'
+  }
 }
 
 @test "make and make install, also as root, say what is missing and install nothing" {
@@ -71,10 +75,10 @@ setup() {
 }
 
 @test "for musl, not a static library alone" {
-  HOST=x86_64-unknown-linux-musl says 0 scripts/cargo build -- '^flags: .*-C target-feature=-crt-static;'
+  HOST=x86_64-unknown-linux-musl says 0 scripts/cargo build -- '^flags:  .*"-Ctarget-feature=-crt-static",] build;'
   HOST=x86_64-unknown-linux-musl RUSTFLAGS='-C target-feature=+crt-static' says 0 scripts/cargo build -- \
-    '^flags: -C target-feature=-crt-static .* -C target-feature=-crt-static;'
-  says 0 scripts/cargo build -- '^flags: ;'
+    '^flags: -C target-feature=-crt-static .* -C target-feature=-crt-static build;'
+  says 0 scripts/cargo build -- '^flags:  --config build.rustflags=\["-Cforce-unwind-tables",] build;'
 }
 
 @test "an older library does not pass for one that cargo has not made" {

@@ -231,13 +231,35 @@ TEST (a_number_that_fdinfo_keeps_is_not_the_answer)
   CHECK (pidfd >= 0);
   filter_the_ioctl (FILTER_ERROR (ENOTTY));
   CHECK_EQ (pidfd_getpid (pidfd), getpid ());
+  refuse_call (SYS_pidfd_send_signal, ESRCH);
+  CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
   refuse_call (SYS_pidfd_send_signal, EPERM);
   CHECK_EQ (pidfd_getpid (pidfd), getpid ());
   refuse_call (SYS_kill, ESRCH);
   CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
-  refuse_call (SYS_pidfd_send_signal, ESRCH);
+  CHECK (close (pidfd) == 0);
+}
+
+/* Nor is what newer kernels write in its place, which would be a number for all processes. */
+TEST (who_may_send_no_signal_learns_that_a_process_is_gone)
+{
+  pid_t pid = fork ();
+  if (pid == 0)
+    _exit (FINE);
+  int pidfd = sys_pidfd_open (pid, 0);
+  CHECK (pidfd >= 0);
+  CHECK_EQ (waitpid (pid, NULL, 0), pid);
+  /* One of them, wherever this runs. */
+  pid_t other = fork ();
+  if (other == 0)
+    for (;;)
+      pause ();
+  filter_the_ioctl (FILTER_ERROR (ENOTTY));
+  refuse_call (SYS_pidfd_send_signal, EPERM);
   CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
   CHECK (close (pidfd) == 0);
+  CHECK (kill (other, SIGKILL) == 0);
+  CHECK_EQ (waitpid (other, NULL, 0), other);
 }
 
 TEST (no_free_descriptor_is_EMFILE_where_the_ioctl_says_ESRCH)

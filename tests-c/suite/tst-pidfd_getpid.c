@@ -705,11 +705,13 @@ go_abroad (void *argument)
 /* What that says of the process is a number of elsewhere. */
 
 static void
-read_the_old_procfs (void *pidfd)
+read_the_old_procfs (void *pidfds_)
 {
+  const int *pidfds = pidfds_;
   CHECK_EQ (getpid (), 1);
   refuse_ioctl (ENOTTY);
-  CHECK_ERRNO (pidfd_getpid (*(int *) pidfd), EREMOTE);
+  for (int i = 0; i < 2; i++)
+    CHECK_ERRNO (pidfd_getpid (pidfds[i]), EREMOTE);
 
   /* Those who live here have numbers, which are not the first that stand there. */
   struct idler idler = start_idler ();
@@ -730,17 +732,23 @@ read_the_old_procfs (void *pidfd)
   /* Where that cannot be asked, who has no number here has fewer than the caller. */
   refuse_call (SYS_pidfd_send_signal, EPERM);
   CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
-  CHECK_ERRNO (pidfd_getpid (*(int *) pidfd), EREMOTE);
+  CHECK_ERRNO (pidfd_getpid (pidfds[0]), EREMOTE);
   /* With this process, which is process 1. */
   _exit (0);
 }
 
+/* One process is outside, and one in another namespace: as far down as the caller. */
 static void
 go_abroad_and_read_the_old_procfs (void *pidfd)
 {
   if (unshare (CLONE_NEWPID) != 0)
     SKIP ("no PID namespace: %s", strerror (errno));
-  CHECK_EQ (in_fork (read_the_old_procfs, pidfd), 0);
+  struct idler idler = start_idler ();
+  int home = open ("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+  CHECK (setns (home, CLONE_NEWPID) == 0 && unshare (CLONE_NEWPID) == 0);
+  close (home);
+  CHECK_EQ (in_fork (read_the_old_procfs, (int[]) { *(int *) pidfd, idler.pidfd }), 0);
+  stop_idler (idler);
 }
 
 static void
