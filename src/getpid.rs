@@ -98,9 +98,11 @@ fn number_here(text: &[u8]) -> Result<pid_t> {
 
 /// Those from the namespace of procfs inwards, as far as they are there.
 fn numbers(text: &[u8]) -> impl Iterator<Item = pid_t> + '_ {
-    const NAME: &[u8] = b"NSpid:\t";
-    let line = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(NAME)).unwrap_or_default();
-    line.split(|&byte| byte == b'\t').map_while(number)
+    let line = text.split(|&byte| byte == b'\n').find_map(|line| match line {
+        [b'N', b'S', b'p', b'i', b'd', b':', b'\t', numbers @ ..] => Some(numbers),
+        _ => None,
+    });
+    line.unwrap_or_default().split(|&byte| byte == b'\t').map_while(number)
 }
 
 /// The caller's own: /proc/self is the first thread, which may have another table of descriptors, or none any more.

@@ -147,12 +147,14 @@ class Check:
         gnu, rust = self.about.gnu, self.about.rust
         variable = rust.replace("-", "_")
         unstable, why = [], ""
+        # As scripts/cargo has it.
+        flags = ["--config", 'build.rustflags=["-Cforce-unwind-tables"]']
         if not self.about.ships:
             unstable = ["-Z", "build-std=core,compiler_builtins"]
             why = f" {' '.join(unstable)}, an unstable flag: core is built from rust-src"
         status, text = chroot_run(self.root, folder, "env", f"CARGO_TARGET_{variable.upper()}_LINKER={gnu}-gcc",
                                   f"CC_{variable}={gnu}-gcc", *(["RUSTC_BOOTSTRAP=1"] if unstable else []), "cargo",
-                                  "build", "--release", "--locked", "--offline", *unstable, "-p", "libpidfd_spawn",
+                                  "build", "--release", "--locked", "--offline", *flags, *unstable, "-p", "libpidfd_spawn",
                                   "--target", rust, log=f"{folder}.log")
         error = places.cargo_error(text)
         if not self.results.check(self.name, "library", status == 0,
