@@ -154,8 +154,8 @@ class Check:
             why = f" {' '.join(unstable)}, an unstable flag: core is built from rust-src"
         status, text = chroot_run(self.root, folder, "env", f"CARGO_TARGET_{variable.upper()}_LINKER={gnu}-gcc",
                                   f"CC_{variable}={gnu}-gcc", *(["RUSTC_BOOTSTRAP=1"] if unstable else []), "cargo",
-                                  "build", "--release", "--locked", "--offline", *flags, *unstable, "-p", "libpidfd_spawn",
-                                  "--target", rust, log=f"{folder}.log")
+                                  "build", "--release", "--locked", "--offline", *flags, *unstable, "-p",
+                                  "libpidfd_spawn", "--target", rust, log=f"{folder}.log")
         error = places.cargo_error(text)
         if not self.results.check(self.name, "library", status == 0,
                                   f"cargo build --target {rust}{why}" + (f": {error}" if error else "")):
