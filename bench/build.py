@@ -130,6 +130,8 @@ def main():
     folder, library, rounds = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2], max(2, int(sys.argv[3]))
     result_file = folder / "build.json"
     measured = record.origin()
+    # Everything is compiled anew.
+    os.environ["CCACHE_DISABLE"] = "1"
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "LD_PRELOAD"):
         os.environ.pop(name, None)
     try:

@@ -88,12 +88,11 @@ fn from_fdinfo(pidfd: c_int) -> Result<pid_t> {
 
 /// The number in the caller's namespace, which may be one within that of procfs.
 fn number_here(text: &[u8]) -> Result<pid_t> {
-    match numbers(text).nth(status::own_numbers()?.wrapping_sub(1)) {
-        Some(pid) => Ok(pid),
-        // Before Linux 5.5 there is the first alone.
-        None if numbers(text).next().is_none() => parse(text).ok_or(Errno(libc::EBADF)),
-        None => Err(Errno(libc::EREMOTE)),
+    // Before Linux 5.5 there is the first alone, as in a kernel without PID namespaces.
+    if numbers(text).next().is_none() {
+        return parse(text).ok_or(Errno(libc::EBADF));
     }
+    numbers(text).nth(status::own_numbers()?.wrapping_sub(1)).ok_or(Errno(libc::EREMOTE))
 }
 
 /// Those from the namespace of procfs inwards, as far as they are there.

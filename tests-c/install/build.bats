@@ -10,7 +10,7 @@ load ../../scripts/helpers
 work=$build/build-tests
 make=${MAKE:-make}
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES AS_IS CARGO RUSTC RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
-unset RUST_TARGET
+unset RUST_TARGET HOST
 
 # tool NAME: from standard input, into a folder that is the first of PATH.
 tool() {
@@ -90,9 +90,11 @@ setup() {
 
 # However it comes to link: the configuration files of cargo may name it, too.
 @test "mold leaves weak references weak" {
+  PATH=${PATH#*:}
   require mold
   cd "$top"
-  PATH=${PATH#*:} mold -run scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir "$work/mold"
+  mold -run scripts/cargo build -q --release --locked -p libpidfd_spawn --target-dir "$work/mold"
   cd "$work"/mold/*/release
   LD_PRELOAD=./libpidfd_spawn_c.so env true
+  readelf --dyn-syms -W libpidfd_spawn_c.so | grep ' WEAK .* UND __libc_dlopen_mode$'
 }

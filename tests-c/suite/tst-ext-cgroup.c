@@ -383,8 +383,7 @@ TEST (descriptors_after_the_move)
   CHECK (fcntl (fd, F_SETFD, 0) == 0);
   without_clone3 (ENOSYS);
   CHECK_EQ (spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("has_none_but", format ("%d", fd), NULL),
-                                  INTO (fd)),
-                   0);
+                       INTO (fd)), 0);
   siginfo_t info = reap (pidfd);
   remove_cgroup (fd);
   CHECK_EQ (info.si_status, 0);

@@ -134,9 +134,10 @@ spawn_as_another_user (void *sandbox_)
   if (sandbox->refused > 0)
     refuse_call (sandbox->refused, EPERM);
   int pidfd;
-  CHECK_EQ (spawn_ext (&pidfd, self_path, NULL, NULL, child_argv ("exit_with", "4", NULL),
+  /* A program that makes no such call itself, as one with threads does on old C libraries. */
+  CHECK_EQ (spawn_ext (&pidfd, "/bin/true", NULL, NULL, (char *[]) { (char *) "true", NULL },
                        ARGS (.flags = PIDFD_SPAWN_SETUID, .uid = getuid ())), 0);
-  CHECK_EXIT (pidfd, 4);
+  CHECK_EXIT (pidfd, 0);
 }
 
 TEST (spawn_as_another_user)
