@@ -574,6 +574,11 @@ stands_for (const struct test *test, const struct outcome *outcome, const struct
       if ((forks && refused) || ((forks || extends) && error == EMFILE && fault->error == EINVAL))
         return true;
       break;
+    /* The word that lets the child go. */
+    case SYS_write:
+      if (forks && refused)
+        return true;
+      break;
     case SYS_pidfd_open:
       /* A process that is just being reaped. */
       if (forks && (refused || (error == ESRCH && fault->error == EINVAL)))
