@@ -75,7 +75,8 @@ TEST (info_and_usage_may_be_null)
 }
 
 /* The kernel's own word on the same child, which is left where it is. */
-TEST (the_usage_is_that_of_waitid)
+static bool
+is_usage_of_waitid (void)
 {
   struct process child = start (5);
   let_go (&child);
@@ -85,13 +86,18 @@ TEST (the_usage_is_that_of_waitid)
   CHECK (syscall (SYS_waitid, PIDFD, child.pidfd, &info, WEXITED | WNOWAIT, kernels) == 0);
   struct rusage usage;
   CHECK_EQ (pidfd_wait (child.pidfd, NULL, 0, &usage), 0);
-  CHECK_EQ (usage.ru_stime.tv_sec, kernels[2]);
-  CHECK_EQ (usage.ru_stime.tv_usec, kernels[3]);
-  CHECK_EQ (usage.ru_maxrss, kernels[4]);
-  CHECK_EQ (usage.ru_minflt, kernels[8]);
-  CHECK_EQ (usage.ru_nvcsw, kernels[16]);
-  CHECK_EQ (usage.ru_nivcsw, kernels[17]);
   end_of (&child);
+  return usage.ru_stime.tv_sec == kernels[2] && usage.ru_stime.tv_usec == kernels[3] && usage.ru_maxrss == kernels[4]
+         && usage.ru_minflt == kernels[8] && usage.ru_nvcsw == kernels[16] && usage.ru_nivcsw == kernels[17];
+}
+
+/* A child can be waited for a moment before it is counted that it leaves its processor. */
+TEST (the_usage_is_that_of_waitid)
+{
+  for (int i = 0; i < 20; i++)
+    if (is_usage_of_waitid ())
+      return;
+  FAIL ("another usage than waitid's, of each of 20 children");
 }
 
 TEST (errno_is_kept)
