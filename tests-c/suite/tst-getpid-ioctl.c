@@ -211,7 +211,9 @@ TEST (a_living_process_and_a_zombie_have_their_number_where_the_ioctl_says_ESRCH
   CHECK (close (ends[0]) == 0);
 }
 
-TEST (a_reaped_process_is_ESRCH_where_the_ioctl_says_ESRCH)
+/* A pidfd on a process that was waited for. */
+static int
+open_reaped_process (void)
 {
   pid_t pid = fork ();
   if (pid == 0)
@@ -219,6 +221,12 @@ TEST (a_reaped_process_is_ESRCH_where_the_ioctl_says_ESRCH)
   int pidfd = sys_pidfd_open (pid, 0);
   CHECK (pidfd >= 0);
   CHECK_EQ (waitpid (pid, NULL, 0), pid);
+  return pidfd;
+}
+
+TEST (a_reaped_process_is_ESRCH_where_the_ioctl_says_ESRCH)
+{
+  int pidfd = open_reaped_process ();
   filter_the_ioctl (FILTER_ERROR (ESRCH));
   CHECK_ERRNO (pidfd_getpid (pidfd), ESRCH);
   CHECK (close (pidfd) == 0);
@@ -243,12 +251,7 @@ TEST (a_number_that_fdinfo_keeps_is_not_the_answer)
 /* Nor is what newer kernels write in its place, which would be a number for all processes. */
 TEST (who_may_send_no_signal_learns_that_a_process_is_gone)
 {
-  pid_t pid = fork ();
-  if (pid == 0)
-    _exit (FINE);
-  int pidfd = sys_pidfd_open (pid, 0);
-  CHECK (pidfd >= 0);
-  CHECK_EQ (waitpid (pid, NULL, 0), pid);
+  int pidfd = open_reaped_process ();
   /* One of them, wherever this runs. */
   pid_t other = fork ();
   if (other == 0)
@@ -308,13 +311,8 @@ ask_about_oneself_and_a_reaped_process (void *reaped)
 TEST (without_procfs_is_ENOENT_where_the_ioctl_says_ESRCH)
 {
   need_root ();
-  pid_t pid = fork ();
-  if (pid == 0)
-    _exit (FINE);
-  int reaped = sys_pidfd_open (pid, 0);
-  CHECK (reaped >= 0);
+  int reaped = open_reaped_process ();
   need_pidfs (reaped);
-  CHECK_EQ (waitpid (pid, NULL, 0), pid);
   CHECK_EQ (in_fork (ask_about_oneself_and_a_reaped_process, &reaped), 0);
   CHECK (close (reaped) == 0);
 }

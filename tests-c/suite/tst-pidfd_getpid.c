@@ -729,7 +729,7 @@ read_the_old_procfs (void *pidfds_)
   /* Those who live here have numbers, which are not the first that stand there. */
   struct idler idler = start_idler ();
   if (!tells_all_numbers (idler.pidfd))
-    _exit (0);
+    SKIP ("procfs tells the first number alone (before Linux 5.5)");
   CHECK_EQ (pidfd_getpid (idler.pidfd), idler.pid);
   int own = sys_pidfd_open (1, 0);
   CHECK_EQ (pidfd_getpid (own), 1);
